@@ -1,0 +1,14 @@
+// Command rawlab sends the same events over TCP and UDP through the same bad
+// network and answers for every one of them.
+package main
+
+import (
+	"context"
+	"os"
+
+	"rawlab/cmd/rawlab/command"
+)
+
+func main() {
+	os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,70 @@
+package framing
+
+import "iter"
+
+// DefaultDatagram is the datagram budget in bytes that fits every Ethernet
+// path without IP fragmentation: 1500 − 40 (IPv6, RFC 8200) − 8 (UDP, RFC 768).
+const DefaultDatagram = 1452
+
+// Packer gathers whole frames into datagrams of at most a budget of bytes.
+// It is not safe for concurrent use.
+type Packer struct {
+	budget int
+	buf    []byte
+}
+
+// NewPacker returns a packer for datagrams of up to budget bytes; budget 0
+// means [DefaultDatagram].
+func NewPacker(budget int) *Packer {
+	if budget <= 0 {
+		budget = DefaultDatagram
+	}
+	return &Packer{budget: budget}
+}
+
+// Add gathers f and reports whether it fitted. When it did not, take the
+// datagram with Take and add f again. A frame larger than the budget is a
+// [*SizeError]: fragment it, or send it alone. The frame gets a CRC.
+func (p *Packer) Add(f *Frame) (bool, error) {
+	f.Flags |= FlagCRC
+	size := f.Size()
+	if size > p.budget {
+		return false, &SizeError{Size: uint64(size), Limit: uint64(p.budget)}
+	}
+	if len(p.buf)+size > p.budget {
+		return false, nil
+	}
+	b, err := f.Append(p.buf)
+	p.buf = b
+	return err == nil, err
+}
+
+// Len returns the bytes gathered so far.
+func (p *Packer) Len() int { return len(p.buf) }
+
+// Take returns the datagram gathered and starts a new one. The bytes are
+// valid until the next Add.
+func (p *Packer) Take() []byte {
+	b := p.buf
+	p.buf = p.buf[:0]
+	return b
+}
+
+// Unpack yields every frame of a datagram. A frame that is whole but bad
+// (checksum, version, fields) is yielded with its error and skipped; when
+// the extent itself cannot be trusted, the error is yielded last. A frame
+// without a CRC is [ErrChecksum]: on UDP every frame has one.
+func Unpack(datagram []byte) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		for b := datagram; len(b) > 0; {
+			f, n, err := Parse(b, len(datagram))
+			if err == nil && f.Flags&FlagCRC == 0 {
+				f, err = Frame{}, ErrChecksum
+			}
+			if !yield(f, err) || n == 0 {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}
