@@ -7,8 +7,10 @@ import (
 	"os"
 
 	"rawlab/cmd/rawlab/command"
+	"rawlab/labs/host"
 )
 
 func main() {
+	host.RunRole()
 	os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -1,0 +1,123 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// isolatedEnv marks a process that Isolate started.
+const isolatedEnv = "RAWLAB_ISOLATED"
+
+// Isolated reports whether this process already has namespaces of its own.
+func Isolated() bool { return os.Getenv(isolatedEnv) != "" }
+
+// Isolate runs this program again, with argv as its arguments, in new user,
+// network and mount namespaces, in which it may make interfaces, hosts and
+// captures whoever the user is. It waits for the end and returns the exit
+// code. Where the kernel refuses, the error is an [*IsolationError].
+//
+// The inner process gets the terminal's signals itself, and SIGTERM passed
+// on; if this process dies, the kernel ends the inner one.
+func Isolate(ctx context.Context, argv []string) (int, error) {
+	runtime.LockOSThread() // Pdeathsig fires when the parent thread ends
+	defer runtime.UnlockOSThread()
+	signals := make(chan os.Signal, 4) // SIGINT arrives at both; more than a few add nothing
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	cmd, err := startIsolated(argv)
+	if err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				cmd.Process.Signal(syscall.SIGTERM)
+				ctx = context.Background()
+			case s := <-signals:
+				if s == syscall.SIGTERM {
+					cmd.Process.Signal(s)
+				}
+			}
+		}
+	}()
+	err = cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
+		return 0, fmt.Errorf("the isolated process ended by %w", err)
+	} else if ok {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// startIsolated starts the inner process; root without the right to user
+// namespaces needs none.
+func startIsolated(argv []string) (*exec.Cmd, error) {
+	const user = syscall.CLONE_NEWUSER
+	const net = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
+	cmd := isolatedCommand(argv, user|net)
+	err := cmd.Start()
+	if err != nil && os.Geteuid() == 0 {
+		cmd = isolatedCommand(argv, net)
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, &IsolationError{Err: err}
+	}
+	return cmd, nil
+}
+
+func isolatedCommand(argv []string, flags uintptr) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", argv...)
+	cmd.Env = append(os.Environ(), isolatedEnv+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
+	if flags&syscall.CLONE_NEWUSER != 0 {
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return cmd
+}
+
+// CanIsolate tells whether Isolate would succeed here, by trying.
+func CanIsolate() error {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), probeEnv+"=1")
+	cmd.SysProcAttr = isolatedCommand(nil, syscall.CLONE_NEWUSER|syscall.CLONE_NEWNET|syscall.CLONE_NEWNS).SysProcAttr
+	err := cmd.Run()
+	if err != nil && os.Geteuid() == 0 {
+		cmd = exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), probeEnv+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
+		err = cmd.Run()
+	}
+	if err != nil {
+		return &IsolationError{Err: err}
+	}
+	return nil
+}
+
+const probeEnv = "RAWLAB_PROBE"
+
+// probe is what the process that CanIsolate starts does: try one thing that
+// only the owner of a network namespace may do.
+func probe() int {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 1
+	}
+	unix.Close(fd)
+	return 0
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package host
+
+// RunRole does nothing: only kernel hosts start helper processes.
+func RunRole() {}
