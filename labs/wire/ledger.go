@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Fate is what became of a packet on the wire.
+type Fate uint8
+
+// The fates of a packet.
+const (
+	Passed    Fate = iota
+	Lost           // by the loss impairment
+	Corrupted      // delivered with a bit flipped
+	Overflow       // the queue before the rate was full
+	Held           // still under way when the wire was stopped
+)
+
+// String returns the fate in the words of the ledger.
+func (f Fate) String() string {
+	return [...]string{"passed", "wire-loss", "wire-corrupt", "wire-queue", "held"}[f]
+}
+
+// Row is one packet's line in the wire's ledger.
+type Row struct {
+	Time        int64  // when it came, ns since the Unix epoch
+	Out         int64  // when it left; 0 if it did not
+	Due         int64  // when it should have left
+	Hash        uint64 // of the frame as it came, see [Hash]
+	OutHash     uint64 // of the frame as it left; 0 if it did not
+	Identity    uint64 // with HasIdentity
+	Seq         uint32 // TCP sequence number
+	Length      uint32 // bytes of the Ethernet frame, without preamble and FCS
+	Payload     uint32 // bytes of TCP or UDP payload
+	SrcPort     uint16
+	DstPort     uint16
+	Direction   uint8
+	Protocol    uint8 // IP protocol number
+	Copies      uint8 // how many left
+	Fate        Fate
+	HasIdentity bool
+}
+
+// Hash names a frame by its bytes, so that what a capture saw can be joined
+// with the wire's row.
+func Hash(frame []byte) uint64 { return xxhash.Sum64(frame) }
+
+const rowsPerChunk = 1 << 14
+
+// maxRows bounds the ledger of one direction (about 80 bytes each).
+const maxRows = 1 << 23
+
+// Ledger holds one row per packet of a direction. It grows in chunks, so that
+// no packet waits for a large copy.
+type Ledger struct {
+	chunks  [][]Row
+	n       int
+	Missing uint64 // packets that came when the ledger was full
+}
+
+// add appends a row and returns where it stands, valid for good; nil if full.
+func (l *Ledger) add(r Row) *Row {
+	if l.n >= maxRows {
+		l.Missing++
+		return nil
+	}
+	if l.n%rowsPerChunk == 0 {
+		l.chunks = append(l.chunks, make([]Row, 0, rowsPerChunk))
+	}
+	c := &l.chunks[len(l.chunks)-1]
+	*c = append(*c, r)
+	l.n++
+	return &(*c)[len(*c)-1]
+}
+
+// Rows returns all rows in the order in which the packets came.
+func (l *Ledger) Rows() []Row {
+	rows := make([]Row, 0, l.n)
+	for _, c := range l.chunks {
+		rows = append(rows, c...)
+	}
+	return rows
+}
+
+// Lateness is how far the wire was behind its own schedule: zero if on time.
+func (r *Row) Lateness() time.Duration {
+	if r.Out == 0 {
+		return 0
+	}
+	return time.Duration(r.Out - r.Due)
+}

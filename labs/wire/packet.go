@@ -1,0 +1,98 @@
+package wire
+
+import "encoding/binary"
+
+const (
+	ethernetHeader = 14
+	ethIPv4        = 0x0800
+	ethIPv6        = 0x86dd
+
+	// Protocol numbers (IANA), as in IPv4's protocol and IPv6's next header field.
+	ProtocolTCP = 6
+	ProtocolUDP = 17
+
+	tcpSYN = 0x02
+)
+
+// flowID names one direction of a conversation as the headers do.
+type flowID struct {
+	src, dst         [16]byte
+	srcPort, dstPort uint16
+	etherType        uint16
+	protocol         uint8
+	fragment         bool
+}
+
+// packet is what the wire reads of a frame.
+type packet struct {
+	flow    flowID
+	seq     uint32
+	syn     bool
+	payload []byte // of TCP or UDP, without Ethernet padding
+}
+
+// parse reads f as far as it makes sense; what it cannot read stays zero.
+func parse(f []byte) packet {
+	var p packet
+	if len(f) < ethernetHeader {
+		return p
+	}
+	p.flow.etherType = binary.BigEndian.Uint16(f[12:])
+	body := f[ethernetHeader:]
+	switch p.flow.etherType {
+	case ethIPv4:
+		p.parseIPv4(body)
+	case ethIPv6:
+		p.parseIPv6(body)
+	}
+	return p
+}
+
+// parseIPv4 reads the header of RFC 791, section 3.1.
+func (p *packet) parseIPv4(b []byte) {
+	if len(b) < 20 {
+		return
+	}
+	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	copy(p.flow.src[:], b[12:16])
+	copy(p.flow.dst[:], b[16:20])
+	p.flow.protocol = b[9]
+	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // more fragments, or not the first
+		p.flow.fragment = true
+		return
+	}
+	if header < 20 || total < header || total > len(b) {
+		return
+	}
+	p.parseTransport(b[header:total])
+}
+
+// parseIPv6 reads the header of RFC 8200, section 3.
+func (p *packet) parseIPv6(b []byte) {
+	if len(b) < 40 {
+		return
+	}
+	copy(p.flow.src[:], b[8:24])
+	copy(p.flow.dst[:], b[24:40])
+	p.flow.protocol = b[6]
+	if end := 40 + int(binary.BigEndian.Uint16(b[4:])); end <= len(b) {
+		p.parseTransport(b[40:end])
+	}
+}
+
+func (p *packet) parseTransport(b []byte) {
+	switch {
+	case p.flow.protocol == ProtocolUDP && len(b) >= 8:
+		p.payload = b[8:]
+	case p.flow.protocol == ProtocolTCP && len(b) >= 20:
+		p.seq = binary.BigEndian.Uint32(b[4:])
+		p.syn = b[13]&tcpSYN != 0
+		if header := int(b[12]>>4) * 4; header >= 20 && header <= len(b) {
+			p.payload = b[header:]
+		}
+	default:
+		return
+	}
+	p.flow.srcPort = binary.BigEndian.Uint16(b)
+	p.flow.dstPort = binary.BigEndian.Uint16(b[2:])
+}

@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	blockBytes = 1 << 16
+	ringBytes  = 32 << 20 // 16,384 frames: a tenth of a second at full speed
+	ringFrames = ringBytes / frameBytes
+	batch      = 64 // frames taken or sent per call
+)
+
+// port is the wire's end of one host's cable: a TPACKET_V2 ring in (V3 hands
+// over whole blocks, up to a millisecond late) and sendmmsg out.
+type port struct {
+	rx, tx  int
+	ring    []byte
+	next    int // frame of the ring to look at
+	taken   int // frames handed out and not yet given back
+	frames  [][]byte
+	iov     [batch]unix.Iovec
+	msgs    [batch]mmsghdr
+	dropped uint64 // by the kernel because the ring was full
+	refused uint64 // frames that the interface did not take
+}
+
+type mmsghdr struct {
+	hdr unix.Msghdr
+	len uint32
+	_   [4]byte
+}
+
+// openPort attaches to an interface of the current network namespace.
+func openPort(ifindex int) (*port, error) {
+	p := &port{rx: -1, tx: -1}
+	if err := p.open(ifindex); err != nil {
+		p.close()
+		return nil, err
+	}
+	for i := range p.msgs {
+		p.msgs[i].hdr.Iov = &p.iov[i]
+		p.msgs[i].hdr.SetIovlen(1)
+	}
+	return p, nil
+}
+
+func (p *port) open(ifindex int) (err error) {
+	const kind = unix.SOCK_RAW | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	if p.rx, err = unix.Socket(unix.AF_PACKET, kind, 0); err != nil {
+		return fmt.Errorf("wire: packet socket: %w", err)
+	}
+	if p.tx, err = unix.Socket(unix.AF_PACKET, kind, 0); err != nil {
+		return fmt.Errorf("wire: packet socket: %w", err)
+	}
+	req := unix.TpacketReq{Block_size: blockBytes, Block_nr: ringBytes / blockBytes, Frame_size: frameBytes, Frame_nr: ringFrames}
+	steps := []struct {
+		what string
+		do   func() error
+	}{
+		{"PACKET_IGNORE_OUTGOING", func() error { return unix.SetsockoptInt(p.rx, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1) }},
+		{"TPACKET_V2", func() error { return unix.SetsockoptInt(p.rx, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2) }},
+		{"PACKET_RX_RING", func() error { return unix.SetsockoptTpacketReq(p.rx, unix.SOL_PACKET, unix.PACKET_RX_RING, &req) }},
+		{"mmap", func() error {
+			p.ring, err = unix.Mmap(p.rx, 0, ringBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			return err
+		}},
+		{"bind", func() error {
+			return unix.Bind(p.rx, &unix.SockaddrLinklayer{Protocol: bigEndian16(unix.ETH_P_ALL), Ifindex: ifindex})
+		}},
+		{"bind to send", func() error { return unix.Bind(p.tx, &unix.SockaddrLinklayer{Ifindex: ifindex}) }},
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return fmt.Errorf("wire: %s: %w", s.what, err)
+		}
+	}
+	// Room for a burst; the default is kept where the kernel refuses more.
+	unix.SetsockoptInt(p.tx, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 16<<20)
+	return nil
+}
+
+// receive returns frames that have come, at most batch; they are valid until
+// the next call. None means that the ring is empty.
+func (p *port) receive() [][]byte {
+	p.giveBack()
+	for len(p.frames) < batch {
+		at := (p.next + p.taken) % ringFrames * frameBytes
+		f := p.ring[at : at+frameBytes]
+		if atomic.LoadUint32(statusOf(f))&unix.TP_STATUS_USER == 0 {
+			break
+		}
+		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&f[0]))
+		p.frames = append(p.frames, f[h.Mac:uint32(h.Mac)+h.Snaplen])
+		p.taken++
+	}
+	return p.frames
+}
+
+func (p *port) giveBack() {
+	for ; p.taken > 0; p.taken-- {
+		atomic.StoreUint32(statusOf(p.ring[p.next*frameBytes:]), unix.TP_STATUS_KERNEL)
+		p.next = (p.next + 1) % ringFrames
+	}
+	p.frames = p.frames[:0]
+}
+
+func statusOf(frame []byte) *uint32 { return (*uint32)(unsafe.Pointer(&frame[0])) }
+
+// send puts frames on the cable, waiting where the interface is busy.
+func (p *port) send(frames [][]byte) {
+	for len(frames) > 0 {
+		n := min(len(frames), batch)
+		for i, f := range frames[:n] {
+			p.iov[i].Base = &f[0]
+			p.iov[i].SetLen(len(f))
+		}
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(p.tx), uintptr(unsafe.Pointer(&p.msgs[0])), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			frames = frames[sent:]
+		case unix.EAGAIN, unix.EINTR, unix.ENOBUFS:
+			unix.Poll([]unix.PollFd{{Fd: int32(p.tx), Events: unix.POLLOUT}}, 1)
+		default:
+			p.refused++
+			frames = frames[1:]
+		}
+	}
+	runtime.KeepAlive(frames)
+}
+
+// drops returns how many packets never made it into the ring.
+func (p *port) drops() uint64 {
+	if s, err := unix.GetsockoptTpacketStats(p.rx, unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+		p.dropped += uint64(s.Drops) // reading clears the kernel's counter
+	}
+	return p.dropped
+}
+
+func (p *port) close() {
+	if p.ring != nil {
+		unix.Munmap(p.ring)
+	}
+	for _, fd := range []int{p.rx, p.tx} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+func bigEndian16(x uint16) uint16 { return x<<8 | x>>8 }
