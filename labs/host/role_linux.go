@@ -1,12 +1,43 @@
 package host
 
-import "os"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"rawlab/framing"
+	"rawlab/labs/wire"
+)
+
+// wireEnv marks a process that NewKernel started to be the wire.
+const wireEnv = "RAWLAB_WIRE"
 
 // RunRole makes this process what a parent started it as, if it was started
 // by one: programs and test binaries that use this package call it first in
 // main. It does not return in such a process.
 func RunRole() {
-	if os.Getenv(probeEnv) != "" {
+	switch {
+	case os.Getenv(wireEnv) != "":
+		os.Exit(serveWire())
+	case os.Getenv(probeEnv) != "":
 		os.Exit(probe())
 	}
+}
+
+// serveWire is the wire's process; it ends when its parent closes the pipe,
+// or dies.
+func serveWire() int {
+	err := wire.Serve(os.Stdin, os.Stdout, identify)
+	if err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintf(os.Stderr, "rawlab: wire: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// identify is what gives a packet its fate: the event it carries.
+func identify(payload []byte) (uint64, bool) {
+	origin, sequence, ok := framing.Identify(payload)
+	return origin*0x9e3779b97f4a7c15 ^ sequence, ok
 }

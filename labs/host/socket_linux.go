@@ -1,0 +1,164 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listen opens a TCP listener on the host. Plain TCP: Go's default would be
+// MPTCP, whose options the lab does not want on the wire.
+func (h *Host) Listen(ctx context.Context, network, address string) (l net.Listener, err error) {
+	var c net.ListenConfig
+	c.SetMultipathTCP(false)
+	err = h.Do(func() error {
+		l, err = c.Listen(ctx, network, address)
+		return err
+	})
+	return l, err
+}
+
+// ListenPacket opens a UDP socket on the host.
+func (h *Host) ListenPacket(ctx context.Context, network, address string) (c net.PacketConn, err error) {
+	err = h.Do(func() error {
+		c, err = new(net.ListenConfig).ListenPacket(ctx, network, address)
+		return err
+	})
+	return c, err
+}
+
+// Dial connects from the host. The address must be numeric: names would be
+// looked up on another thread, outside the host. Plain TCP, as with Listen.
+func (h *Host) Dial(ctx context.Context, network, address string) (c net.Conn, err error) {
+	var d net.Dialer
+	d.SetMultipathTCP(false)
+	d.FallbackDelay = -1 // one address, one attempt, on this thread
+	err = h.Do(func() error {
+		c, err = d.DialContext(ctx, network, address)
+		return err
+	})
+	return c, err
+}
+
+// Counters are a host's own counts of what its stack did, from
+// /proc/net/snmp (RFC 1213 and RFC 4113 names, prefixed by the protocol:
+// "Udp.RcvbufErrors").
+type Counters map[string]int64
+
+// Counters reads them.
+func (h *Host) Counters() (Counters, error) {
+	var text []byte
+	err := h.Do(func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/snmp") // /proc/net is the main thread's
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseCounters(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w", h.Name, err)
+	}
+	link, err := h.netlink.LinkByName(Interface)
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w", h.Name, err)
+	}
+	if s := link.Attrs().Statistics; s != nil {
+		c["Link.TxDropped"], c["Link.RxDropped"] = int64(s.TxDropped), int64(s.RxDropped)
+	}
+	return c, nil
+}
+
+// parseCounters reads pairs of lines: names, then values.
+func parseCounters(text string) (Counters, error) {
+	c := Counters{}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
+		if len(names) != len(values) || len(names) == 0 || names[0] != values[0] {
+			return nil, fmt.Errorf("snmp: lines %d and %d do not belong together", i+1, i+2)
+		}
+		for j := 1; j < len(names); j++ {
+			v, err := strconv.ParseInt(values[j], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("snmp: %s: %w", names[j], err)
+			}
+			c[strings.TrimSuffix(names[0], ":")+"."+names[j]] = v
+		}
+	}
+	return c, nil
+}
+
+// Minus returns what was counted since before.
+func (c Counters) Minus(before Counters) Counters {
+	d := Counters{}
+	for name, v := range c {
+		d[name] = v - before[name]
+	}
+	return d
+}
+
+// Socket memory information, linux/sock_diag.h.
+const (
+	skMeminfoRcvbuf = 1
+	skMeminfoDrops  = 8
+	skMeminfoVars   = 9
+)
+
+// SocketMemory tells a socket's real receive buffer in bytes and how many
+// packets the socket itself has dropped (SO_MEMINFO).
+func SocketMemory(conn syscall.Conn) (receiveBuffer int, drops uint32, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var info [skMeminfoVars]uint32
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		size := uint32(unsafe.Sizeof(info))
+		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	if err == nil && errno != 0 {
+		err = fmt.Errorf("SO_MEMINFO: %w", errno)
+	}
+	return int(info[skMeminfoRcvbuf]), info[skMeminfoDrops], err
+}
+
+// SetReceiveBuffer sets a socket's receive buffer to bytes, beyond
+// net.core.rmem_max, as the administrator of the host may. The kernel doubles
+// the value for its own bookkeeping (socket(7)).
+func SetReceiveBuffer(conn syscall.Conn, bytes int) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
+		if set != nil {
+			set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+		}
+	})
+	if err == nil && set != nil {
+		err = fmt.Errorf("receive buffer of %d bytes: %w", bytes, set)
+	}
+	return err
+}
+
+// CongestionControl reads the host's default TCP congestion control.
+func (h *Host) CongestionControl() (string, error) {
+	var text []byte
+	err := h.Do(func() (err error) {
+		text, err = os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+		return err
+	})
+	return strings.TrimSpace(string(text)), err
+}
