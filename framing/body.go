@@ -110,10 +110,11 @@ func (r *Receipt) Append(dst []byte) []byte {
 func ParseReceipt(b []byte) (Receipt, error) {
 	c := cursor{b: b}
 	r := Receipt{Epoch: c.u64(), From: c.u64(), To: c.u64(), Replayed: c.u64()}
-	if c.bad || len(c.b)%rangeBytes != 0 {
+	expired, err := ParseRanges(c.b)
+	if c.bad || err != nil || r.To < r.From {
 		return Receipt{}, ErrInvalid
 	}
-	r.Expired = Ranges(c.b)
+	r.Expired = expired
 	return r, nil
 }
 
@@ -139,7 +140,7 @@ func ParseFragment(b []byte) (Fragment, error) {
 	c := cursor{b: b}
 	f := Fragment{Total: c.u32(), Position: c.u32()}
 	f.Piece = c.b
-	if c.bad || uint64(f.Position)+uint64(len(f.Piece)) > uint64(f.Total) {
+	if c.bad || len(f.Piece) == 0 || uint64(f.Position)+uint64(len(f.Piece)) > uint64(f.Total) {
 		return Fragment{}, ErrInvalid
 	}
 	return f, nil
@@ -168,7 +169,7 @@ func ParseParity(b []byte) (Parity, error) {
 	c := cursor{b: b}
 	p := Parity{First: c.u64(), Data: c.u8(), Redundant: c.u8(), Index: c.u8()}
 	p.Shard = c.b
-	if c.bad || p.Index >= p.Redundant {
+	if c.bad || p.Data == 0 || p.Index >= p.Redundant {
 		return Parity{}, ErrInvalid
 	}
 	return p, nil

@@ -8,10 +8,14 @@ import (
 // Peek returns the size in bytes of the frame at the start of b, prefix
 // included, as the prefix claims it. It fails with [ErrIncomplete] when the
 // prefix itself is cut, [ErrInvalid] when the claim is smaller than any
-// frame, and [*SizeError] when it is over limit. Nothing else is looked at.
+// frame, and [*SizeError] when it is over limit bytes; limit 0 means
+// [DefaultLimit]. Nothing else is looked at.
 func Peek(b []byte, limit int) (int, error) {
 	if len(b) < prefixBytes {
 		return 0, ErrIncomplete
+	}
+	if limit <= 0 {
+		limit = DefaultLimit
 	}
 	size := uint64(binary.BigEndian.Uint32(b)) + prefixBytes
 	if size < MinSize {
@@ -66,7 +70,8 @@ func parseWhole(b []byte) (Frame, error) {
 		if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 			return Frame{}, ErrChecksum
 		}
-		body = body[:len(body)-checksumBytes]
+		end -= headerBytes
+		body = body[:end:end] // appending to the payload must not reach the checksum
 	}
 	if f.Flags&FlagOffset != 0 {
 		if len(body) < offsetBytes {

@@ -11,7 +11,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Append appends the encoded frame to dst. It fails with [ErrInvalid] if the
 // frame cannot be represented: unknown kind or flag, or a topic over
-// [MaxTopic] bytes; dst is then returned as it was.
+// [MaxTopic] bytes; and with a [*SizeError] if the length prefix cannot hold
+// its size. dst is then returned as it was.
 func (f *Frame) Append(dst []byte) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return dst, err

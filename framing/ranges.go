@@ -8,7 +8,9 @@ import (
 const rangeBytes = 16
 
 // Ranges is an encoded list of half-open ranges [from, to), each two u64; it
-// is the payload of a nack and the tail of a receipt.
+// is the payload of a nack and the tail of a receipt. None is empty and they
+// ascend without overlapping; parsing refuses any other list, so that a
+// hostile one cannot name a number twice.
 type Ranges []byte
 
 // Append adds the range [from, to).
@@ -46,6 +48,13 @@ func (r Ranges) Total() uint64 {
 func ParseRanges(b []byte) (Ranges, error) {
 	if len(b)%rangeBytes != 0 {
 		return nil, ErrInvalid
+	}
+	var past uint64
+	for from, to := range Ranges(b).All() {
+		if from < past || to <= from {
+			return nil, ErrInvalid
+		}
+		past = to
 	}
 	return Ranges(b), nil
 }

@@ -4,6 +4,10 @@ import (
 	"io"
 )
 
+// maxEmptyReads is how often a stream may answer neither bytes nor an error
+// before the reader gives up with io.ErrNoProgress, as bufio does.
+const maxEmptyReads = 100
+
 const readChunk = 64 << 10 // first size of a Reader's buffer; one read call fills at most what is free
 
 // Reader takes frames off a stream. It reads in large chunks, so that one
@@ -12,9 +16,9 @@ type Reader struct {
 	r     io.Reader
 	limit int
 	buf   []byte
-	start int // first undelivered byte
-	end   int // past the last byte read
-	err   error
+	start int   // first undelivered byte
+	end   int   // past the last byte read
+	err   error // what the stream ended with, as it said it
 }
 
 // NewReader returns a reader of frames up to limit bytes; limit 0 means
@@ -49,6 +53,9 @@ func (r *Reader) Next() (Frame, error) {
 // Buffered reports whether Next will return without reading: a whole frame,
 // or an error, is already here. Use it to do work once per chunk read.
 func (r *Reader) Buffered() bool {
+	if r.err != nil {
+		return true
+	}
 	size, err := Peek(r.buf[r.start:r.end], r.limit)
 	if err != nil {
 		return err != ErrIncomplete
@@ -59,21 +66,32 @@ func (r *Reader) Buffered() bool {
 // fill reads more bytes behind an incomplete frame.
 func (r *Reader) fill() error {
 	if r.err != nil {
-		return r.err
+		return r.ended()
 	}
 	r.makeRoom()
-	n, err := r.r.Read(r.buf[r.end:])
-	r.end += n
-	if err != nil {
-		if err == io.EOF && r.end > r.start {
-			err = io.ErrUnexpectedEOF
-		}
+	for range maxEmptyReads {
+		n, err := r.r.Read(r.buf[r.end:])
+		r.end += n
 		r.err = err
-		if n == 0 {
-			return err
+		if n > 0 {
+			return nil // bytes may come together with the error: they go first
+		}
+		if err != nil {
+			return r.ended()
 		}
 	}
-	return nil
+	r.err = io.ErrNoProgress
+	return r.err
+}
+
+// ended returns what the stream's end means for the bytes still here. It is
+// decided when they are all that is left: at the moment of the last read
+// there may be whole frames among them.
+func (r *Reader) ended() error {
+	if r.err == io.EOF && r.end > r.start {
+		return io.ErrUnexpectedEOF
+	}
+	return r.err
 }
 
 // makeRoom moves the incomplete frame to the front and grows the buffer only
@@ -97,6 +115,7 @@ func (r *Reader) makeRoom() {
 type Writer struct {
 	w   io.Writer
 	buf []byte
+	err error // of the first failed Flush
 }
 
 // NewWriter returns a writer onto w.
@@ -112,12 +131,13 @@ func (w *Writer) Write(f *Frame) error {
 // Buffered returns how many bytes wait for Flush.
 func (w *Writer) Buffered() int { return len(w.buf) }
 
-// Flush sends everything gathered, in one write.
+// Flush sends everything gathered, in one write. A write that failed may have
+// cut a frame, so from then on every Flush fails with the same error.
 func (w *Writer) Flush() error {
-	if len(w.buf) == 0 {
-		return nil
+	if w.err != nil || len(w.buf) == 0 {
+		return w.err
 	}
-	_, err := w.w.Write(w.buf)
+	_, w.err = w.w.Write(w.buf)
 	w.buf = w.buf[:0]
-	return err
+	return w.err
 }
