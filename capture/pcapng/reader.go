@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	readBuffer    = 256 << 10 // bytes asked for in one read call
-	maxInterfaces = 1 << 16   // over all sections; a bound on what a hostile file makes us keep
+	readBuffer    = 64 << 10 // bytes asked for in one read call
+	maxInterfaces = 1 << 16  // over all sections; a bound on what a hostile file makes us keep
 )
 
 // Reader reads a pcapng or classic pcap file or stream. It is not safe for

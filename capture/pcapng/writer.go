@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-const writeBuffer = 256 << 10 // bytes gathered before one write call
+const writeBuffer = 64 << 10 // bytes gathered before one write call
 
 var le = binary.LittleEndian
 
