@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# The whole test run. From a fresh clone on a fresh machine: installs the
+# tools that the tests speak to, if this user may, then checks everything and
+# stops at the first thing that does not hold.
+#
+#   scripts/check.sh
+#
+# FUZZTIME=5s is how long each fuzz target runs. RAWLAB_REQUIRE_TOOLS=1 makes
+# a missing tool a failure; without it, the tests that need it are skipped
+# and this script says so.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+FUZZTIME=${FUZZTIME:-3s}
+export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
+TARGETS="linux/amd64 linux/arm64 darwin/arm64 windows/amd64"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+began=$SECONDS
+summary=()
+
+die() {
+	printf '\ncheck.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# step NAME COMMAND… runs the command, shows its output only if it fails, and
+# stops the run then. Loud steps show their output as it comes. Inside a step
+# bash ignores set -e, so each says itself what ends it.
+step() { run_step quiet "$@"; }
+loud_step() { run_step loud "$@"; }
+
+run_step() {
+	local how=$1 name=$2 start=$SECONDS status=0
+	shift 2
+	printf '== %s\n' "$name"
+	if [ "$how" = loud ]; then
+		"$@" 2>&1 || status=$?
+	else
+		"$@" >"$work/log" 2>&1 || status=$?
+		[ "$status" = 0 ] || cat "$work/log"
+	fi
+	[ "$status" = 0 ] || die "'$name' failed after $((SECONDS - start)) s, exit code $status"
+	summary+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
+}
+
+# privileged COMMAND… runs the command as root, if this user may.
+privileged() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+		sudo -n "$@"
+	else
+		echo "not root, and sudo asks for a password"
+		return 1
+	fi
+}
+
+install_packages() {
+	if command -v apt-get >/dev/null; then
+		# tshark's package asks who may capture; the default, root, is right here
+		privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+			privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
+				tshark tcpdump nftables iproute2 util-linux gcc libc6-dev
+	elif command -v dnf >/dev/null; then
+		privileged dnf -q -y install wireshark-cli tcpdump nftables iproute iproute-tc util-linux gcc glibc-devel
+	elif command -v apk >/dev/null; then
+		privileged apk add -q tshark tcpdump nftables iproute2 util-linux gcc musl-dev
+	else
+		echo "no apt-get, dnf or apk here"
+		return 1
+	fi
+}
+
+missing_tools() {
+	local tool
+	for tool in tshark tcpdump nft ip gcc; do
+		command -v "$tool" >/dev/null || printf '%s ' "$tool"
+	done
+}
+
+# tools installs what is missing and decides whether tests may skip.
+tools() {
+	local missing
+	missing=$(missing_tools)
+	if [ -n "$missing" ]; then
+		echo "installing: $missing"
+		install_packages || echo "could not install"
+		missing=$(missing_tools)
+	fi
+	if [ -z "$missing" ]; then
+		export RAWLAB_REQUIRE_TOOLS=1
+		return
+	fi
+	case " $missing" in *" gcc "*)
+		command -v cc >/dev/null || command -v clang >/dev/null ||
+			die "no C compiler: 'go test -race' needs one; install gcc"
+		;;
+	esac
+	[ "${RAWLAB_REQUIRE_TOOLS:-}" != 1 ] || die "missing, and required here: $missing"
+	echo "WARNING: still missing: ${missing}- the tests that need them are skipped"
+}
+
+formatted() {
+	local files
+	files=$(git ls-files -z '*.go' | xargs -0 gofmt -l) || return 1
+	[ -z "$files" ] || {
+		printf 'run gofmt -w on:\n%s\n' "$files"
+		return 1
+	}
+}
+
+modules() {
+	go mod tidy -diff || {
+		echo "run 'go mod tidy'"
+		return 1
+	}
+	go mod verify && (cd scripts/tools && go mod tidy -diff && go mod verify)
+}
+
+modern() {
+	go fix -diff ./... || {
+		echo "run 'go fix ./...'"
+		return 1
+	}
+}
+
+# build_for OS/ARCH builds every package and the command as users get it.
+build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -trimpath -o "$work/bin/${1/\//-}/" ./...; }
+
+# vet_for OS type-checks the tests of a system this machine cannot run.
+vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
+
+all_tests() { CGO_ENABLED=1 go test -race -shuffle=on -timeout 6m ./...; }
+
+# fuzz runs every fuzz target for a moment, each found by asking go test.
+fuzz() {
+	local dir target targets
+	for dir in $(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do
+		targets=$(go test -list '^Fuzz' "./$dir") || return 1
+		for target in $(grep '^Fuzz' <<<"$targets"); do
+			echo "$dir $target"
+			# minimizing an interesting input may otherwise take the whole time
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 10x "./$dir" >"$work/fuzz" 2>&1 || {
+				cat "$work/fuzz"
+				return 1
+			}
+		done
+	done
+}
+
+command -v go >/dev/null || die "no 'go' on the PATH: install Go 1.26 or later, see https://go.dev/dl"
+[ "$(uname -s)" != Linux ] || export RAWLAB_REQUIRE_NETNS=1 # any Linux user may have namespaces; where not, fail
+
+loud_step "tools" tools
+step "gofmt" formatted
+step "modules are tidy and unchanged" modules
+step "go vet" go vet ./...
+step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
+step "go fix finds nothing to modernise" modern
+for target in $TARGETS; do
+	step "build for $target" build_for "$target"
+done
+for system in darwin windows; do
+	step "go vet for $system" vet_for "$system"
+done
+loud_step "tests, with the race detector" all_tests
+loud_step "fuzzing, $FUZZTIME each" fuzz
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '%5d s  in all: every check held\n' $((SECONDS - began))
