@@ -126,7 +126,7 @@ modern() {
 }
 
 # build_for OS/ARCH builds every package and the command as users get it.
-build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -trimpath -o "$work/bin/${1/\//-}/" ./...; }
+build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -o "$work/bin/${1/\//-}/" ./...; }
 
 # vet_for OS type-checks the tests of a system this machine cannot run.
 vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
