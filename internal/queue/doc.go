@@ -1,0 +1,38 @@
+// Package queue is the middle of a server: topics, what is kept of them, and
+// what waits to leave for each subscriber.
+//
+// It knows frames but no sockets. A transport attaches a [Session] for every
+// client, publishes the emit frames it reads and writes out the chunks it
+// takes:
+//
+//	reader goroutine   Publish … Publish, Commit      once per chunk read
+//	writer goroutine   Wake → Take → write → Sent     once per chunk written
+//
+// # Topics
+//
+// A topic is known by its exact name. Its policy is [PolicyIgnore], when an event
+// nobody listens to is gone (offline), or [PolicyStore], when it is appended to
+// the topic's log and kept within [Retention]. A client that listens under a
+// name makes the topic a stored one, unless its policy was set.
+//
+// # Delivery
+//
+// Events of one origin and topic leave in the order they came. What is
+// ignored waits in the live lane of a subscriber's outbox, which is bounded;
+// [Overflow] says what happens there. What is stored is never dropped there:
+// the subscriber lags and is filled from the log when its outbox is empty.
+// A named client has a cursor per topic, which moves when it acknowledges an
+// offset; on return it gets a receipt and what came since, at least once.
+//
+// # Accounts
+//
+// For every event published, each subscriber gets it handed to its socket
+// (forwarded) or not (dropped, with a fate). [Meter] counts both, and tells
+// a trace if there is one. A trace must be quick and must not call back.
+//
+// # Memory
+//
+// An event is encoded once for all subscribers that want the same bytes; what
+// is published is copied before Publish returns; a chunk belongs to who took
+// it until the next Take.
+package queue

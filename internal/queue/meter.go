@@ -1,0 +1,142 @@
+package queue
+
+import (
+	"iter"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/clock"
+)
+
+// Fate says what became of an event that was not handed on.
+type Fate string
+
+// The fates that a server can know of.
+const (
+	FateServerQueue    Fate = "server-queue"    // the outbox was full, or the store refused it
+	FateOffline        Fate = "offline"         // nobody listened and the topic is not stored
+	FateExpired        Fate = "expired"         // left the log before the subscriber came for it
+	FateFrameInvalid   Fate = "frame-invalid"   // the bytes were no frame
+	FateUnauthorized   Fate = "unauthorized"    // the sender has no session, or spoke for another
+	FateConnectionLost Fate = "connection-lost" // waited in the outbox when the session ended
+	FateSendRefused    Fate = "send-refused"    // the kernel did not take it
+)
+
+// Stage is a place on an event's way through a server.
+type Stage uint8
+
+// The stages. An event is received once, then forwarded or dropped once for
+// every subscriber it was meant for.
+const (
+	Received Stage = iota
+	Forwarded
+	Dropped
+)
+
+// String returns the stage's name.
+func (s Stage) String() string {
+	return [...]string{"received", "forwarded", "dropped"}[s%3]
+}
+
+// TraceEvent tells of one event at one stage.
+type TraceEvent struct {
+	At               time.Time
+	Stage            Stage
+	Fate             Fate   // of a dropped event
+	Origin, Sequence uint64 // zeros when the frame could not be read
+	Subscriber       uint64 // origin of the client it was meant for, 0 for nobody in particular
+}
+
+// Meter counts what became of events, and tells a trace of each. It is safe
+// for concurrent use.
+type Meter struct {
+	clock     clock.Clock
+	trace     func(TraceEvent)
+	received  atomic.Uint64
+	forwarded atomic.Uint64
+	mu        sync.Mutex
+	dropped   map[Fate]uint64
+}
+
+// NewMeter returns a meter. A nil clock is the machine's own, a nil trace
+// costs nothing.
+func NewMeter(c clock.Clock, trace func(TraceEvent)) *Meter {
+	return &Meter{clock: clock.Or(c), trace: trace, dropped: make(map[Fate]uint64)}
+}
+
+// Received returns how many events were accepted from emitters.
+func (m *Meter) Received() uint64 { return m.received.Load() }
+
+// Forwarded returns how many events were handed to subscribers' sockets; one
+// that goes to three subscribers counts three times.
+func (m *Meter) Forwarded() uint64 { return m.forwarded.Load() }
+
+// Dropped returns how many events were dropped, by fate.
+func (m *Meter) Dropped() map[Fate]uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.dropped)
+}
+
+// Drop counts one event that met its fate outside the queue. Frame f may be
+// zero when nothing is known of it.
+func (m *Meter) Drop(fate Fate, f *framing.Frame) {
+	m.count(fate, 1)
+	m.tell(Dropped, fate, f, 0)
+}
+
+func (m *Meter) count(fate Fate, n int) {
+	if n == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.dropped[fate] += uint64(n)
+	m.mu.Unlock()
+}
+
+// dropAll counts every one of the encoded frames, n of them.
+func (m *Meter) dropAll(fate Fate, frames []byte, n int, subscriber uint64) {
+	m.count(fate, n)
+	m.tellAll(Dropped, fate, frames, subscriber)
+}
+
+func (m *Meter) forward(frames []byte, n int, subscriber uint64) {
+	m.forwarded.Add(uint64(n))
+	m.tellAll(Forwarded, "", frames, subscriber)
+}
+
+func (m *Meter) tellAll(stage Stage, fate Fate, frames []byte, subscriber uint64) {
+	if m.trace == nil {
+		return
+	}
+	for f := range each(frames) {
+		m.tell(stage, fate, &f, subscriber)
+	}
+}
+
+func (m *Meter) tell(stage Stage, fate Fate, f *framing.Frame, subscriber uint64) {
+	if m.trace == nil {
+		return
+	}
+	m.trace(TraceEvent{m.clock.Now(), stage, fate, f.Origin, f.Sequence, subscriber})
+}
+
+// each yields every frame of bytes that this package encoded itself, with
+// its size.
+func each(frames []byte) iter.Seq2[framing.Frame, int] {
+	return func(yield func(framing.Frame, int) bool) {
+		for b := frames; len(b) > 0; {
+			f, n, err := framing.Parse(b, len(b))
+			if err != nil {
+				panic("queue: own frame unreadable: " + err.Error())
+			}
+			if !yield(f, n) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}

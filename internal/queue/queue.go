@@ -1,0 +1,185 @@
+package queue
+
+import (
+	"fmt"
+	"sync"
+
+	"rawlab/framing"
+	"rawlab/internal/clock"
+	"rawlab/internal/queue/memory"
+)
+
+// Policy says what happens to an event that nobody is there for.
+type Policy uint8
+
+// The policies of a topic.
+const (
+	PolicyIgnore Policy = iota // it is gone, with the fate offline
+	PolicyStore                // it is kept in the topic's log
+)
+
+// String returns the policy's name on the command line.
+func (p Policy) String() string {
+	if p == PolicyStore {
+		return "store"
+	}
+	return "ignore"
+}
+
+// ParsePolicy returns the policy of that name.
+func ParsePolicy(name string) (Policy, error) {
+	for _, p := range []Policy{PolicyIgnore, PolicyStore} {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown policy %q: ignore or store", name)
+}
+
+// Defaults of [Config].
+const (
+	DefaultMaxTopics  = 4096
+	DefaultMaxCursors = 4096
+)
+
+// LimitError says that something was refused because it would go over a bound.
+type LimitError struct {
+	What  string // in the plural: "topics"
+	Limit int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("too many %s: at most %d", e.What, e.Limit)
+}
+
+// Config configures a queue. The zero value works.
+type Config struct {
+	Clock      clock.Clock       // default clock.Real
+	Store      Store             // default memory.New(0)
+	Topics     map[string]Policy // policies that listening does not change; others start as ignore
+	Retention  Retention         // of each stored topic
+	MaxTopics  int               // listened to or stored, default DefaultMaxTopics
+	MaxCursors int               // named clients of a topic, default DefaultMaxCursors
+	Trace      func(TraceEvent)  // told of events that expire while their client is away
+}
+
+// Queue is the topics of one or several servers. It is safe for concurrent use.
+type Queue struct {
+	clock      clock.Clock
+	store      Store
+	retention  Retention
+	maxTopics  int
+	maxCursors int
+	meter      *Meter
+
+	mu     sync.RWMutex
+	topics map[string]*topic
+}
+
+// New returns a queue with the store's topics and those of the
+// configuration. It fails when the store does, or holds too many topics.
+func New(config *Config) (*Queue, error) {
+	var c Config
+	if config != nil {
+		c = *config
+	}
+	q := &Queue{
+		clock:      clock.Or(c.Clock),
+		store:      c.Store,
+		retention:  c.Retention.orDefault(),
+		maxTopics:  positive(c.MaxTopics, DefaultMaxTopics),
+		maxCursors: positive(c.MaxCursors, DefaultMaxCursors),
+		meter:      NewMeter(c.Clock, c.Trace),
+		topics:     make(map[string]*topic),
+	}
+	if q.store == nil {
+		q.store = memory.New(0)
+	}
+	return q, q.load(c.Topics)
+}
+
+func positive(v, fallback int) int {
+	if v <= 0 {
+		return fallback
+	}
+	return v
+}
+
+// load makes the topics known from the start, which stay for good.
+func (q *Queue) load(policies map[string]Policy) error {
+	for _, name := range q.store.Topics() {
+		if _, err := q.open(name, true); err != nil {
+			return err
+		}
+	}
+	for name, policy := range policies {
+		t, err := q.open(name, policy == PolicyStore)
+		if err != nil {
+			return err
+		}
+		t.fixed = true
+		t.stored.Store(policy == PolicyStore)
+	}
+	return nil
+}
+
+// open returns the topic of that name, made if need be, and counts its user
+// until release. With store it becomes a stored one, unless it is fixed.
+func (q *Queue) open(name string, store bool) (*topic, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t := q.topics[name]
+	if t == nil {
+		if err := q.admit(name); err != nil {
+			return nil, err
+		}
+		t = newTopic(q, name)
+	}
+	if store && !t.fixed && !t.stored.Load() {
+		if err := t.becomeStored(); err != nil {
+			return nil, err
+		}
+	}
+	t.users++
+	q.topics[name] = t
+	return t, nil
+}
+
+func (q *Queue) admit(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: empty topic", framing.ErrInvalid)
+	case len(name) > framing.MaxTopic:
+		return fmt.Errorf("%w: topic of %d bytes, at most %d", framing.ErrInvalid, len(name), framing.MaxTopic)
+	case len(q.topics) >= q.maxTopics:
+		return &LimitError{"topics", q.maxTopics}
+	}
+	return nil
+}
+
+// release forgets a topic whose last user left and that keeps nothing.
+func (q *Queue) release(t *topic) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t.users--
+	if t.users == 0 && !t.stored.Load() {
+		delete(q.topics, t.name)
+	}
+}
+
+// find returns the topic of that name, nil if nobody made one.
+func (q *Queue) find(name []byte) *topic {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.topics[string(name)]
+}
+
+// Epoch names the life of the logs.
+func (q *Queue) Epoch() uint64 { return q.store.Epoch() }
+
+// Dropped returns how many stored events expired before a client that was
+// away came for them, once for each such client.
+func (q *Queue) Dropped() map[Fate]uint64 { return q.meter.Dropped() }
+
+// Close closes the store. No session may be attached any more.
+func (q *Queue) Close() error { return q.store.Close() }

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"rawlab/framing"
+)
+
+// DefaultMaxSubscriptions bounds the topics a session listens to unless told
+// otherwise.
+const DefaultMaxSubscriptions = 1024
+
+// SessionConfig configures a session. The zero value works.
+type SessionConfig struct {
+	Origin           uint64 // who its events come from
+	Name             string // of a durable client, empty for an anonymous one
+	Checksum         bool   // frames get a CRC: they leave on UDP
+	OutboxBytes      int    // of waiting events, per lane; default DefaultOutboxBytes
+	Overflow         Overflow
+	MaxSubscriptions int    // default DefaultMaxSubscriptions
+	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit
+	Meter            *Meter // default one that nobody reads
+	OnEnd            func() // called once when the session ends; must not block
+}
+
+// Session is one client at the queue. Publish and Commit belong to one
+// goroutine, Take, Sent and Lost to one other; the rest is safe for
+// concurrent use.
+type Session struct {
+	q        *Queue
+	origin   uint64
+	name     string
+	checksum bool
+	maxSubs  int
+	window   int
+	meter    *Meter
+	onEnd    func()
+	batch    batch
+	out      outbox
+
+	mu   sync.Mutex
+	subs map[string]*subscription
+
+	endOnce sync.Once
+	end     framing.Frame // valid once ended is closed
+	ended   chan struct{}
+}
+
+// Attach adds a client. Close detaches it.
+func (q *Queue) Attach(config *SessionConfig) *Session {
+	var c SessionConfig
+	if config != nil {
+		c = *config
+	}
+	if c.Meter == nil {
+		c.Meter = NewMeter(q.clock, nil)
+	}
+	s := &Session{
+		q: q, origin: c.Origin, name: c.Name, checksum: c.Checksum,
+		maxSubs: positive(c.MaxSubscriptions, DefaultMaxSubscriptions), window: c.Window,
+		meter: c.Meter, onEnd: c.OnEnd,
+		subs: make(map[string]*subscription), ended: make(chan struct{}),
+	}
+	s.out.init(c.OutboxBytes, c.Overflow)
+	return s
+}
+
+// Origin returns who the session's events come from.
+func (s *Session) Origin() uint64 { return s.origin }
+
+// Subscribe starts the delivery of a topic and answers with a receipt frame,
+// which precedes the topic's events and carries the request's number. Asked
+// again, it answers again and changes nothing. Errors are for the client to
+// know: [*LimitError], [framing.ErrInvalid], or the store's.
+func (s *Session) Subscribe(topic []byte, request uint64, resume framing.Subscribe) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub := s.subs[string(topic)]; sub != nil {
+		s.Reply(sub.receiptFrame(request))
+		return nil
+	}
+	if len(s.subs) >= s.maxSubs {
+		return &LimitError{"subscriptions", s.maxSubs}
+	}
+	name := string(topic)
+	t, err := s.q.open(name, s.name != "")
+	if err != nil {
+		return err
+	}
+	sub, err := t.join(s, request, resume)
+	if err != nil {
+		s.q.release(t)
+		return fmt.Errorf("subscribing to %q: %w", name, err)
+	}
+	s.subs[name] = sub
+	return nil
+}
+
+// Unsubscribe stops the delivery of a topic. The cursor of a named client stays.
+func (s *Session) Unsubscribe(topic []byte) {
+	s.mu.Lock()
+	sub := s.subs[string(topic)]
+	delete(s.subs, string(topic))
+	s.mu.Unlock()
+	if sub != nil {
+		sub.topic.leave(sub)
+		s.q.release(sub.topic)
+	}
+}
+
+// Ack says that the client has the topic's events up to and including offset.
+func (s *Session) Ack(topic []byte, offset uint64) error {
+	s.mu.Lock()
+	sub := s.subs[string(topic)]
+	s.mu.Unlock()
+	if sub == nil {
+		return nil // it may have unsubscribed meanwhile
+	}
+	return sub.ack(offset)
+}
+
+// Reply sends a frame that is no event. A client that leaves too many
+// unread is disconnected.
+func (s *Session) Reply(f *framing.Frame) {
+	if s.checksum {
+		f.Flags |= framing.FlagCRC
+	}
+	room, err := s.out.putControl(f)
+	switch {
+	case err != nil:
+		panic("queue: own reply cannot be encoded: " + err.Error())
+	case !room:
+		s.End(framing.CodeLimit, "replies left unread")
+	}
+}
+
+// End ends the session: Ended closes, what waits may still be taken, nothing
+// more is published to it. At a [framing.CodeShutdown] what waits in logs may
+// be taken too. The first call decides the last frame: a bye for
+// [framing.CodeOK] and [framing.CodeShutdown], an error otherwise.
+func (s *Session) End(code framing.Code, words string) {
+	s.endOnce.Do(func() {
+		s.end = framing.Frame{Kind: framing.KindError, Code: code, Payload: []byte(words)}
+		if code == framing.CodeOK || code == framing.CodeShutdown {
+			s.end.Kind = framing.KindBye
+		}
+		if s.checksum {
+			s.end.Flags = framing.FlagCRC
+		}
+		close(s.ended)
+		s.out.close(code == framing.CodeShutdown)
+		if s.onEnd != nil {
+			s.onEnd()
+		}
+	})
+}
+
+// Ended is closed once the session has ended.
+func (s *Session) Ended() <-chan struct{} { return s.ended }
+
+// Last returns the frame that ends the conversation. Call it once ended.
+func (s *Session) Last() framing.Frame { return s.end }
+
+// Close ends and detaches the session. What still waits is lost.
+func (s *Session) Close() {
+	s.End(framing.CodeOK, "")
+	s.mu.Lock()
+	subs := slices.Collect(maps.Values(s.subs))
+	clear(s.subs)
+	s.mu.Unlock()
+	for _, sub := range subs {
+		sub.topic.leave(sub)
+		s.q.release(sub.topic)
+	}
+	var c Chunk
+	s.out.take(&c)
+	s.Lost(&c)
+}
+
+// Wake receives when there may be something to take.
+func (s *Session) Wake() <-chan struct{} { return s.out.wake }
+
+// receiptFrame answers request.
+func (u *subscription) receiptFrame(request uint64) *framing.Frame {
+	return &framing.Frame{
+		Kind: framing.KindReceipt, Sequence: request,
+		Topic: []byte(u.topic.name), Payload: u.receipt.Append(nil),
+	}
+}

@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"rawlab/framing"
+)
+
+const (
+	fillBytes    = 256 << 10 // read from a log at a time
+	maxIdleSpare = 64 << 10  // a larger buffer is given back when its session falls idle
+)
+
+// Chunk is frames on their way out, end to end: replies first, then events
+// of stored and of ignored topics. Its buffers are used again by the next
+// Take with the same Chunk.
+type Chunk struct {
+	Control, Kept, Live []byte
+	kept, live          int // frames
+}
+
+// Take moves everything that waits into c, and fills from logs what lags
+// behind. It reports whether there is anything; if not, wait for Wake.
+func (s *Session) Take(c *Chunk) bool {
+	s.fill()
+	s.out.take(c)
+	s.encodeAcks(c)
+	if len(c.Control)+len(c.Kept)+len(c.Live) > 0 {
+		return true
+	}
+	if cap(c.Kept)+cap(c.Live) > maxIdleSpare {
+		*c = Chunk{}
+	}
+	return false
+}
+
+func (o *outbox) take(c *Chunk) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c.Control, o.control = o.control, c.Control[:0]
+	c.Kept, c.kept = o.kept.swap(c.Kept)
+	c.Live, c.live = o.live.swap(c.Live)
+	o.room.Broadcast()
+}
+
+func (s *Session) encodeAcks(c *Chunk) {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	for _, sequence := range s.out.acks {
+		f := framing.Frame{Kind: framing.KindAck, Origin: s.origin, Sequence: sequence}
+		if s.checksum {
+			f.Flags = framing.FlagCRC
+		}
+		c.Control = mustAppend(c.Control, &f)
+	}
+	clear(s.out.acks)
+}
+
+// fill reads what lags behind from the logs, each subscription once, until
+// enough stored events wait.
+func (s *Session) fill() {
+	for range s.out.laggards() {
+		u := s.out.lags(fillBytes)
+		if u == nil {
+			return
+		}
+		u.fill()
+	}
+}
+
+// Stalled reports whether replayed events wait for acks to open the window.
+// Call it when Take has found nothing.
+func (s *Session) Stalled() bool { return s.window > 0 && len(s.out.laggards()) > 0 }
+
+// Unstall opens the windows: acks that have not come are not waited for.
+func (s *Session) Unstall() {
+	for _, u := range s.out.laggards() {
+		u.topic.mu.Lock()
+		u.acked = u.next
+		u.topic.mu.Unlock()
+	}
+	s.out.signal()
+}
+
+// Sent says that all of c was handed to the socket.
+func (s *Session) Sent(c *Chunk) {
+	s.meter.forward(c.Kept, c.kept, s.origin)
+	s.meter.forward(c.Live, c.live, s.origin)
+}
+
+// SentOne says that one event frame was handed to the socket.
+func (s *Session) SentOne(frame []byte) { s.meter.forward(frame, 1, s.origin) }
+
+// DropOne says that one event frame was dropped on the way to the socket.
+func (s *Session) DropOne(fate Fate, frame []byte) { s.meter.dropAll(fate, frame, 1, s.origin) }
+
+// Lost says that c could not be handed to the socket because the connection
+// broke. Stored events of a named client are not lost: they will be replayed.
+func (s *Session) Lost(c *Chunk) {
+	if s.name == "" {
+		s.meter.dropAll(FateConnectionLost, c.Kept, c.kept, s.origin)
+	}
+	s.meter.dropAll(FateConnectionLost, c.Live, c.live, s.origin)
+}

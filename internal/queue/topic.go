@@ -1,0 +1,182 @@
+package queue
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rawlab/framing"
+)
+
+// topic is one topic's subscribers and, if it is stored, its place in the store.
+type topic struct {
+	q      *Queue
+	name   string
+	fixed  bool // the policy was set, or it came with the store
+	users  int  // guarded by q.mu
+	stored atomic.Bool
+	subs   atomic.Pointer[[]*subscription] // replaced under mu, read without
+
+	mu      sync.Mutex
+	next    uint64            // offset to come
+	cursors map[string]uint64 // of named clients: the next offset each wants
+	broken  error             // the log cannot be trimmed, so it may not grow
+	plain   []byte            // scratch: a run with offsets
+	sealed  []byte            // scratch: the same with checksums
+}
+
+// subscription is one session listening to one topic. Fields after topic are
+// guarded by topic.mu.
+type subscription struct {
+	session *Session
+	topic   *topic
+
+	receipt  framing.Receipt
+	next     uint64 // offset to put into the outbox next
+	acked    uint64 // first offset not acknowledged
+	replayTo uint64 // offsets before this one came while the client was away
+	lagging  bool   // to be filled from the log
+	gone     bool
+}
+
+func newTopic(q *Queue, name string) *topic {
+	t := &topic{q: q, name: name, next: 1}
+	t.subs.Store(new([]*subscription))
+	return t
+}
+
+func (t *topic) subscribers() []*subscription { return *t.subs.Load() }
+
+// becomeStored opens the topic's log. Events on their way at this moment are
+// still delivered as ignored ones.
+func (t *topic) becomeStored() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.q.store.Open(t.name); err != nil {
+		return err
+	}
+	t.cursors = make(map[string]uint64)
+	err := t.q.store.Cursors(t.name, func(client string, next uint64) { t.cursors[client] = next })
+	if err != nil {
+		return err
+	}
+	_, t.next = t.q.store.Bounds(t.name)
+	for _, sub := range t.subscribers() {
+		sub.next, sub.acked = t.next, t.next
+	}
+	t.stored.Store(true)
+	return nil
+}
+
+// append puts a run into the log and on to the subscribers that keep up.
+func (t *topic) append(frames []byte, count int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.broken != nil {
+		return t.broken
+	}
+	first, err := t.q.store.Append(t.name, t.q.clock.Now(), frames, count)
+	if err != nil {
+		return err
+	}
+	t.next = first + uint64(count)
+	t.plain, t.sealed = t.plain[:0], t.sealed[:0]
+	for _, sub := range t.subscribers() {
+		t.pass(sub, frames, first, count)
+	}
+	t.broken = t.trim()
+	return nil
+}
+
+// pass hands a run to one subscriber, which lags from now on if its outbox
+// is full.
+func (t *topic) pass(sub *subscription, frames []byte, first uint64, count int) {
+	if sub.lagging {
+		return
+	}
+	if !sub.session.out.putKept(t.encode(frames, first, sub.session.checksum), count) {
+		sub.lag()
+		return
+	}
+	sub.next = first + uint64(count)
+}
+
+// encode returns frames with offsets, encoded once for all subscribers of
+// the same kind.
+func (t *topic) encode(frames []byte, first uint64, checksum bool) []byte {
+	if checksum {
+		if len(t.sealed) == 0 {
+			t.sealed = number(t.sealed, frames, first, framing.FlagOffset|framing.FlagCRC)
+		}
+		return t.sealed
+	}
+	if len(t.plain) == 0 {
+		t.plain = number(t.plain, frames, first, framing.FlagOffset)
+	}
+	return t.plain
+}
+
+func number(dst, frames []byte, offset uint64, flags framing.Flags) []byte {
+	for f := range each(frames) {
+		f.Flags, f.Offset = flags, offset
+		dst = mustAppend(dst, &f)
+		offset++
+	}
+	return dst
+}
+
+func (u *subscription) lag() {
+	u.lagging = true
+	u.session.out.lag(u)
+}
+
+// trim lets go of what retention no longer keeps. For every client that has
+// not come for it, it has expired.
+func (t *topic) trim() error {
+	r := t.q.retention
+	var before time.Time
+	if r.Age > 0 {
+		before = t.q.clock.Now().Add(-r.Age)
+	}
+	return t.q.store.Trim(t.name, r.Count, r.Bytes, before, t.expire)
+}
+
+func (t *topic) expire(offset uint64, frame []byte) {
+	for _, sub := range t.subscribers() {
+		if sub.next <= offset {
+			sub.session.meter.dropAll(FateExpired, frame, 1, sub.session.origin)
+		}
+	}
+	for name, next := range t.cursors {
+		if next <= offset && !t.present(name) {
+			t.q.meter.dropAll(FateExpired, frame, 1, 0)
+		}
+	}
+}
+
+func (t *topic) present(name string) bool {
+	return slices.ContainsFunc(t.subscribers(), func(u *subscription) bool { return u.session.name == name })
+}
+
+// leave ends a subscription; the cursor of a named client stays.
+func (t *topic) leave(sub *subscription) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sub.gone = true
+	left := slices.DeleteFunc(slices.Clone(t.subscribers()), func(u *subscription) bool { return u == sub })
+	t.subs.Store(&left)
+	if t.stored.Load() && sub.session.name == "" && sub.next < t.next {
+		sub.giveUp()
+	}
+}
+
+// giveUp counts what the log still had for an anonymous subscriber, who has
+// no cursor to come back to.
+func (u *subscription) giveUp() {
+	m := u.session.meter
+	u.topic.q.store.Read(u.topic.name, u.next, func(_ uint64, frame []byte) bool {
+		m.dropAll(FateConnectionLost, frame, 1, u.session.origin)
+		return true
+	})
+}
