@@ -13,6 +13,7 @@ import (
 const (
 	ipv6HeaderBytes   = 40 // RFC 8200, section 3
 	fragmentUnitBytes = 8  // fragment offsets count these: RFC 791, section 3.1
+	udpHeaderBytes    = 8  // RFC 768
 )
 
 // offset returns where sub, a slice of data, begins in it. Layers keep two-
