@@ -1,0 +1,104 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func probe(f *Facts) {
+	f.Kernel = release()
+	f.RawSockets = tryRawSocket()
+	f.PacketRing = f.RawSockets
+	if f.RawSockets == nil {
+		f.PacketRing = tryPacketRing()
+	}
+	f.Offload = Offload{Send: tryUDP(unix.UDP_SEGMENT, 1400), Receive: tryUDP(unix.UDP_GRO, 1)}
+	f.Receive = Buffers{Default: setting("net/core/rmem_default", 0), Max: setting("net/core/rmem_max", 0)}
+	f.Send = Buffers{Default: setting("net/core/wmem_default", 0), Max: setting("net/core/wmem_max", 0)}
+	f.Congestion = Congestion{
+		Default:   text("net/ipv4/tcp_congestion_control"),
+		Available: strings.Fields(text("net/ipv4/tcp_available_congestion_control")),
+	}
+	_, f.KernelTypes = os.Stat("/sys/kernel/btf/vmlinux")
+	f.Namespaces = Namespaces{
+		Max:        setting("user/max_user_namespaces", -1),
+		Clone:      setting("kernel/unprivileged_userns_clone", -1),
+		Restricted: setting("kernel/apparmor_restrict_unprivileged_userns", -1),
+	}
+}
+
+func release() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// text reads a setting below /proc/sys; "" if there is none.
+func text(name string) string {
+	b, err := os.ReadFile(filepath.Join("/proc/sys", name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// setting reads a number below /proc/sys; absent if there is none.
+func setting(name string, absent int) int {
+	n, err := strconv.Atoi(text(name))
+	if err != nil {
+		return absent
+	}
+	return n
+}
+
+func tryRawSocket() error {
+	fd, err := packetSocket()
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+// packetSocket opens a packet socket of protocol 0: it receives nothing.
+func packetSocket() (int, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("packet socket: %w", err)
+	}
+	return fd, nil
+}
+
+// tryPacketRing sets up the smallest ring there can be.
+func tryPacketRing() error {
+	fd, err := packetSocket()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+		return fmt.Errorf("TPACKET_V3: %w", err)
+	}
+	page := uint32(os.Getpagesize())
+	ring := unix.TpacketReq3{Block_size: page, Block_nr: 1, Frame_size: page, Frame_nr: 1, Retire_blk_tov: 1}
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &ring); err != nil {
+		return fmt.Errorf("TPACKET_V3 ring: %w", err)
+	}
+	return nil
+}
+
+// tryUDP sets an option of a UDP socket that is never bound.
+func tryUDP(option, value int) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("UDP socket: %w", err)
+	}
+	defer unix.Close(fd)
+	return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, option, value)
+}
