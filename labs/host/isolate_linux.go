@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -24,35 +23,18 @@ func Isolated() bool { return os.Getenv(isolatedEnv) != "" }
 // captures whoever the user is. It waits for the end and returns the exit
 // code. Where the kernel refuses, the error is an [*IsolationError].
 //
-// The inner process gets the terminal's signals itself, and SIGTERM passed
-// on; if this process dies, the kernel ends the inner one.
+// When ctx ends, the inner process is asked to end by SIGTERM; it may get the
+// terminal's SIGINT as well, and must take both as one. If this process dies,
+// the kernel ends the inner one.
 func Isolate(ctx context.Context, argv []string) (int, error) {
 	runtime.LockOSThread() // Pdeathsig fires when the parent thread ends
 	defer runtime.UnlockOSThread()
-	signals := make(chan os.Signal, 4) // SIGINT arrives at both; more than a few add nothing
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	cmd, err := startIsolated(argv)
 	if err != nil {
 		return 0, err
 	}
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-ctx.Done():
-				cmd.Process.Signal(syscall.SIGTERM)
-				ctx = context.Background()
-			case s := <-signals:
-				if s == syscall.SIGTERM {
-					cmd.Process.Signal(s)
-				}
-			}
-		}
-	}()
+	stop := context.AfterFunc(ctx, func() { cmd.Process.Signal(syscall.SIGTERM) })
+	defer stop()
 	err = cmd.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
 		return 0, fmt.Errorf("the isolated process ended by %w", err)
@@ -64,13 +46,13 @@ func Isolate(ctx context.Context, argv []string) (int, error) {
 
 // startIsolated starts the inner process; root without the right to user
 // namespaces needs none.
-func startIsolated(argv []string) (*exec.Cmd, error) {
+func startIsolated(argv []string, env ...string) (*exec.Cmd, error) {
 	const user = syscall.CLONE_NEWUSER
 	const net = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
-	cmd := isolatedCommand(argv, user|net)
+	cmd := isolatedCommand(argv, user|net, env)
 	err := cmd.Start()
 	if err != nil && os.Geteuid() == 0 {
-		cmd = isolatedCommand(argv, net)
+		cmd = isolatedCommand(argv, net, env)
 		err = cmd.Start()
 	}
 	if err != nil {
@@ -79,9 +61,9 @@ func startIsolated(argv []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-func isolatedCommand(argv []string, flags uintptr) *exec.Cmd {
+func isolatedCommand(argv []string, flags uintptr, env []string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", argv...)
-	cmd.Env = append(os.Environ(), isolatedEnv+"=1")
+	cmd.Env = append(append(os.Environ(), isolatedEnv+"=1"), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
 	if flags&syscall.CLONE_NEWUSER != 0 {
@@ -93,17 +75,11 @@ func isolatedCommand(argv []string, flags uintptr) *exec.Cmd {
 
 // CanIsolate tells whether Isolate would succeed here, by trying.
 func CanIsolate() error {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), probeEnv+"=1")
-	cmd.SysProcAttr = isolatedCommand(nil, syscall.CLONE_NEWUSER|syscall.CLONE_NEWNET|syscall.CLONE_NEWNS).SysProcAttr
-	err := cmd.Run()
-	if err != nil && os.Geteuid() == 0 {
-		cmd = exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), probeEnv+"=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
-		err = cmd.Run()
-	}
+	cmd, err := startIsolated(nil, probeEnv+"=1")
 	if err != nil {
+		return err
+	}
+	if err := cmd.Wait(); err != nil {
 		return &IsolationError{Err: err}
 	}
 	return nil

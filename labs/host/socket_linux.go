@@ -47,11 +47,6 @@ func (h *Host) Dial(ctx context.Context, network, address string) (c net.Conn, e
 	return c, err
 }
 
-// Counters are a host's own counts of what its stack did, from
-// /proc/net/snmp (RFC 1213 and RFC 4113 names, prefixed by the protocol:
-// "Udp.RcvbufErrors").
-type Counters map[string]int64
-
 // Counters reads them.
 func (h *Host) Counters() (Counters, error) {
 	var text []byte
@@ -96,28 +91,19 @@ func parseCounters(text string) (Counters, error) {
 	return c, nil
 }
 
-// Minus returns what was counted since before.
-func (c Counters) Minus(before Counters) Counters {
-	d := Counters{}
-	for name, v := range c {
-		d[name] = v - before[name]
-	}
-	return d
-}
-
 // Socket memory information, linux/sock_diag.h.
 const (
-	skMeminfoRcvbuf = 1
-	skMeminfoDrops  = 8
-	skMeminfoVars   = 9
+	skMeminfoRmemAlloc = 0
+	skMeminfoRcvbuf    = 1
+	skMeminfoDrops     = 8
+	skMeminfoVars      = 9
 )
 
-// SocketMemory tells a socket's real receive buffer in bytes and how many
-// packets the socket itself has dropped (SO_MEMINFO).
-func SocketMemory(conn syscall.Conn) (receiveBuffer int, drops uint32, err error) {
+// ReceiveMemory asks the kernel about a socket (SO_MEMINFO).
+func ReceiveMemory(conn syscall.Conn) (Memory, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return 0, 0, err
+		return Memory{}, err
 	}
 	var info [skMeminfoVars]uint32
 	var errno syscall.Errno
@@ -129,7 +115,11 @@ func SocketMemory(conn syscall.Conn) (receiveBuffer int, drops uint32, err error
 	if err == nil && errno != 0 {
 		err = fmt.Errorf("SO_MEMINFO: %w", errno)
 	}
-	return int(info[skMeminfoRcvbuf]), info[skMeminfoDrops], err
+	return Memory{
+		Waiting: int(info[skMeminfoRmemAlloc]),
+		Limit:   int(info[skMeminfoRcvbuf]),
+		Drops:   info[skMeminfoDrops],
+	}, err
 }
 
 // SetReceiveBuffer sets a socket's receive buffer to bytes, beyond

@@ -1,0 +1,116 @@
+package account
+
+import "rawlab/capture/dissect"
+
+// agree holds what was attributed against what the kernels counted. A count
+// that cannot be confirmed turns as many events into unexplained ones.
+func (l *Ledger) agree(in *Input, delivered []int) {
+	if in.Transport != dissect.UDP {
+		return
+	}
+	for number := range 2 {
+		l.agreeAtSocket(in, number, delivered)
+	}
+	if n := l.count(SendRefused, ToServer); n > 0 && in.Kernels[Client].SendBuffer == 0 {
+		l.doubt("%d events were refused by the emitter's kernel, which did not count them as full send buffers", n)
+	}
+}
+
+// agreeAtSocket checks the leg's end: intact copies that the host had and the
+// application never read must be those that the kernel says it dropped.
+func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
+	missing := int64(0)
+	for i := range l.Events {
+		e := &l.Events[i]
+		read := delivered[i]
+		if number == ToServer {
+			read = in.Server[e.ID].Read
+		}
+		missing += int64(max(0, e.legs[number].arrived-read))
+	}
+	kernel := &in.Kernels[Server]
+	if number == ToSubscriber {
+		kernel = &in.Kernels[Client]
+	}
+	switch dropped := kernel.ReceiveBuffer; {
+	case missing == 0 && dropped == 0:
+	case missing <= dropped:
+		if missing < dropped {
+			l.doubt("the kernel dropped %d more datagrams at a full socket than events are missing there", dropped-missing)
+		}
+	case dropped == 0 && kernel.NoSocket >= missing:
+		l.reattribute(number, ReceiveBuffer, NoSocket, missing)
+	default:
+		l.reattribute(number, ReceiveBuffer, Unexplained, missing-dropped)
+		l.doubt("%d events reached a host and were not read, but its kernel counts only %d dropped at a full socket", missing, dropped)
+	}
+}
+
+// reattribute changes the fate of up to n events of a leg.
+func (l *Ledger) reattribute(number int, from, to Fate, n int64) {
+	for i := range l.Events {
+		if e := &l.Events[i]; n > 0 && e.Fate == from && e.Lost == number {
+			e.Fate = to
+			n--
+		}
+	}
+}
+
+func (l *Ledger) count(f Fate, number int) int {
+	n := 0
+	for i := range l.Events {
+		if e := &l.Events[i]; e.Fate == f && e.Lost == number {
+			n++
+		}
+	}
+	return n
+}
+
+// witness notes what the witnesses missed, and which fates timing decided.
+func (l *Ledger) witness(in *Input) {
+	for side, name := range []string{"client", "server"} {
+		if d := in.Taps[side].Dropped; d > 0 {
+			l.doubt("the capture at the %s host missed %d packets", name, d)
+		}
+	}
+	for leg, way := range []string{"to the server", "to the subscriber"} {
+		if m := in.Wire[leg].Missed; m > 0 {
+			l.doubt("%d packets on the way %s were lost before the wire could decide on them", m, way)
+		}
+		j := l.Joined[leg]
+		unseen := 0
+		for _, s := range j.Sightings {
+			if s.Passage < 0 {
+				unseen++
+			}
+		}
+		if unseen > 0 {
+			l.doubt("%d packets on the way %s left a host and never reached the wire", unseen, way)
+		}
+		if n := len(j.Unsent); n > 0 {
+			l.doubt("%d packets on the way %s reached the wire and were not captured at their host", n, way)
+		}
+		if n := len(j.Strangers); n > 0 {
+			l.doubt("%d packets on the way %s were captured at a host and never left the wire", n, way)
+		}
+		for _, p := range in.Wire[leg].Passages {
+			if p.Fate == PacketHeld {
+				l.doubt("packets on the way %s were still under way when the wire stopped", way)
+				break
+			}
+		}
+	}
+	for _, f := range Fates {
+		if l.Fates[f] == 0 {
+			continue
+		}
+		switch f {
+		case WireLoss, WireCorrupt, FragmentLost, FrameInvalid, Unauthorized, Offline, NoSocket:
+		default:
+			l.Timed = append(l.Timed, f)
+			if l.count(f, ToServer) > 0 {
+				l.doubt("%s before the server is decided by timing, and what is lost there cannot be lost again on the way back", f)
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package account
+
+import (
+	"net/netip"
+
+	"rawlab/capture/dissect"
+	"rawlab/framing"
+)
+
+// crossing is one datagram, or one TCP segment, on one leg: its packets and
+// the events it carries, whole or in part.
+type crossing struct {
+	events []ID
+	pieces []*Sighting // more than one if IP fragmented it
+}
+
+// crossings groups a leg's sightings and reads what they carry.
+func crossings(in *Input, tap *Tap, j *Joined) []crossing {
+	if in.Transport == dissect.TCP {
+		return segments(tap, j)
+	}
+	return datagrams(tap, j)
+}
+
+// fragmentKey tells IP datagrams apart (RFC 791, section 3.2).
+type fragmentKey struct {
+	src, dst netip.Addr
+	id       uint32
+}
+
+// datagrams groups IP fragments into datagrams. The sender's first fragment
+// comes first, and starts a new datagram even if the identification has been
+// used before.
+func datagrams(tap *Tap, j *Joined) []crossing {
+	parser := dissect.NewParser(dissect.LinkEthernet)
+	list := make([]crossing, 0, len(j.Sightings))
+	open := map[fragmentKey]int{}
+	for i := range j.Sightings {
+		s := &j.Sightings[i]
+		h, err := parser.Parse(tap.Packets[s.Packet].Data)
+		if err != nil {
+			continue
+		}
+		if !h.Fragment {
+			list = append(list, crossing{events: eventsOf(h.Payload), pieces: []*Sighting{s}})
+			continue
+		}
+		key := fragmentKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
+		if at, ok := open[key]; ok && h.FragmentOffset > 0 {
+			list[at].pieces = append(list[at].pieces, s)
+			continue
+		}
+		c := crossing{pieces: []*Sighting{s}}
+		if origin, sequence, ok := framing.Identify(h.Payload); ok && h.FragmentOffset == 0 {
+			c.events = []ID{{origin, sequence}}
+		}
+		open[key] = len(list)
+		list = append(list, c)
+	}
+	return list
+}
+
+// eventsOf lists the events in a whole datagram.
+func eventsOf(datagram []byte) []ID {
+	var ids []ID
+	for f, err := range framing.Unpack(datagram) {
+		if err == nil && (f.Kind == framing.KindEmit || f.Kind == framing.KindEvent) {
+			ids = append(ids, ID{f.Origin, f.Sequence})
+		}
+	}
+	return ids
+}

@@ -1,0 +1,109 @@
+package account
+
+import (
+	"time"
+
+	"rawlab/capture/dissect"
+)
+
+// ID is the identity of an event.
+type ID struct{ Origin, Sequence uint64 }
+
+// Sides of a lab: the emitter and the subscriber are at the client host.
+const (
+	Client = 0
+	Server = 1
+)
+
+// Legs of an event's way.
+const (
+	ToServer     = 0 // from the client host to the server host
+	ToSubscriber = 1 // back
+)
+
+// Emission is one event as the emitter knows it.
+type Emission struct {
+	ID      ID
+	Time    time.Time // when it was meant to be sent
+	Refused bool      // the kernel returned an error for it
+}
+
+// Delivery is one event as the subscriber's application read it.
+type Delivery struct {
+	ID   ID
+	Time time.Time
+}
+
+// ServerRecord is what the server says of one event.
+type ServerRecord struct {
+	Read int  // how often its application read it
+	Fate Fate // why it was not sent on; empty if it was
+}
+
+// Packet is one packet at a tap.
+type Packet struct {
+	Time     time.Time
+	Data     []byte // from the Ethernet header on
+	Hash     uint64 // the name under which the wire knows it
+	Outgoing bool
+}
+
+// Tap is everything that one host's capture saw, in order.
+type Tap struct {
+	Packets []Packet
+	Dropped uint64 // packets the capture itself missed
+}
+
+// PacketFate is what the wire did to one packet.
+type PacketFate uint8
+
+// The fates of a packet on the wire.
+const (
+	PacketPassed PacketFate = iota
+	PacketLost
+	PacketCorrupted
+	PacketOverflow
+	PacketHeld // still under way at the end
+)
+
+// Passage is one row of the wire's ledger.
+type Passage struct {
+	Time, Out     time.Time
+	Hash, OutHash uint64 // of the bytes as they came and as they left
+	Seq           uint32 // TCP
+	Length        int    // bytes of the frame
+	Payload       int    // bytes of TCP or UDP payload
+	SrcPort       uint16
+	DstPort       uint16
+	Protocol      dissect.Protocol
+	Fate          PacketFate
+	Copies        int // how many left
+}
+
+// Wire is one direction of the wire's ledger, in order.
+type Wire struct {
+	Passages []Passage
+	Missed   uint64 // packets the wire was too slow to see, or could not put on the cable
+}
+
+// Kernel is what one host's kernel counted during the run.
+type Kernel struct {
+	ReceiveBuffer int64 // UDP datagrams dropped at a full socket
+	Checksum      int64 // UDP datagrams with a wrong checksum
+	NoSocket      int64 // UDP datagrams to a port without a socket
+	SendBuffer    int64 // UDP datagrams refused at the sender
+	Retransmits   int64 // TCP segments sent again
+}
+
+// Input is everything that the witnesses of one run say.
+type Input struct {
+	Transport  dissect.Protocol // TCP or UDP
+	Port       uint16           // of the server
+	Emissions  []Emission
+	Deliveries []Delivery
+	Server     map[ID]ServerRecord
+	Taps       [2]Tap  // by side
+	Wire       [2]Wire // by leg
+	Kernels    [2]Kernel
+	Broken     bool // a connection ended before its time
+}

@@ -1,0 +1,96 @@
+package account
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Event is one event's line in the ledger.
+type Event struct {
+	ID         ID
+	Fate       Fate          // empty if delivered
+	Lost       int           // the leg on which it was lost (ToServer, ToSubscriber); only with a fate
+	Latency    time.Duration // from the intended emit to the first delivery; only if delivered
+	Duplicates int           // deliveries beyond the first
+	Packets    int           // packets that carried it, retransmissions included
+	legs       [2]leg
+}
+
+// Ledger is the account of one run. It balances: every event is delivered or
+// has exactly one fate.
+type Ledger struct {
+	Events            []Event // by origin and sequence
+	Emitted           int
+	Delivered         int
+	Duplicates        int
+	Fates             map[Fate]int
+	LostOn            [2]int   // events that the wire lost, by leg
+	Packets           int      // that the wire saw, both directions
+	WireBytes         int64    // of those, Ethernet frames
+	Retransmits       int      // TCP segments that carried bytes already sent
+	KernelRetransmits int64    // the same as both hosts count it themselves
+	Lost              int      // packets that the wire lost, corrupted or had no room for
+	Doubts            []string // why the run may not be exact; none if it is
+	Timed             []Fate   // fates that occurred and that timing decides, not the seed
+	Joined            [2]*Joined
+	Notes             [2][]string // by side: a comment for each packet of the tap; empty for none
+}
+
+// Unexplained counts events for which no fate can be shown.
+func (l *Ledger) Unexplained() int { return l.Fates[Unexplained] }
+
+// doubt notes why the run is not exact.
+func (l *Ledger) doubt(format string, args ...any) {
+	l.Doubts = append(l.Doubts, fmt.Sprintf(format, args...))
+}
+
+// LostDigest names the set of events that the wire lost: the SHA-256 of their
+// sequences relative to their origin's first, sorted, 8 bytes big-endian each.
+func (l *Ledger) LostDigest() string {
+	first := map[uint64]uint64{}
+	for i := range l.Events {
+		id := l.Events[i].ID
+		if f, ok := first[id.Origin]; !ok || id.Sequence < f {
+			first[id.Origin] = id.Sequence
+		}
+	}
+	var lost []uint64
+	for i := range l.Events {
+		if e := &l.Events[i]; e.Fate == WireLoss {
+			lost = append(lost, e.ID.Sequence-first[e.ID.Origin])
+		}
+	}
+	slices.Sort(lost)
+	h := sha256.New()
+	for _, s := range lost {
+		h.Write(binary.BigEndian.AppendUint64(nil, s))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// total fills the sums from the events.
+func (l *Ledger) total() {
+	l.Fates = map[Fate]int{}
+	l.Emitted = len(l.Events)
+	for i := range l.Events {
+		e := &l.Events[i]
+		l.Duplicates += e.Duplicates
+		if e.Fate == "" {
+			l.Delivered++
+			continue
+		}
+		l.Fates[e.Fate]++
+		if e.Fate == WireLoss {
+			l.LostOn[e.Lost]++
+		}
+	}
+}
+
+func compareID(a, b ID) int {
+	return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Sequence, b.Sequence))
+}

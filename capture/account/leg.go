@@ -1,0 +1,80 @@
+package account
+
+// leg is what happened to one event's datagrams on one leg. A datagram is
+// one crossing, however many IP fragments it takes.
+type leg struct {
+	sent     int // crossings seen at the sending host
+	arrived  int // intact copies seen at the receiving host
+	passed   int // intact copies that left the wire
+	lost     int // crossings the wire lost
+	overflow int
+	corrupt  int
+	partial  int // crossings of which some fragments were missing
+	unseen   int // crossings that never reached the wire
+}
+
+// add counts one crossing, given its packets' sightings and the wire's rows.
+func (l *leg) add(pieces []*Sighting, wire *Wire) {
+	l.sent++
+	var count [5]int
+	passed, arrived, unseen := -1, -1, 0
+	for _, s := range pieces {
+		if s.Passage < 0 {
+			unseen++
+			passed, arrived = 0, 0
+			continue
+		}
+		p := &wire.Passages[s.Passage]
+		count[p.Fate]++
+		if p.Fate == PacketPassed {
+			passed, arrived = least(passed, p.Copies), least(arrived, s.Arrived)
+		} else {
+			passed, arrived = 0, 0
+		}
+	}
+	switch {
+	case passed > 0:
+		l.passed += passed
+		l.arrived += arrived
+	case len(pieces) > 1 && count[PacketPassed] > 0:
+		l.partial++
+	case unseen > 0:
+		l.unseen++
+	case count[PacketCorrupted] > 0:
+		l.corrupt++
+	case count[PacketOverflow] > 0:
+		l.overflow++
+	case count[PacketLost] > 0:
+		l.lost++
+	}
+}
+
+// least is min, with -1 for "none so far".
+func least(a, b int) int {
+	if a < 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// fate tells why nothing of the event came out at the leg's end; read says
+// how often the application there read it. It is empty if the leg was crossed.
+func (l *leg) fate(read int) Fate {
+	switch {
+	case read > 0:
+		return ""
+	case l.arrived > 0:
+		return ReceiveBuffer // the host had it, the application did not; held against the kernel's count
+	case l.passed > 0 || l.unseen > 0:
+		return HostQueue
+	case l.partial > 0:
+		return FragmentLost
+	case l.corrupt > 0:
+		return WireCorrupt
+	case l.overflow > 0:
+		return WireQueue
+	case l.lost > 0:
+		return WireLoss
+	}
+	return Unexplained
+}

@@ -1,0 +1,106 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// notes gathers a comment for every packet of a tap.
+type notes struct {
+	events map[int][]ID // by packet
+	fate   []string
+	size   int
+}
+
+func newNotes(packets int) *notes {
+	return &notes{events: make(map[int][]ID, packets), size: packets, fate: make([]string, packets)}
+}
+
+// add remembers what a crossing's packets carried and what the wire did.
+func (n *notes) add(c crossing, wire *Wire, _ int) {
+	for _, s := range c.pieces {
+		n.events[s.Packet] = append(n.events[s.Packet], c.events...)
+		n.fate[s.Packet] = s.say(wire)
+	}
+}
+
+// say tells a packet's fate in words.
+func (s *Sighting) say(wire *Wire) string {
+	if s.Passage < 0 {
+		return "never reached the wire"
+	}
+	p := &wire.Passages[s.Passage]
+	switch p.Fate {
+	case PacketLost:
+		return "wire-loss: ends here"
+	case PacketOverflow:
+		return "wire-queue: ends here, the queue was full"
+	case PacketHeld:
+		return "still under way when the wire stopped"
+	case PacketCorrupted:
+		return "wire-corrupt: a bit was flipped on the way"
+	}
+	if p.Copies > 1 {
+		return fmt.Sprintf("passed, %d times", p.Copies)
+	}
+	return "passed"
+}
+
+// note writes the comments of a leg's packets, at both its ends.
+func (l *Ledger) note(number int, n *notes, j *Joined, to *Tap) {
+	from, end := Client, Server
+	if number == ToSubscriber {
+		from, end = Server, Client
+	}
+	if l.Notes[from] == nil {
+		l.Notes[from] = make([]string, n.size)
+	}
+	if l.Notes[end] == nil {
+		l.Notes[end] = make([]string, len(to.Packets))
+	}
+	for i := range j.Sightings {
+		p := j.Sightings[i].Packet
+		l.Notes[from][p] = join2(sayEvents(n.events[p]), n.fate[p])
+	}
+	for p, s := range j.origin {
+		if s >= 0 {
+			at := j.Sightings[s].Packet
+			l.Notes[end][p] = join2(sayEvents(n.events[at]), "arrived, "+n.fate[at])
+		}
+	}
+}
+
+func join2(events, fate string) string {
+	if events == "" {
+		return fate
+	}
+	return events + "; " + fate
+}
+
+// sayEvents lists identities as origin:sequence, runs shortened.
+func sayEvents(ids []ID) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, compareID)
+	ids = slices.Compact(ids)
+	var b strings.Builder
+	b.WriteString("event ")
+	for i := 0; i < len(ids); {
+		end := i + 1
+		for end < len(ids) && ids[end].Origin == ids[i].Origin && ids[end].Sequence == ids[end-1].Sequence+1 {
+			end++
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d:%d", ids[i].Origin, ids[i].Sequence)
+		if end-i > 1 {
+			fmt.Fprintf(&b, "–%d", ids[end-1].Sequence)
+		}
+		i = end
+	}
+	return b.String()
+}

@@ -1,0 +1,170 @@
+package account
+
+import (
+	"slices"
+	"time"
+
+	"rawlab/capture/dissect"
+)
+
+// Settle closes the account of one run.
+func Settle(in *Input) *Ledger {
+	l := &Ledger{}
+	index := l.open(in)
+	for leg := range 2 {
+		l.follow(in, leg, index)
+	}
+	l.wireTotals(in)
+	l.KernelRetransmits = in.Kernels[Client].Retransmits + in.Kernels[Server].Retransmits
+	delivered := l.deliver(in, index)
+	for i := range l.Events {
+		l.resolve(in, &l.Events[i], delivered[i])
+	}
+	l.agree(in, delivered)
+	l.total()
+	l.witness(in)
+	return l
+}
+
+// open starts a line for every emitted event.
+func (l *Ledger) open(in *Input) map[ID]int {
+	l.Events = make([]Event, len(in.Emissions))
+	for i, e := range in.Emissions {
+		l.Events[i].ID = e.ID
+		if e.Refused {
+			l.Events[i].Fate = SendRefused
+		}
+	}
+	slices.SortFunc(l.Events, func(a, b Event) int { return compareID(a.ID, b.ID) })
+	index := make(map[ID]int, len(l.Events))
+	for i := range l.Events {
+		index[l.Events[i].ID] = i
+	}
+	return index
+}
+
+// follow joins one leg's packets and counts each event's crossings.
+func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
+	from, to := &in.Taps[Client], &in.Taps[Server]
+	if number == ToSubscriber {
+		from, to = to, from
+	}
+	wire := &in.Wire[number]
+	atTap, atWire := filter(in)
+	j := join(from, to, wire, atTap, atWire)
+	l.Joined[number] = j
+	n := newNotes(len(from.Packets))
+	for _, c := range crossings(in, from, j) {
+		for _, id := range c.events {
+			if i, ok := index[id]; ok {
+				l.Events[i].legs[number].add(c.pieces, wire)
+				l.Events[i].Packets += len(c.pieces)
+			}
+		}
+		n.add(c, wire, number)
+	}
+	l.note(number, n, j, to)
+}
+
+// deliver counts how often the subscriber read each event, and how fast the
+// first time.
+func (l *Ledger) deliver(in *Input, index map[ID]int) []int {
+	emitted := make(map[ID]time.Time, len(in.Emissions))
+	for _, e := range in.Emissions {
+		emitted[e.ID] = e.Time
+	}
+	count := make([]int, len(l.Events))
+	strangers := 0
+	for _, d := range in.Deliveries {
+		i, ok := index[d.ID]
+		if !ok {
+			strangers++
+			continue
+		}
+		if count[i]++; count[i] == 1 {
+			l.Events[i].Latency = d.Time.Sub(emitted[d.ID])
+		} else {
+			l.Events[i].Duplicates++
+		}
+	}
+	if strangers > 0 {
+		l.doubt("%d events were delivered that nobody emitted", strangers)
+	}
+	return count
+}
+
+// resolve finds the one place where an event that was not delivered was lost.
+func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
+	if delivered > 0 {
+		e.Fate = "" // delivered after all, whatever the kernel said
+		return
+	}
+	if e.Fate == SendRefused {
+		return
+	}
+	server := in.Server[e.ID]
+	if in.Transport == dissect.TCP {
+		e.Fate, e.Lost = streamFate(in, server), ToServer
+		if server.Read > 0 {
+			e.Lost = ToSubscriber
+		}
+		return
+	}
+	e.Lost = ToServer
+	if e.Fate = e.legs[ToServer].fate(server.Read); e.Fate != "" {
+		return
+	}
+	e.Lost = ToSubscriber
+	if server.Fate != "" {
+		e.Fate = server.Fate
+		return
+	}
+	e.Fate = e.legs[ToSubscriber].fate(0)
+}
+
+// streamFate is that of an event that TCP did not deliver: TCP itself loses
+// nothing as long as its connections hold.
+func streamFate(in *Input, server ServerRecord) Fate {
+	switch {
+	case server.Fate != "":
+		return server.Fate
+	case in.Broken:
+		return ConnectionLost
+	}
+	return Unexplained
+}
+
+// wireTotals counts the run's packets and TCP's retransmissions. A segment is
+// a retransmission if it begins with bytes that came before.
+func (l *Ledger) wireTotals(in *Input) {
+	_, mine := filter(in)
+	type flow struct {
+		leg      int
+		src, dst uint16
+	}
+	for leg := range in.Wire {
+		ends := map[flow]uint32{}
+		for i := range in.Wire[leg].Passages {
+			p := &in.Wire[leg].Passages[i]
+			if !mine(p) {
+				continue
+			}
+			l.Packets++
+			l.WireBytes += int64(p.Length)
+			if p.Fate != PacketPassed {
+				l.Lost++
+			}
+			if p.Protocol != dissect.TCP || p.Payload == 0 {
+				continue
+			}
+			key, end := flow{leg, p.SrcPort, p.DstPort}, p.Seq+uint32(p.Payload)
+			last, ok := ends[key]
+			if ok && int32(p.Seq-last) < 0 { // RFC 9293 section 3.4: modulo 2³²
+				l.Retransmits++
+			}
+			if !ok || int32(end-last) > 0 {
+				ends[key] = end
+			}
+		}
+	}
+}

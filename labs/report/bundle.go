@@ -1,0 +1,151 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+
+	"rawlab/capture/account"
+	"rawlab/capture/dissect"
+	"rawlab/capture/pcapng"
+)
+
+// Evidence is one run with all that its witnesses saw.
+type Evidence struct {
+	Transport string
+	Variant   string
+	Ledger    *account.Ledger
+	Taps      [2]account.Tap // by side
+}
+
+// WriteBundle writes the result and its evidence into a folder, which it
+// makes if need be: result.json, ledger.csv and capture.pcapng. Files of
+// those names are replaced.
+func WriteBundle(folder string, r *Result, evidence []Evidence) error {
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	defer root.Close()
+	return errors.Join(
+		writeFile(root, "result.json", r.WriteJSON),
+		writeFile(root, "ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
+		writeFile(root, "capture.pcapng", func(w io.Writer) error { return writeCapture(w, r, evidence) }),
+	)
+}
+
+// writeFile writes one file of the bundle; a full disk is found out here.
+func writeFile(root *os.Root, name string, write func(io.Writer) error) (err error) {
+	f, err := root.Create(name)
+	if err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err := errors.Join(write(b), b.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("bundle: %s: %w", name, err)
+	}
+	return nil
+}
+
+func writeLedger(w io.Writer, evidence []Evidence) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant"})
+	for _, e := range evidence {
+		for i := range e.Ledger.Events {
+			c.Write(ledgerLine(&e, &e.Ledger.Events[i]))
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func ledgerLine(e *Evidence, v *account.Event) []string {
+	fate, latency := string(v.Fate), ""
+	if fate == "" {
+		fate = "delivered"
+		latency = strconv.FormatFloat(float64(v.Latency.Nanoseconds())/1e3, 'f', 3, 64)
+	}
+	return []string{
+		strconv.FormatUint(v.ID.Origin, 10), strconv.FormatUint(v.ID.Sequence, 10),
+		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant,
+	}
+}
+
+// tapped is one packet of the capture file, with the tap that saw it.
+type tapped struct {
+	packet *account.Packet
+	note   string
+	iface  int
+}
+
+// writeCapture writes every tap as an interface of one file, all packets in
+// the order of time, each with its event and its fate as its comment.
+func writeCapture(w io.Writer, r *Result, evidence []Evidence) error {
+	p, err := pcapng.NewWriter(w, pcapng.Section{
+		Application: "rawlab lab run " + r.Lab,
+		Comment:     fmt.Sprintf("seed %d", r.Seed),
+	})
+	if err != nil {
+		return err
+	}
+	var packets []tapped
+	for _, e := range evidence {
+		for side, host := range []string{"client", "server"} {
+			name := host + "-" + e.Transport
+			if e.Variant != "" {
+				name += "-" + e.Variant
+			}
+			id, err := p.AddInterface(pcapng.Interface{
+				Name: name, Description: "eth0 of the " + host + " host", LinkType: dissect.LinkEthernet, SnapLen: 1 << 18,
+			})
+			if err != nil {
+				return err
+			}
+			packets = append(packets, tappedBy(&e, side, id)...)
+		}
+	}
+	slices.SortStableFunc(packets, func(a, b tapped) int { return cmp.Compare(a.packet.Time.UnixNano(), b.packet.Time.UnixNano()) })
+	for _, t := range packets {
+		if err := p.WritePacket(t.record()); err != nil {
+			return err
+		}
+	}
+	return p.Flush()
+}
+
+func tappedBy(e *Evidence, side, id int) []tapped {
+	list := make([]tapped, len(e.Taps[side].Packets))
+	for i := range list {
+		list[i] = tapped{packet: &e.Taps[side].Packets[i], iface: id}
+		if notes := e.Ledger.Notes[side]; i < len(notes) {
+			list[i].note = notes[i]
+		}
+	}
+	return list
+}
+
+// Directions in the flags of an enhanced packet block.
+const (
+	inbound  = 1
+	outbound = 2
+)
+
+func (t *tapped) record() *pcapng.Packet {
+	p := &pcapng.Packet{Interface: t.iface, Time: t.packet.Time, Data: t.packet.Data, Length: len(t.packet.Data), Flags: inbound}
+	if t.packet.Outgoing {
+		p.Flags = outbound
+	}
+	if t.note != "" {
+		p.Comments = []string{t.note}
+	}
+	return p
+}

@@ -1,0 +1,175 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"rawlab/capture/account"
+)
+
+// Result is one lab's run, as 'rawlab lab run NAME --json' prints it.
+type Result struct {
+	Lab          string   `json:"lab"`
+	Seed         uint64   `json:"seed"`
+	Backend      string   `json:"backend"`
+	Reproducible bool     `json:"reproducible"`
+	Reasons      []string `json:"reasons,omitempty"` // why it is not, or what of it does not repeat
+	Scenario     Scenario `json:"scenario"`
+	Runs         []Run    `json:"runs"`
+	Checks       []Check  `json:"checks"`
+
+	Question string   `json:"-"`
+	Story    []string `json:"-"` // what happened and why, in sentences
+	Details  string   `json:"-"` // a lab's own text, between the table and the story
+}
+
+// Scenario is what was asked for: with it and the seed the run can be made
+// again. Shares are from 0 to 1, times in microseconds.
+type Scenario struct {
+	Events            int     `json:"events"`
+	Size              int     `json:"size"`
+	Pace              float64 `json:"events_per_second"`
+	Loss              float64 `json:"loss"`
+	DelayUS           int64   `json:"delay_us"`
+	JitterUS          int64   `json:"jitter_us"`
+	Reorder           float64 `json:"reorder"`
+	Duplicate         float64 `json:"duplicate"`
+	Corrupt           float64 `json:"corrupt"`
+	Rate              int64   `json:"rate_bits_per_second"`
+	Queue             int     `json:"queue_packets"`
+	ReaderDelayUS     int64   `json:"reader_delay_us"`
+	ReceiveBuffer     int     `json:"receive_buffer_bytes"`
+	CongestionControl string  `json:"congestion_control,omitempty"`
+}
+
+// Run is one transport's part of a lab.
+type Run struct {
+	Transport    string         `json:"transport"`
+	Reliability  string         `json:"reliability"`
+	Variant      string         `json:"variant,omitempty"` // what sets it apart from other runs of its transport
+	Emitted      int            `json:"emitted"`
+	Delivered    int            `json:"delivered"`
+	Duplicates   int            `json:"duplicates"`
+	Fates        map[string]int `json:"fates"`
+	Unexplained  int            `json:"unexplained"`
+	LostDigest   string         `json:"lost_digest"`
+	LatencyUS    *Latency       `json:"latency_us"` // null if nothing was delivered
+	Packets      int            `json:"packets"`
+	WireBytes    int64          `json:"wire_bytes"`
+	PayloadBytes int64          `json:"payload_bytes"`
+	Retransmits  int            `json:"retransmits"`
+}
+
+// Latency is from the intended emit to the delivery, in microseconds.
+type Latency struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
+}
+
+// Check is one claim of a lab, held against what was measured.
+type Check struct {
+	Claim    string `json:"claim"`
+	Measured string `json:"measured"`
+	Held     bool   `json:"held"`
+}
+
+// Held reports whether every check did.
+func (r *Result) Held() bool {
+	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.Held })
+}
+
+// WriteJSON writes the result as one JSON object.
+func (r *Result) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// FromLedger sums up one run's ledger; size is an event's payload in bytes.
+func FromLedger(transport, reliability string, size int, l *account.Ledger) Run {
+	fates := map[string]int{}
+	for f, n := range l.Fates {
+		fates[string(f)] = n
+	}
+	return Run{
+		Transport: transport, Reliability: reliability,
+		Emitted: l.Emitted, Delivered: l.Delivered, Duplicates: l.Duplicates,
+		Fates: fates, Unexplained: l.Unexplained(), LostDigest: l.LostDigest(),
+		LatencyUS: latency(l.Events), Packets: l.Packets, WireBytes: l.WireBytes,
+		PayloadBytes: int64(l.Emitted) * int64(size), Retransmits: l.Retransmits,
+	}
+}
+
+// latency takes exact percentiles (nearest rank) of the delivered events.
+func latency(events []account.Event) *Latency {
+	var l []time.Duration
+	for i := range events {
+		if e := &events[i]; e.Fate == "" {
+			l = append(l, e.Latency)
+		}
+	}
+	if len(l) == 0 {
+		return nil
+	}
+	slices.Sort(l)
+	at := func(p float64) float64 {
+		rank := int(math.Ceil(p*float64(len(l)))) - 1
+		return float64(l[max(rank, 0)].Nanoseconds()) / 1e3
+	}
+	return &Latency{P50: at(0.5), P90: at(0.9), P99: at(0.99), P999: at(0.999), Max: at(1)}
+}
+
+// Overhead is the bytes on the wire per payload byte; false without payload.
+func (r *Run) Overhead() (float64, bool) {
+	if r.PayloadBytes == 0 {
+		return 0, false
+	}
+	return float64(r.WireBytes) / float64(r.PayloadBytes), true
+}
+
+// Balances reports whether every event is in exactly one place.
+func (r *Run) Balances() bool {
+	sum := r.Delivered
+	for _, n := range r.Fates {
+		sum += n
+	}
+	return sum == r.Emitted && r.Unexplained == 0
+}
+
+// Count writes a whole number with thousands separated.
+func Count[T ~int | ~int64 | ~uint64](n T) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Milliseconds writes microseconds as milliseconds with three digits that
+// mean something.
+func Milliseconds(us float64) string {
+	ms := us / 1e3
+	switch {
+	case ms >= 100:
+		return fmt.Sprintf("%.0f ms", ms)
+	case ms >= 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.2f ms", ms)
+}
+
+// Share writes part of whole as a percentage.
+func Share(part, whole int) string {
+	if whole == 0 {
+		return "none of 0"
+	}
+	return fmt.Sprintf("%.2f %%", 100*float64(part)/float64(whole))
+}

@@ -1,0 +1,179 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+
+	"rawlab/capture/account"
+)
+
+// width is what a terminal has at least.
+const width = 80
+
+// WriteText writes the result for a person: the table, what happened and
+// why, and the checks.
+func (r *Result) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n", r.Lab, r.Question)
+	if err := r.table(&b); err != nil {
+		return err
+	}
+	if r.Details != "" {
+		b.WriteString("\n" + r.Details)
+	}
+	for _, s := range r.Story {
+		b.WriteString("\n" + Wrap(s, "", width))
+	}
+	r.writeChecks(&b)
+	r.writeRepeat(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// row is a line of the table: a name, and what each run has for it.
+type row struct {
+	name string
+	cell func(*Run) string
+	when func(*Run) bool // shown if any run says so; nil: always
+}
+
+func (r *Result) rows() []row {
+	rows := []row{
+		{"emitted", func(u *Run) string { return Count(u.Emitted) }, nil},
+		{"delivered", func(u *Run) string { return Count(u.Delivered) }, nil},
+	}
+	for _, f := range account.Fates {
+		if f == account.Unexplained {
+			continue
+		}
+		name := string(f)
+		rows = append(rows, row{"lost: " + name, func(u *Run) string { return Count(u.Fates[name]) }, func(u *Run) bool { return u.Fates[name] > 0 }})
+	}
+	ms := func(pick func(*Latency) float64) func(*Run) string {
+		return func(u *Run) string {
+			if u.LatencyUS == nil {
+				return "–"
+			}
+			return Milliseconds(pick(u.LatencyUS))
+		}
+	}
+	return append(rows,
+		row{"unexplained", func(u *Run) string { return Count(u.Unexplained) }, nil},
+		row{"duplicates", func(u *Run) string { return Count(u.Duplicates) }, func(u *Run) bool { return u.Duplicates > 0 }},
+		row{"latency p50", ms(func(l *Latency) float64 { return l.P50 }), nil},
+		row{"latency p99", ms(func(l *Latency) float64 { return l.P99 }), nil},
+		row{"latency max", ms(func(l *Latency) float64 { return l.Max }), nil},
+		row{"packets", func(u *Run) string { return Count(u.Packets) }, nil},
+		row{"retransmits", func(u *Run) string {
+			if u.Transport != "tcp" {
+				return "–"
+			}
+			return Count(u.Retransmits)
+		}, nil},
+		row{"wire bytes per payload byte", func(u *Run) string {
+			if o, ok := u.Overhead(); ok {
+				return fmt.Sprintf("%.2f", o)
+			}
+			return "–"
+		}, nil},
+	)
+}
+
+func (r *Result) table(w io.Writer) error {
+	t := tablewriter.NewTable(w,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off}, Lines: tw.Lines{ShowHeaderLine: tw.On}},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithAlignment(r.alignment()),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: r.alignment()}),
+	)
+	header := []string{""}
+	for i := range r.Runs {
+		header = append(header, strings.TrimSpace(strings.ToUpper(r.Runs[i].Transport)+" "+r.Runs[i].Variant))
+	}
+	t.Header(header)
+	for _, line := range r.rows() {
+		if line.when != nil && !r.any(line.when) {
+			continue
+		}
+		cells := []string{line.name}
+		for i := range r.Runs {
+			cells = append(cells, line.cell(&r.Runs[i]))
+		}
+		if err := t.Append(cells); err != nil {
+			return err
+		}
+	}
+	return t.Render()
+}
+
+func (r *Result) alignment() tw.Alignment {
+	a := tw.Alignment{tw.AlignLeft}
+	for range r.Runs {
+		a = append(a, tw.AlignRight)
+	}
+	return a
+}
+
+func (r *Result) any(when func(*Run) bool) bool {
+	for i := range r.Runs {
+		if when(&r.Runs[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Result) writeChecks(b *strings.Builder) {
+	b.WriteString("\nchecks\n")
+	for _, c := range r.Checks {
+		mark := "held  "
+		if !c.Held {
+			mark = "FAILED"
+		}
+		b.WriteString(Wrap(fmt.Sprintf("%s (%s)", c.Claim, c.Measured), "  "+mark+"  ", width))
+	}
+}
+
+func (r *Result) writeRepeat(b *strings.Builder) {
+	fmt.Fprintf(b, "\nseed %d, %s hosts", r.Seed, r.Backend)
+	if cc := r.Scenario.CongestionControl; cc != "" {
+		fmt.Fprintf(b, ", TCP congestion control %s", cc)
+	}
+	if r.Reproducible {
+		b.WriteString("; the same seed loses the same events again\n")
+	} else {
+		b.WriteString("; NOT reproducible\n")
+	}
+	for _, reason := range r.Reasons {
+		b.WriteString(Wrap(reason, "  - ", width))
+	}
+}
+
+// Wrap breaks text into lines of at most width characters; the first begins
+// with head, the others are indented as far.
+func Wrap(text, head string, width int) string {
+	indent := strings.Repeat(" ", len([]rune(head)))
+	var b strings.Builder
+	line, started := head, false
+	for _, word := range strings.Fields(text) {
+		if started && len([]rune(line))+1+len([]rune(word)) > width {
+			b.WriteString(line + "\n")
+			line, started = indent, false
+		}
+		if started {
+			line += " "
+		}
+		line += word
+		started = true
+	}
+	b.WriteString(line + "\n")
+	return b.String()
+}
