@@ -1,0 +1,208 @@
+package filter
+
+import (
+	"slices"
+
+	"golang.org/x/net/bpf"
+)
+
+// maxIndex is the furthest constant offset into a header. Past it no packet
+// has bytes, and large ones mean something else to Linux (SKF_AD_OFF).
+const maxIndex = 0xffff
+
+var relations = []string{"=", "!=", "<", "<=", ">", ">="}
+
+// precedence of the operators, as in libpcap's grammar: & and | are equal.
+var precedence = map[string]int{"&": 1, "|": 1, "<<": 2, ">>": 2, "+": 3, "-": 3, "*": 4, "/": 4}
+
+var opcodes = map[string]bpf.ALUOp{
+	"&": bpf.ALUOpAnd, "|": bpf.ALUOpOr, "<<": bpf.ALUOpShiftLeft, ">>": bpf.ALUOpShiftRight,
+	"+": bpf.ALUOpAdd, "-": bpf.ALUOpSub, "*": bpf.ALUOpMul, "/": bpf.ALUOpDiv,
+}
+
+func isOperator(t token) bool {
+	return t.kind == kindSymbol && (precedence[t.text] > 0 || slices.Contains(relations, t.text)) && t.text != "/"
+}
+
+// atArithmetic reports whether a comparison comes next, rather than a test
+// or tests in parentheses.
+func (p *parser) atArithmetic() bool {
+	t := p.peek()
+	switch {
+	case t.kind == kindNumber, t.is("len"), t.is("-"):
+		return true
+	case t.is("("):
+		return p.parenthesisIsArithmetic()
+	}
+	return t.kind == kindWord && !t.escaped && protocols[t.text] && p.tokens[p.next+1].is("[")
+}
+
+// parenthesisIsArithmetic looks at what follows the matching parenthesis:
+// only arithmetic goes on with an operator.
+func (p *parser) parenthesisIsArithmetic() bool {
+	depth := 0
+	for i := p.next; p.tokens[i].kind != kindEnd; i++ {
+		switch {
+		case p.tokens[i].is("("):
+			depth++
+		case p.tokens[i].is(")"):
+			depth--
+		}
+		if depth == 0 {
+			return isOperator(p.tokens[i+1]) || p.tokens[i+1].is("/")
+		}
+	}
+	return false
+}
+
+// comparison parses "arith relop arith".
+func (p *parser) comparison() (node, error) {
+	left, err := p.arithmetic(0)
+	if err != nil {
+		return nil, err
+	}
+	op, ok := p.accept(relations...)
+	if !ok {
+		return nil, p.errorf(op, "a comparison (= != < <= > >=) was expected here, not %s", op.quoted())
+	}
+	right, err := p.arithmetic(0)
+	if err != nil {
+		return nil, err
+	}
+	return relate(op.text, left, right), nil
+}
+
+// arithmetic parses operators that bind tighter than above, by precedence climbing.
+func (p *parser) arithmetic(above int) (value, error) {
+	left, err := p.operand()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		op := p.peek()
+		level := precedence[op.text]
+		if op.kind != kindSymbol || level <= above {
+			return left, nil
+		}
+		p.take()
+		right, err := p.arithmetic(level)
+		if err != nil {
+			return nil, err
+		}
+		if left, err = p.operate(op, left, right); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// operate builds an operation, folding constants, and refuses what the
+// kernel refuses or what differs between machines.
+func (p *parser) operate(op token, left, right value) (value, error) {
+	k, constant := right.(number)
+	switch {
+	case op.text == "/" && constant && k == 0:
+		return nil, p.errorf(op, "division by zero")
+	case (op.text == "<<" || op.text == ">>") && (!constant || k > 31):
+		return nil, p.errorf(op, "only a shift by a number from 0 to 31 is supported")
+	}
+	l, both := left.(number)
+	if !both || !constant {
+		return operation{opcodes[op.text], left, right}, nil
+	}
+	switch op.text {
+	case "&":
+		return l & k, nil
+	case "|":
+		return l | k, nil
+	case "<<":
+		return l << k, nil
+	case ">>":
+		return l >> k, nil
+	case "+":
+		return l + k, nil
+	case "-":
+		return l - k, nil
+	case "*":
+		return l * k, nil
+	}
+	return l / k, nil
+}
+
+// operand parses a number, "len", a sign, parentheses or packet bytes.
+func (p *parser) operand() (value, error) {
+	leave, err := p.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	t := p.take()
+	switch {
+	case t.kind == kindNumber:
+		return number(t.number), nil
+	case t.is("len"):
+		return length{}, nil
+	case t.is("-"):
+		v, err := p.operand()
+		if err != nil {
+			return nil, err
+		}
+		return p.operate(t, number(0), v)
+	case t.is("("):
+		v, err := p.arithmetic(0)
+		if err != nil {
+			return nil, err
+		}
+		return v, p.expect(")")
+	case t.kind == kindWord && !t.escaped && protocols[t.text] && p.peek().is("["):
+		return p.bytes(t)
+	}
+	return nil, p.unexpected(t)
+}
+
+// bytes parses "[index:size]" behind a protocol.
+func (p *parser) bytes(protocol token) (value, error) {
+	p.take()
+	start := p.peek()
+	index, err := p.arithmetic(0)
+	if err != nil {
+		return nil, err
+	}
+	if k, ok := index.(number); ok && k > maxIndex {
+		return nil, p.errorf(start, "no header has a byte %d", int32(k))
+	}
+	size := 1
+	if _, ok := p.accept(":"); ok {
+		t := p.take()
+		if t.kind != kindNumber || t.number != 1 && t.number != 2 && t.number != 4 {
+			return nil, p.errorf(t, "a size must be 1, 2 or 4 bytes, not %s", t.quoted())
+		}
+		size = int(t.number)
+	}
+	if err := p.expect("]"); err != nil {
+		return nil, err
+	}
+	b := bytesAt{index: index, size: size}
+	return p.place(protocol, b)
+}
+
+// place says where a protocol's bytes are and what has to hold first.
+func (p *parser) place(protocol token, b bytesAt) (value, error) {
+	l := p.link
+	switch protocol.text {
+	case "ether":
+		if !l.ethernet {
+			return nil, p.errorf(protocol, "these packets have no Ethernet header")
+		}
+		return b, nil
+	case "ip", "ip6", "arp", "rarp":
+		b.base, b.guard = l.network, l.abbreviation(protocol.text)
+	case "icmp6": // no header between: RFC 8200 section 4 would allow some
+		b.base = l.network + ip6Header
+		b.guard = and{l.carries(etherIPv6), l.at(ip6Next, 1, bpf.JumpEqual, protoICMPv6)}
+	default:
+		number := map[string]uint32{"icmp": protoICMP, "igmp": protoIGMP, "tcp": protoTCP, "udp": protoUDP, "sctp": protoSCTP}[protocol.text]
+		b.base, b.transport = l.network, true
+		b.guard = and{l.ip4(number), l.firstFragment()}
+	}
+	return b, nil
+}
