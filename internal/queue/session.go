@@ -177,7 +177,7 @@ func (s *Session) Close() {
 	}
 	var c Chunk
 	s.out.take(&c)
-	s.Lost(&c)
+	s.Lost(&c, 0)
 }
 
 // Wake receives when there may be something to take.

@@ -92,11 +92,31 @@ func (s *Session) SentOne(frame []byte) { s.meter.forward(frame, 1, s.origin) }
 // DropOne says that one event frame was dropped on the way to the socket.
 func (s *Session) DropOne(fate Fate, frame []byte) { s.meter.dropAll(fate, frame, 1, s.origin) }
 
-// Lost says that c could not be handed to the socket because the connection
-// broke. Stored events of a named client are not lost: they will be replayed.
-func (s *Session) Lost(c *Chunk) {
+// Lost says that only the first written bytes of c, over Control, Kept and
+// Live, could be handed to the socket because the connection broke. Stored
+// events of a named client are not lost: they will be replayed.
+func (s *Session) Lost(c *Chunk, written int) {
+	written -= len(c.Control)
+	kept, n := whole(c.Kept, written)
+	s.meter.forward(c.Kept[:kept], n, s.origin)
 	if s.name == "" {
-		s.meter.dropAll(FateConnectionLost, c.Kept, c.kept, s.origin)
+		s.meter.dropAll(FateConnectionLost, c.Kept[kept:], c.kept-n, s.origin)
 	}
-	s.meter.dropAll(FateConnectionLost, c.Live, c.live, s.origin)
+	live, n := whole(c.Live, written-len(c.Kept))
+	s.meter.forward(c.Live[:live], n, s.origin)
+	s.meter.dropAll(FateConnectionLost, c.Live[live:], c.live-n, s.origin)
+}
+
+// whole returns the bytes and the count of the frames that lie in the first
+// limit bytes.
+func whole(frames []byte, limit int) (bytes, count int) {
+	for bytes < len(frames) {
+		n, err := framing.Peek(frames[bytes:], len(frames)-bytes)
+		if err != nil || bytes+n > limit {
+			break
+		}
+		bytes += n
+		count++
+	}
+	return bytes, count
 }

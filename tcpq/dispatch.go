@@ -1,0 +1,139 @@
+package tcpq
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"rawlab/framing"
+	"rawlab/internal/queue"
+)
+
+// read obeys frames until the client leaves, which is io.EOF, or something
+// else ends the conversation.
+func (c *conn) read() error {
+	for {
+		f, err := c.reader.Next()
+		if err != nil {
+			return err
+		}
+		if err := c.obey(&f); err != nil {
+			return err
+		}
+		if !c.reader.Buffered() {
+			c.session.Commit()
+		}
+	}
+}
+
+func (c *conn) obey(f *framing.Frame) error {
+	if f.Kind == framing.KindEmit {
+		return c.emit(f)
+	}
+	c.session.Commit() // whatever is asked comes after what was emitted
+	switch f.Kind {
+	case framing.KindSubscribe:
+		return c.subscribe(f)
+	case framing.KindUnsubscribe:
+		c.session.Unsubscribe(f.Topic)
+		c.session.Reply(&framing.Frame{Kind: framing.KindAck, Sequence: f.Sequence, Topic: f.Topic})
+	case framing.KindAck:
+		return c.session.Ack(f.Topic, f.Offset)
+	case framing.KindPing:
+		c.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
+	case framing.KindPong:
+	case framing.KindBye:
+		return io.EOF
+	default:
+		return fmt.Errorf("%w: a client sends no %v here", framing.ErrInvalid, f.Kind)
+	}
+	return nil
+}
+
+// emit publishes an event. A client speaks for its own origin only.
+func (c *conn) emit(f *framing.Frame) error {
+	if f.Origin == c.session.Origin() {
+		return c.session.Publish(f)
+	}
+	c.server.meter.Drop(queue.FateUnauthorized, f)
+	c.session.Reply(&framing.Frame{
+		Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence,
+		Topic: f.Topic, Payload: []byte("the origin is not this client's"),
+	})
+	return nil
+}
+
+func (c *conn) subscribe(f *framing.Frame) error {
+	resume, err := framing.ParseSubscribe(f.Payload)
+	if err != nil {
+		return err
+	}
+	if err := c.session.Subscribe(f.Topic, f.Sequence, resume); err != nil {
+		c.session.Reply(&framing.Frame{
+			Kind: framing.KindError, Code: refusal(err), Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(err.Error()),
+		})
+	}
+	return nil
+}
+
+// refusal is the code for a request that the queue refused.
+func refusal(err error) framing.Code {
+	if _, ok := errors.AsType[*queue.LimitError](err); ok {
+		return framing.CodeLimit
+	}
+	if errors.Is(err, framing.ErrInvalid) {
+		return framing.CodeInvalid
+	}
+	return framing.CodeInternal
+}
+
+// write sends what waits until the session has ended and nothing waits.
+func (c *conn) write() {
+	var chunk queue.Chunk
+	for ended := false; ; {
+		for c.session.Take(&chunk) {
+			if !c.send(&chunk) {
+				return
+			}
+		}
+		if ended {
+			c.sayLast()
+			return
+		}
+		select {
+		case <-c.session.Wake():
+		case <-c.session.Ended():
+			ended = true
+		}
+	}
+}
+
+// send writes a chunk. When the connection breaks, so does the session.
+func (c *conn) send(chunk *queue.Chunk) bool {
+	written := 0
+	for _, part := range [...][]byte{chunk.Control, chunk.Kept, chunk.Live} {
+		if len(part) == 0 {
+			continue
+		}
+		n, err := c.net.Write(part)
+		written += n
+		if err != nil {
+			c.session.End(framing.CodeInternal, "connection broke")
+			c.session.Lost(chunk, written)
+			c.cut()
+			return false
+		}
+	}
+	c.session.Sent(chunk)
+	return true
+}
+
+// sayLast sends the frame that ends the conversation and closes.
+func (c *conn) sayLast() {
+	last := c.session.Last()
+	w := framing.NewWriter(c.net)
+	if w.Write(&last) == nil {
+		w.Flush() // the client may be gone already
+	}
+	c.cut()
+}

@@ -1,0 +1,30 @@
+// Package tcpq carries events over TCP: a server with a queue behind it, and
+// the client to it.
+//
+// A conversation is one TCP connection with frames end to end on it:
+//
+//	client                                   server
+//	  hello {versions, name}, origin   →
+//	                                   ←   welcome {version, limit, epoch}, origin
+//	  subscribe topic, number          →
+//	                                   ←   receipt topic, number         or error topic, number
+//	  emit topic, origin, sequence     →
+//	                                   ←   ack origin, sequence          once a chunk; nack names what was refused
+//	                                   ←   event topic, origin, sequence [, offset]
+//	  ack topic, offset                →                                 of stored topics
+//	  unsubscribe topic, number        →
+//	                                   ←   ack topic, number
+//	  bye                              ↔
+//
+// TCP delivers every byte or breaks, so what is lost here is lost in a queue:
+// an outbox that was full, a topic nobody listened to, a log that expired, or
+// a connection that broke with events unread. The server counts each.
+//
+// Writes are coalesced on both sides: what gathers while one write runs
+// leaves with the next, and an idle connection sends at once. The package
+// knows no clock but the one it is given, and never sets socket deadlines in
+// the future, since a lab's time is not the machine's.
+//
+// Who starts a goroutine waits for it: Serve returns, and Close returns, when
+// all of theirs have ended.
+package tcpq

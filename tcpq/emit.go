@@ -1,0 +1,217 @@
+package tcpq
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue/edge"
+)
+
+const hurryBytes = 64 << 10 // so much gathered is written without further waiting
+
+// sender is what a client has emitted. The client's mu guards it.
+type sender struct {
+	numbering edge.Numbering
+	out       []byte // encoded frames that wait for the writer
+	topic     []byte // scratch
+	last      bool   // nothing will follow what waits
+	acked     []uint64
+	refused   uint64 // events named in nacks since the last Flush
+	code      framing.Code
+}
+
+// Emit sends an event and returns its sequence. What it gathers leaves at
+// once when the connection is idle, with the next write otherwise. It waits
+// only while BufferBytes are waiting. Whether the server has the event, Flush
+// tells.
+func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
+	return c.EmitAt(c.config.Clock.Now(), topic, payload)
+}
+
+// EmitAt is Emit with the time that the event bears: when it was meant to be
+// sent, so that latency counts the wait before Emit too.
+func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, error) {
+	f := framing.Frame{
+		Kind: framing.KindEmit, Flags: framing.FlagWantAck,
+		Origin: c.origin, Time: uint64(t.UnixNano()), Payload: payload,
+	}
+	if err := c.check(&f, topic); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.err == nil && len(c.out) > 0 && len(c.out)+f.Size()+len(topic) > c.config.BufferBytes {
+		c.room.Wait()
+	}
+	switch {
+	case c.last:
+		return 0, ErrClosed
+	case c.err != nil:
+		return 0, c.err
+	}
+	f.Sequence = c.numbering.Next(topic)
+	c.topic = append(c.topic[:0], topic...)
+	f.Topic = c.topic
+	return f.Sequence, c.send(&f)
+}
+
+func (c *Client) check(f *framing.Frame, topic string) error {
+	size := f.Size() + len(topic)
+	switch {
+	case topic == "" || len(topic) > framing.MaxTopic:
+		return fmt.Errorf("%w: topic of %d bytes, 1 to %d", framing.ErrInvalid, len(topic), framing.MaxTopic)
+	case size > c.limit:
+		return &framing.SizeError{Size: uint64(size), Limit: uint64(c.limit)}
+	}
+	return nil
+}
+
+// send gathers a frame. The caller holds mu.
+func (c *Client) send(f *framing.Frame) error {
+	idle := len(c.out) == 0
+	out, err := f.Append(c.out)
+	c.out = out
+	if idle {
+		c.work.Signal()
+	}
+	if len(out) > hurryBytes && c.config.FlushInterval > 0 {
+		c.hasten()
+	}
+	return err
+}
+
+func (c *Client) hasten() {
+	select {
+	case c.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// write is the goroutine that writes what was gathered.
+func (c *Client) write() {
+	var spare []byte
+	for {
+		out, ok := c.gathered(spare)
+		if !ok {
+			return
+		}
+		if _, err := c.conn.Write(out); err != nil {
+			c.fail(fmt.Errorf("connection to the server broke: %w", err))
+			return
+		}
+		spare = out[:0]
+	}
+}
+
+// gathered waits for frames and trades them for an empty buffer. It reports
+// false when there will be none.
+func (c *Client) gathered(spare []byte) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.out) == 0 && !c.last && c.err == nil {
+		c.work.Wait()
+	}
+	if c.err != nil || len(c.out) == 0 {
+		return nil, false
+	}
+	c.linger()
+	out := c.out
+	c.out = spare
+	c.room.Broadcast()
+	return out, true
+}
+
+// linger lets more gather, if the configuration wants that. The caller holds mu.
+func (c *Client) linger() {
+	if c.config.FlushInterval <= 0 || c.last || len(c.out) > hurryBytes {
+		return
+	}
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	t := c.config.Clock.NewTimer(c.config.FlushInterval)
+	defer t.Stop()
+	select {
+	case <-t.C():
+	case <-c.hurry:
+	}
+}
+
+// Flush waits until the server has acknowledged everything emitted before
+// the call. It fails with [*UnacceptedError] if the server refused some.
+func (c *Client) Flush(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.settled.Broadcast()
+	})
+	defer stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hasten()
+	emitted := slices.Clone(c.numbering.Last())
+	for !c.hasAcked(emitted) {
+		if c.err != nil {
+			return c.err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		c.settled.Wait()
+	}
+	if n := c.refused; n > 0 {
+		c.refused = 0
+		return &UnacceptedError{Events: n, Code: c.code}
+	}
+	return nil
+}
+
+func (c *Client) hasAcked(emitted []uint64) bool {
+	for stream, number := range emitted {
+		if number > 0 && (stream >= len(c.acked) || c.acked[stream] < number) {
+			return false
+		}
+	}
+	return true
+}
+
+// acknowledged notes that the server has answered for a stream up to a number.
+func (c *Client) acknowledged(sequence uint64) {
+	stream, number := framing.SplitSequence(sequence)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if int(stream) >= len(c.numbering.Last()) {
+		return // it was never emitted
+	}
+	for len(c.acked) <= int(stream) {
+		c.acked = append(c.acked, 0)
+	}
+	c.acked[stream] = max(c.acked[stream], number)
+	c.settled.Broadcast()
+}
+
+func (c *Client) notAccepted(f *framing.Frame) {
+	n := uint64(1)
+	if r, err := framing.ParseRanges(f.Payload); err == nil && f.Kind == framing.KindNack {
+		n = r.Total()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused += n
+	c.code = f.Code
+}
+
+// sayBye lets the writer end after the last acks and a bye.
+func (c *Client) sayBye() {
+	c.mu.Lock()
+	if c.err == nil {
+		c.ackFinished()
+		c.send(&framing.Frame{Kind: framing.KindBye}) // a bye can always be encoded
+	}
+	c.last = true
+	c.work.Broadcast()
+	c.mu.Unlock()
+	c.hasten()
+}

@@ -1,0 +1,159 @@
+package tcpq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rawlab/internal/queue"
+)
+
+// Server serves a queue over TCP. It is safe for concurrent use.
+type Server struct {
+	config   Config
+	queue    *queue.Queue
+	queueErr error // why there is none
+	meter    *queue.Meter
+	log      *slog.Logger
+
+	open     atomic.Int64
+	accepted atomic.Uint64
+	refused  atomic.Uint64
+}
+
+// Stats is what a server has done so far.
+type Stats struct {
+	Connections int                   // open now
+	Accepted    uint64                // connections, since the start
+	Refused     uint64                // connections cut off before their welcome
+	Received    uint64                // events, from emitters
+	Forwarded   uint64                // events, to subscribers' sockets; each subscriber counts
+	Dropped     map[queue.Fate]uint64 // events, by fate
+	Invalid     uint64                // frames that were none, the same as Dropped[frame-invalid]
+}
+
+// NewServer returns a server; a nil config is the zero Config.
+func NewServer(config *Config) *Server {
+	c := config.orDefault()
+	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger}
+	if s.queue == nil {
+		s.queue, s.queueErr = queue.New(&queue.Config{Clock: c.Clock, Trace: c.Trace})
+	}
+	return s
+}
+
+// Stats returns what the server has done so far.
+func (s *Server) Stats() Stats {
+	dropped := s.meter.Dropped()
+	return Stats{
+		Connections: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
+		Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
+		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
+	}
+}
+
+// Serve accepts connections on l, which it closes in the end, until ctx is
+// done. Then it drains: it accepts and reads nothing more, flushes what
+// waits for up to DrainTimeout, says bye, closes, waits for every goroutine
+// and returns nil. It may run on several listeners at once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer l.Close()
+	if s.queueErr != nil {
+		return s.queueErr
+	}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	g := &group{server: s, conns: make(map[*conn]struct{})}
+	err := s.accept(ctx, l, g)
+	g.drain()
+	return err
+}
+
+func (s *Server) accept(ctx context.Context, l net.Listener, g *group) error {
+	for {
+		c, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				c.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accepting: %w", err)
+		case err != nil:
+			s.log.Warn("accepting", "err", err)
+			if !s.pause(ctx) {
+				return nil
+			}
+		default:
+			g.start(c)
+		}
+	}
+}
+
+const acceptPause = 50 * time.Millisecond // out of file descriptors, most likely
+
+// pause waits a little, and reports whether to go on.
+func (s *Server) pause(ctx context.Context) bool {
+	t := s.config.Clock.NewTimer(acceptPause)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// group is the connections of one Serve.
+type group struct {
+	server  *Server
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	readers sync.WaitGroup // connections that may still publish
+	all     sync.WaitGroup
+}
+
+func (g *group) start(nc net.Conn) {
+	s := g.server
+	c := newConn(s, nc)
+	if s.open.Add(1) > int64(s.config.MaxConnections) {
+		c.tooMany = true
+	}
+	s.accepted.Add(1)
+	g.mu.Lock()
+	g.conns[c] = struct{}{}
+	g.mu.Unlock()
+	g.readers.Add(1)
+	g.all.Go(func() {
+		c.run(g.readers.Done)
+		s.open.Add(-1)
+		g.mu.Lock()
+		delete(g.conns, c)
+		g.mu.Unlock()
+	})
+}
+
+// drain ends all conversations in good order. Only when nobody publishes any
+// more can the outboxes be flushed for good.
+func (g *group) drain() {
+	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.each((*conn).cut) })
+	defer timer.Stop()
+	g.each((*conn).stopReading)
+	g.readers.Wait()
+	g.each((*conn).shutDown)
+	g.all.Wait()
+}
+
+func (g *group) each(do func(*conn)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		do(c)
+	}
+}
