@@ -23,6 +23,7 @@ var floors = []floor{
 			"internal/queue/* → internal/queue",      // stores and what serves the queue know its words
 			"internal/queue → internal/queue/memory", // the store that a queue has by default
 			"capture/account → capture/dissect",      // fates are told from decoded packets
+			"capture/filter → capture/pcapng",        // the numbers of link types
 		},
 		never: []string{"labs"},
 	},
