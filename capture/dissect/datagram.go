@@ -120,16 +120,7 @@ func (a *Assembler) unpackOne(fl *flow, d *datagram, at int) int {
 
 // decode fills in a frame from its bytes, all of which are here.
 func (a *Assembler) decode(f *Frame, b []byte) {
-	got, _, err := framing.Parse(b, a.o.Limit)
-	if err != nil {
-		f.Err = err
-		f.claim(b)
-		return
-	}
-	f.Kind, f.Flags, f.Code = got.Kind, got.Flags, got.Code
-	f.Origin, f.Sequence, f.Time, f.Offset = got.Origin, got.Sequence, got.Time, got.Offset
-	f.Topic = a.topic(got.Topic)
-	f.PayloadLength = len(got.Payload)
+	f.Topic = a.topic(f.decode(b, a.o.Limit))
 }
 
 // partsOf returns the runs' shares of the message's bytes [from, to).

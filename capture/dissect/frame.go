@@ -113,14 +113,32 @@ func (f *Frame) claim(b []byte) {
 	f.PayloadLength = max(f.Length-around, 0)
 }
 
-// extents returns where the frame's parts end, each beginning where the one
-// before ends: the encoding head, the identity, the topic, the payload. What
-// follows up to Length is the checksum.
-func (f *Frame) extents(topic int) (head, identity, topicEnd, payloadEnd int) {
+// decode fills in a frame from its bytes, all of which are here, but for the
+// topic, which it returns.
+func (f *Frame) decode(b []byte, limit int) (topic []byte) {
+	got, _, err := framing.Parse(b, limit)
+	if err != nil {
+		f.Err = err
+		f.claim(b)
+		return nil
+	}
+	f.Kind, f.Flags, f.Code = got.Kind, got.Flags, got.Code
+	f.Origin, f.Sequence, f.Time, f.Offset = got.Origin, got.Sequence, got.Time, got.Offset
+	f.PayloadLength = len(got.Payload)
+	return got.Topic
+}
+
+// extents returns where a frame's parts end, each beginning where the one
+// before ends: the encoding's head, the identity, the topic, the payload.
+// What follows up to Length is the checksum.
+func (f *Frame) extents() (head, identity, topic, payload int) {
 	head, identity = originAt, headerEnd
 	if f.Flags&framing.FlagOffset != 0 {
 		identity += offsetSize
 	}
-	topicEnd = identity + topic
-	return head, identity, topicEnd, topicEnd + f.PayloadLength
+	payload = f.Length
+	if f.Flags&framing.FlagCRC != 0 {
+		payload -= crcSize
+	}
+	return head, identity, identity + len(f.Topic), max(payload, identity+len(f.Topic))
 }

@@ -1,0 +1,112 @@
+package dissect
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/google/gopacket/layers"
+)
+
+// tcp reads a TCP header (RFC 9293, section 3.1).
+func (d *dissection) tcp(at int) {
+	var t layers.TCP
+	if err := d.decode(&t, at); err != nil {
+		d.undecoded(osiTransport, at, err)
+		return
+	}
+	end := at + len(t.Contents)
+	checksum := d.transport(layers.IPProtocolTCP, at, d.end)
+	d.header(Layer{
+		Name: "TCP", OSI: osiTransport, From: at, To: end,
+		Fields: append([]Field{
+			{"source port", fmt.Sprint(uint16(t.SrcPort)), at, at + 2},
+			{"destination port", fmt.Sprint(uint16(t.DstPort)), at + 2, at + 4},
+			{"sequence", fmt.Sprint(t.Seq), at + 4, at + 8},
+			{"acknowledges", acknowledges(&t), at + 8, at + 12},
+			{"header", fmt.Sprintf("%d bytes", len(t.Contents)), at + 12, at + 13},
+			{"flags", tcpFlags(&t), at + 12, at + 14},
+			{"window", fmt.Sprintf("%d (before scaling)", t.Window), at + 14, at + 16},
+			{"checksum", fmt.Sprintf("%#04x, %v", t.Checksum, checksum), at + 16, at + 18},
+			{"urgent", fmt.Sprint(t.Urgent), at + 18, at + 20},
+		}, tcpOptions(t.Options, at+20)...),
+		Meaning: tcpMeaning(&t, d.end-end, checksum),
+	})
+	d.application(end)
+}
+
+func acknowledges(t *layers.TCP) string {
+	if !t.ACK {
+		return "nothing"
+	}
+	return fmt.Sprintf("all before %d", t.Ack)
+}
+
+func tcpFlags(t *layers.TCP) string {
+	var set []string
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{t.SYN, "SYN"}, {t.FIN, "FIN"}, {t.RST, "RST"}, {t.PSH, "PSH"}, {t.ACK, "ACK"}, {t.URG, "URG"}, {t.ECE, "ECE"}, {t.CWR, "CWR"}, {t.NS, "NS"}} {
+		if f.on {
+			set = append(set, f.name)
+		}
+	}
+	if len(set) == 0 {
+		return "none"
+	}
+	return strings.Join(set, " ")
+}
+
+// tcpMeaning is one sentence on what this segment does.
+func tcpMeaning(t *layers.TCP, payload int, checksum Checksum) string {
+	switch {
+	case checksum == ChecksumBad:
+		return "The checksum is bad: the receiving kernel throws the segment away, and the sender will send it again."
+	case t.SYN && t.ACK:
+		return "Second of the three packets that open a connection: the server agrees and states where its own numbers start."
+	case t.SYN:
+		return "First of the three packets that open a connection: the client states where its byte numbers start."
+	case t.RST:
+		return "Breaks the connection off at once: what is under way is lost."
+	case payload > 0:
+		return fmt.Sprintf("%d bytes of the stream, numbered from %d; the receiver puts them in order and acknowledges them, or they are sent again.", payload, t.Seq)
+	case t.FIN:
+		return "Closes one direction: no more bytes will follow."
+	}
+	return fmt.Sprintf("No data, only the news that every byte before %d has arrived.", t.Ack)
+}
+
+// tcpOptions names the options (RFC 9293, section 3.2; RFC 7323; RFC 2018).
+func tcpOptions(options []layers.TCPOption, at int) []Field {
+	var fields []Field
+	for _, o := range options {
+		length := max(int(o.OptionLength), 1)
+		if o.OptionType != layers.TCPOptionKindNop && o.OptionType != layers.TCPOptionKindEndList {
+			fields = append(fields, Field{"option", tcpOption(o), at, at + length})
+		}
+		at += length
+	}
+	return fields
+}
+
+func tcpOption(o layers.TCPOption) string {
+	b := o.OptionData
+	switch {
+	case o.OptionType == layers.TCPOptionKindMSS && len(b) == 2:
+		return fmt.Sprintf("largest segment %d bytes", binary.BigEndian.Uint16(b))
+	case o.OptionType == layers.TCPOptionKindWindowScale && len(b) == 1:
+		return fmt.Sprintf("window counts %d bytes", 1<<min(b[0], 14)) // RFC 7323, section 2.3
+	case o.OptionType == layers.TCPOptionKindSACKPermitted:
+		return "selective acknowledgement allowed"
+	case o.OptionType == layers.TCPOptionKindTimestamps && len(b) == 8:
+		return fmt.Sprintf("timestamp %d, echoing %d", binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]))
+	case o.OptionType == layers.TCPOptionKindSACK && len(b)%8 == 0:
+		var blocks []string
+		for ; len(b) >= 8; b = b[8:] {
+			blocks = append(blocks, fmt.Sprintf("%d to %d", binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])))
+		}
+		return "has also " + strings.Join(blocks, ", ")
+	}
+	return fmt.Sprintf("%d (%v), %d bytes", uint8(o.OptionType), o.OptionType, len(b))
+}
