@@ -29,3 +29,15 @@ func TestProbe(t *testing.T) {
 		t.Errorf("Probe = %+v, want the default to be one of those available", f.Congestion)
 	}
 }
+
+func TestCPUTime(t *testing.T) {
+	before, err := machine.CPUTime()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after := before; after <= before; { // ends because looking uses time too
+		if after, err = machine.CPUTime(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
