@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"rawlab/capture/pcapng"
 )
 
 // A block of the ring (linux/if_packet.h, tpacket_block_desc): version,
@@ -57,13 +59,17 @@ func (r *Ring) take() []Packet {
 	for range h.Num_pkts {
 		p := (*unix.Tpacket3Hdr)(unsafe.Pointer(&b[at]))
 		ll := (*unix.RawSockaddrLinklayer)(unsafe.Pointer(&b[at+unix.SizeofTpacket3Hdr]))
-		outgoing := ll.Pkttype == unix.PACKET_OUTGOING
+		outgoing, flags := ll.Pkttype == unix.PACKET_OUTGOING, uint32(pcapng.FlagInbound)
+		if outgoing {
+			flags = pcapng.FlagOutbound
+		}
 		if !outgoing || !r.ignoreOutgoing { // kernels before 4.20 do not ignore them for us
 			r.batch = append(r.batch, Packet{
 				Time:     time.Unix(int64(p.Sec), int64(p.Nsec)),
 				Data:     frame(b[at:], p),
 				Length:   int(p.Len),
 				Outgoing: outgoing,
+				Flags:    flags,
 			})
 			if p.Status&unix.TP_STATUS_VLAN_VALID != 0 {
 				r.batch[len(r.batch)-1].Length += vlanTag

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"rawlab/capture/pcapng"
 )
@@ -36,7 +37,7 @@ func (f *File) Read(ctx context.Context) ([]Packet, error) {
 	f.batch[0] = Packet{
 		Time: p.Time, Data: p.Data, Length: p.Length,
 		Outgoing:  p.Flags&pcapng.FlagDirection == pcapng.FlagOutbound,
-		Interface: p.Interface, Comments: p.Comments,
+		Interface: p.Interface, Flags: p.Flags, Comments: p.Comments,
 	}
 	return f.batch[:], nil
 }
@@ -44,4 +45,23 @@ func (f *File) Read(ctx context.Context) ([]Packet, error) {
 // Interfaces returns the interfaces described so far.
 func (f *File) Interfaces() []pcapng.Interface { return f.r.Interfaces() }
 
-func ended(err error) bool { return errors.Is(err, io.EOF) }
+// TrimFile cuts a capture file back to its last whole block, as after a full
+// disk, so that every program reads what is left without complaint.
+func TrimFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := pcapng.NewReader(f)
+	for err == nil {
+		_, err = r.Next()
+	}
+	if cut, ok := errors.AsType[*pcapng.TruncatedError](err); ok {
+		return f.Truncate(cut.Offset)
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}

@@ -43,8 +43,8 @@ func TestFile(t *testing.T) {
 		got = append(got, c)
 	}
 	want := []capture.Packet{
-		{Time: at, Data: []byte{0}, Length: 60, Outgoing: true, Comments: []string{"lost"}},
-		{Time: at, Data: []byte{1}, Length: 60, Outgoing: true, Comments: []string{"lost"}},
+		{Time: at, Data: []byte{0}, Length: 60, Outgoing: true, Flags: pcapng.FlagOutbound, Comments: []string{"lost"}},
+		{Time: at, Data: []byte{1}, Length: 60, Outgoing: true, Flags: pcapng.FlagOutbound, Comments: []string{"lost"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("packets (-want +got):\n%s", d)

@@ -17,7 +17,10 @@ import (
 // on. A process without the right gets a [*PermissionError].
 func OpenRing(config *RingConfig) (*Ring, error) {
 	c := config.withDefaults()
-	r := &Ring{name: c.Interface, ignoreOutgoing: c.IgnoreOutgoing, blockBytes: c.BlockBytes, blocks: c.Blocks, fd: -1, wake: -1}
+	r := &Ring{
+		name: c.Interface, snapLen: uint32(c.SnapLen), ignoreOutgoing: c.IgnoreOutgoing,
+		blockBytes: c.BlockBytes, blocks: c.Blocks, fd: -1, wake: -1,
+	}
 	if err := r.start(&c); err != nil {
 		r.abandon()
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {

@@ -2,8 +2,12 @@ package capture
 
 import (
 	"context"
+	"errors"
+	"io"
 	"iter"
 	"time"
+
+	"rawlab/capture/pcapng"
 )
 
 // Packet is one packet as it was captured. Its data starts with the link
@@ -15,12 +19,15 @@ type Packet struct {
 	Outgoing bool // sent by the host that captured it
 
 	Interface int      // which of the source's interfaces; 0 if there is one
+	Flags     uint32   // pcapng's epb_flags, the direction among them; 0 if unknown
 	Comments  []string // what the file says of it
 }
 
 // Source gives packets in batches. At its end Read returns io.EOF.
+// Interfaces describes those that packets read so far may name.
 type Source interface {
 	Read(ctx context.Context) ([]Packet, error)
+	Interfaces() []pcapng.Interface
 }
 
 // Packets yields every packet of s, one at a time, until it ends. An error
@@ -37,7 +44,7 @@ func Packets(ctx context.Context, s Source) iter.Seq2[*Packet, error] {
 			if err == nil {
 				continue
 			}
-			if !ended(err) {
+			if !errors.Is(err, io.EOF) {
 				yield(nil, err)
 			}
 			return

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rawlab/capture/pcapng"
 )
 
 // Ring captures from one interface. One goroutine reads; Stop, Stats and
@@ -18,6 +20,7 @@ import (
 type Ring struct {
 	name           string
 	link           uint16
+	snapLen        uint32
 	ignoreOutgoing bool
 	blockBytes     int
 	blocks         int
@@ -169,6 +172,11 @@ func (r *Ring) count() error {
 
 // LinkType returns the link type of the interface, in pcap's numbers.
 func (r *Ring) LinkType() uint16 { return r.link }
+
+// Interfaces describes the one interface, as a file does.
+func (r *Ring) Interfaces() []pcapng.Interface {
+	return []pcapng.Interface{{Name: r.name, LinkType: r.link, SnapLen: r.snapLen}}
+}
 
 // Close ends a Read that waits, then frees the ring. Packets not yet read
 // are lost, and the data of those read may no longer be touched.

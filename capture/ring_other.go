@@ -2,7 +2,11 @@
 
 package capture
 
-import "context"
+import (
+	"context"
+
+	"rawlab/capture/pcapng"
+)
 
 // Ring captures from an interface. Only Linux has one.
 type Ring struct{}
@@ -24,3 +28,6 @@ func (*Ring) Stats() (Stats, error) { return Stats{}, ErrUnsupported }
 
 // LinkType returns 0.
 func (*Ring) LinkType() uint16 { return 0 }
+
+// Interfaces returns none.
+func (*Ring) Interfaces() []pcapng.Interface { return nil }

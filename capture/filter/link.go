@@ -1,10 +1,6 @@
 package filter
 
-import (
-	"golang.org/x/net/bpf"
-
-	"rawlab/capture/pcapng"
-)
+import "golang.org/x/net/bpf"
 
 // link says where things are in packets of one link type.
 type link struct {
@@ -14,17 +10,21 @@ type link struct {
 	ethernet bool   // there are Ethernet addresses, destination first
 }
 
-// Linux's cooked headers, which tcpdump -i any gives.
+// Link types (https://www.tcpdump.org/linktypes.html).
 const (
-	linkCooked  = 113
-	linkCooked2 = 276
+	linkEthernet = 1
+	linkRawBSD   = 12
+	linkRaw      = 101
+	linkCooked   = 113 // what tcpdump -i any gives on Linux, first
+	linkCooked2  = 276 // and second version
 )
 
 var links = map[uint16]link{
-	pcapng.LinkEthernet: {network: 14, typeAt: 12, ethernet: true},
-	pcapng.LinkRaw:      {raw: true},
-	linkCooked:          {network: 16, typeAt: 14},
-	linkCooked2:         {network: 20, typeAt: 0},
+	linkEthernet: {network: 14, typeAt: 12, ethernet: true},
+	linkRaw:      {raw: true},
+	linkRawBSD:   {raw: true},
+	linkCooked:   {network: 16, typeAt: 14},
+	linkCooked2:  {network: 20, typeAt: 0},
 }
 
 // EtherTypes (IEEE 802 numbers).
