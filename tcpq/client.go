@@ -98,7 +98,7 @@ type Client struct {
 	room    sync.Cond // for emitters
 	settled sync.Cond // for Flush: something was acknowledged, or the end
 	sender
-	acker
+	acks   edge.Acker
 	counts edge.Counts
 	err    error // why the conversation is over
 }

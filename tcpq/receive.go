@@ -12,14 +12,6 @@ import (
 
 const ackEvents = 64 // events taken by Next between two acks while more are waiting
 
-// acker is which stored events the application has finished with. The
-// client's mu guards it.
-type acker struct {
-	returned Event             // by the last Next: finished when Next is called again
-	done     map[string]uint64 // topics to acknowledge, up to and including offset
-	finished int               // events since the last ack
-}
-
 // Subscribe starts the delivery of a topic. The receipt says what a client
 // with a name missed while it was away.
 func (c *Client) Subscribe(ctx context.Context, topic string) (Receipt, error) {
@@ -69,9 +61,9 @@ func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, erro
 func (c *Client) Next(ctx context.Context) (Event, error) {
 	c.handOver()
 	e, err := c.inbox.Next(ctx)
-	if err == nil && e.Offset > 0 {
+	if err == nil {
 		c.mu.Lock()
-		c.returned = e
+		c.acks.Return(&e)
 		c.mu.Unlock()
 	}
 	return e, err
@@ -81,31 +73,16 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 func (c *Client) handOver() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.returned.Offset == 0 {
-		return
-	}
-	c.finish(c.returned.Topic, c.returned.Offset)
-	c.returned = Event{}
-	if c.finished >= ackEvents || c.inbox.Empty() {
+	if c.acks.FinishReturned() && (c.acks.Finished() >= ackEvents || c.inbox.Empty()) {
 		c.ackFinished()
 	}
 }
 
-func (c *Client) finish(topic string, offset uint64) {
-	if c.done == nil {
-		c.done = make(map[string]uint64)
-	}
-	c.done[topic] = offset
-	c.finished++
-}
-
 // ackFinished acknowledges what is finished. The caller holds mu.
 func (c *Client) ackFinished() {
-	for topic, offset := range c.done {
+	c.acks.Take(func(topic string, offset uint64) {
 		c.send(&framing.Frame{Kind: framing.KindAck, Flags: framing.FlagOffset, Offset: offset, Topic: []byte(topic)}) // encodable: the topic came in a frame
-	}
-	clear(c.done)
-	c.finished = 0
+	})
 }
 
 // Stats returns what the numbers of received events have told so far.
@@ -202,7 +179,7 @@ func (c *Client) deliver(f *framing.Frame) {
 	c.config.OnEvent(f)
 	if f.Offset > 0 {
 		c.mu.Lock()
-		c.finish(string(f.Topic), f.Offset)
+		c.acks.Finish(f.Topic, f.Offset)
 		c.mu.Unlock()
 	}
 }

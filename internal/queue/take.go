@@ -86,11 +86,20 @@ func (s *Session) Sent(c *Chunk) {
 	s.meter.forward(c.Live, c.live, s.origin)
 }
 
-// SentOne says that one event frame was handed to the socket.
-func (s *Session) SentOne(frame []byte) { s.meter.forward(frame, 1, s.origin) }
-
-// DropOne says that one event frame was dropped on the way to the socket.
-func (s *Session) DropOne(fate Fate, frame []byte) { s.meter.dropAll(fate, frame, 1, s.origin) }
+// SentFrames says of frames out of a chunk, sent by themselves as one
+// datagram, whether the socket took them.
+func (s *Session) SentFrames(frames []byte, taken bool) {
+	for f, n := range each(frames) {
+		switch {
+		case f.Kind != framing.KindEvent:
+		case taken:
+			s.meter.forward(frames[:n], 1, s.origin)
+		default:
+			s.meter.dropAll(FateSendRefused, frames[:n], 1, s.origin)
+		}
+		frames = frames[n:]
+	}
+}
 
 // Lost says that only the first written bytes of c, over Control, Kept and
 // Live, could be handed to the socket because the connection broke. Stored

@@ -1,0 +1,261 @@
+package udpq
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/clock"
+	"rawlab/internal/queue/edge"
+)
+
+// Event is an event as a subscriber gets it.
+type Event = edge.Event
+
+// Gap is events that have not come, though later ones have.
+type Gap = edge.Gap
+
+// Receipt is what a subscription starts with.
+type Receipt = framing.Receipt
+
+// ClosedError says that the server ended the conversation, and why.
+type ClosedError = edge.ClosedError
+
+// RefusedError says that the server refused a request, and why.
+type RefusedError = edge.RefusedError
+
+// Errors that callers branch on.
+var (
+	ErrClosed   = edge.ErrClosed                       // the client was closed
+	ErrNoAnswer = errors.New("no answer")              // a request was repeated in vain
+	ErrNobody   = errors.New("nobody listens")         // the server's host says so
+	ErrSilent   = errors.New("server has gone silent") // pings stay unanswered
+)
+
+// Defaults of [ClientConfig].
+const (
+	DefaultKeepAlive     = 10 * time.Second
+	DefaultRetryInterval = 200 * time.Millisecond
+	DefaultTries         = 8
+	DefaultFlushInterval = time.Millisecond
+)
+
+// ClientConfig configures a client. The zero value works.
+type ClientConfig struct {
+	Name   string      // of a durable client, empty for an anonymous one
+	Origin uint64      // who the events come from, default random; never number other events with the same
+	Clock  clock.Clock // default clock.Real
+
+	// Dial opens a connected socket, default one of this machine.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	PackBudget    int           // gather events into datagrams of up to so many bytes, default 0: one event each
+	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
+	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
+	InboxBytes    int           // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read
+	KeepAlive     time.Duration // between pings; three unanswered end the session. Default DefaultKeepAlive, negative: none
+	RetryInterval time.Duration // until a request is repeated first, doubling; default DefaultRetryInterval
+	Tries         int           // of a request, default DefaultTries
+
+	// OnEvent is given every event instead of Next, duplicates too, on the
+	// goroutine that reads; the frame is valid during the call. While it
+	// runs, nothing is read from the socket.
+	OnEvent func(*framing.Frame)
+	// OnGap is told of events missed just before the event that follows.
+	OnGap func(Gap)
+}
+
+func (c *ClientConfig) orDefault() ClientConfig {
+	var d ClientConfig
+	if c != nil {
+		d = *c
+	}
+	d.Clock = clock.Or(d.Clock)
+	if d.Dial == nil {
+		d.Dial = new(net.Dialer).DialContext
+	}
+	d.PackBudget = min(d.PackBudget, MaxDatagram)
+	d.FlushInterval = cmp.Or(d.FlushInterval, DefaultFlushInterval)
+	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
+	d.KeepAlive = cmp.Or(d.KeepAlive, DefaultKeepAlive)
+	d.RetryInterval = cmp.Or(d.RetryInterval, DefaultRetryInterval)
+	d.Tries = cmp.Or(d.Tries, DefaultTries)
+	return d
+}
+
+// ClientStats is what a client has seen so far.
+type ClientStats struct {
+	edge.Counts        // what the numbers of received events have told
+	Invalid     uint64 // frames received that were none
+	Refused     uint64 // times that the kernel reported an earlier datagram as refused
+}
+
+// Client is a session with a server. It is safe for concurrent use.
+type Client struct {
+	config ClientConfig
+	conn   net.Conn
+	origin uint64
+	epoch  uint64
+
+	inbox    *edge.Inbox
+	requests edge.Requests
+	tracker  edge.Tracker // of the reading goroutine
+	running  sync.WaitGroup
+	closing  sync.Once
+	over     chan struct{} // closed when the conversation is over
+	welcomed atomic.Bool
+	heard    atomic.Bool // something came since the last ping
+	refusals atomic.Uint64
+	probes   int // of the reading goroutine: pings since something came
+
+	mu sync.Mutex
+	sender
+	acks     edge.Acker
+	ackTimer clock.Timer
+	stats    ClientStats
+	err      error // why the conversation is over
+}
+
+// Dial shakes hands with a server. It repeats itself until it is answered,
+// and fails with [ErrNoAnswer] or [ErrNobody] when it is not.
+func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, error) {
+	c := &Client{config: config.orDefault(), over: make(chan struct{})}
+	c.inbox = edge.NewInbox(c.config.InboxBytes)
+	if c.config.PackBudget > 0 {
+		c.packer = framing.NewPacker(c.config.PackBudget)
+	}
+	conn, err := c.config.Dial(ctx, "udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+	}
+	c.conn = conn
+	if err := growReceiveBuffer(conn, c.config.ReceiveBuffer); err != nil {
+		return nil, errors.Join(fmt.Errorf("setting the receive buffer: %w", err), conn.Close())
+	}
+	c.running.Go(c.read)
+	if err := c.greet(ctx); err != nil {
+		c.fail(err)
+		c.running.Wait()
+		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+	}
+	if c.config.KeepAlive > 0 {
+		c.running.Go(c.keepAlive)
+	}
+	return c, nil
+}
+
+// greet says hello until it is welcomed.
+func (c *Client) greet(ctx context.Context) error {
+	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version, Name: []byte(c.config.Name)}
+	body, err := hello.Append(nil)
+	if err != nil {
+		return err
+	}
+	c.origin = c.config.Origin
+	if c.origin == 0 {
+		c.origin = edge.DrawOrigin()
+	}
+	f, err := c.ask(ctx, &framing.Frame{Kind: framing.KindHello, Origin: c.origin, Payload: body})
+	if err != nil {
+		return err
+	}
+	w, err := framing.ParseWelcome(f.Payload)
+	c.epoch = w.Epoch
+	c.welcomed.Store(true)
+	return err
+}
+
+// Origin returns who this client's events come from. With a sequence it
+// names an event for everybody.
+func (c *Client) Origin() uint64 { return c.origin }
+
+// Epoch returns the server's epoch: another one than before says that logs
+// were lost.
+func (c *Client) Epoch() uint64 { return c.epoch }
+
+// LocalAddr returns this end's address.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
+// Stats returns what the client has seen so far.
+func (c *Client) Stats() ClientStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.stats
+	s.Refused = c.refusals.Load()
+	return s
+}
+
+// fail ends the conversation for everybody who waits. The first call counts.
+func (c *Client) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+		close(c.over)
+	}
+	err = c.err
+	c.stopTimers()
+	c.mu.Unlock()
+	c.inbox.Close(err)
+	c.requests.Close(err)
+	c.conn.Close()
+}
+
+// byeTries is how often a bye is said when nobody answers it.
+const byeTries = 3
+
+// Close sends what waits to be packed, says bye until it is answered, three
+// times at most, and waits for its goroutines. Events received but not taken
+// by Next are dropped; stored ones come again.
+func (c *Client) Close() error {
+	var err error
+	c.closing.Do(func() {
+		c.inbox.Close(ErrClosed)
+		err = c.lastWords()
+		for wait, try := c.config.RetryInterval, 0; try < byeTries && !c.isOver(); try++ {
+			c.say(&framing.Frame{Kind: framing.KindBye, Origin: c.origin})
+			c.pause(wait)
+			wait *= 2
+		}
+		c.fail(ErrClosed)
+	})
+	c.running.Wait()
+	return err
+}
+
+// lastWords sends what was gathered, acks included.
+func (c *Client) lastWords() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = true
+	if c.err != nil {
+		return nil
+	}
+	c.acks.FinishReturned()
+	c.ackFinished()
+	return c.flush()
+}
+
+func (c *Client) isOver() bool {
+	select {
+	case <-c.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause waits for d or the end of the conversation.
+func (c *Client) pause(d time.Duration) {
+	t := c.config.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+	case <-c.over:
+	}
+}

@@ -1,0 +1,70 @@
+package udpq
+
+import (
+	"cmp"
+	"log/slog"
+	"net"
+	"time"
+
+	"rawlab/internal/clock"
+	"rawlab/internal/queue"
+)
+
+// MaxDatagram is the largest UDP payload in bytes over IPv4:
+// 65535 − 20 (IPv4, RFC 791) − 8 (UDP, RFC 768). It bounds a frame.
+const MaxDatagram = 65507
+
+// Defaults of [Config] and [ClientConfig].
+const (
+	DefaultMaxSessions   = 10_000
+	DefaultIdleTimeout   = time.Minute
+	DefaultDrainTimeout  = 5 * time.Second
+	DefaultReceiveBuffer = 4 << 20 // bytes asked for; the system may grant less
+)
+
+// Config configures a server. The zero value works.
+type Config struct {
+	Clock            clock.Clock    // default clock.Real
+	Logger           *slog.Logger   // default silent
+	Queue            *queue.Queue   // shared with other servers; default one of its own
+	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes
+	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
+	PackBudget       int            // gather what waits into datagrams of so many bytes, default 0: one event each
+	ReceiveBuffer    int            // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
+	MaxSessions      int            // default DefaultMaxSessions
+	MaxSubscriptions int            // of a session, default queue.DefaultMaxSubscriptions
+	ReplayWindow     int            // replayed events on the way unacknowledged, default 64
+	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
+	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
+
+	// Trace is told of every event received, and of every one forwarded or
+	// dropped. It must be quick and must not call the server.
+	Trace func(queue.TraceEvent)
+}
+
+func (c *Config) orDefault() Config {
+	var d Config
+	if c != nil {
+		d = *c
+	}
+	d.Clock = clock.Or(d.Clock)
+	d.Logger = cmp.Or(d.Logger, slog.New(slog.DiscardHandler))
+	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
+	d.MaxSessions = cmp.Or(d.MaxSessions, DefaultMaxSessions)
+	d.ReplayWindow = cmp.Or(d.ReplayWindow, 64)
+	d.IdleTimeout = cmp.Or(d.IdleTimeout, DefaultIdleTimeout)
+	d.DrainTimeout = cmp.Or(d.DrainTimeout, DefaultDrainTimeout)
+	return d
+}
+
+// Listen opens a UDP socket at an address, for Serve.
+func Listen(addr string) (net.PacketConn, error) { return net.ListenPacket("udp", addr) }
+
+// growReceiveBuffer asks for a receive buffer; how much the system grants is its own.
+func growReceiveBuffer(conn any, bytes int) error {
+	b, ok := conn.(interface{ SetReadBuffer(bytes int) error })
+	if !ok || bytes < 0 {
+		return nil
+	}
+	return b.SetReadBuffer(bytes)
+}

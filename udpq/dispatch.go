@@ -1,0 +1,155 @@
+package udpq
+
+import (
+	"errors"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue"
+)
+
+// open obeys every frame of a datagram.
+func (g *group) open(d *datagram) {
+	p := g.find(d.from)
+	if p != nil {
+		p.heard.Store(true)
+	}
+	for f, err := range framing.Unpack(d.b) {
+		switch {
+		case err != nil:
+			g.invalid()
+		case f.Kind == framing.KindHello:
+			g.admit(d, &f)
+			p = g.find(d.from)
+		case f.Kind == framing.KindBye:
+			g.bye(d, p)
+			p = nil
+		case p == nil:
+			g.stranger(d, &f)
+		default:
+			p.obey(&f)
+		}
+	}
+}
+
+func (g *group) invalid() { g.server.meter.Drop(queue.FateFrameInvalid, &framing.Frame{}) }
+
+// bye lets a client go, and tells it so even if it was let go before: the
+// first answer may have been lost.
+func (g *group) bye(d *datagram, p *peer) {
+	if p != nil {
+		p.commit()
+		p.leave()
+		return // its writer says bye
+	}
+	g.answer(d, &framing.Frame{Kind: framing.KindBye})
+}
+
+// stranger refuses a frame from an address without a session.
+func (g *group) stranger(d *datagram, f *framing.Frame) {
+	if f.Kind == framing.KindEmit {
+		g.server.meter.Drop(queue.FateUnauthorized, f)
+	}
+	if f.Kind != framing.KindError {
+		g.answer(d, &framing.Frame{Kind: framing.KindError, Code: framing.CodeUnauthorized, Payload: []byte("no session: say hello first")})
+	}
+}
+
+// refuse answers a hello that gets no session.
+func (g *group) refuse(d *datagram, hello *framing.Frame, code framing.Code, words string) {
+	g.server.refused.Add(1)
+	g.answer(d, &framing.Frame{Kind: framing.KindError, Code: code, Sequence: hello.Sequence, Payload: []byte(words)})
+}
+
+const strangerInterval = time.Millisecond // between two answers to strangers
+
+// answer sends a frame to an address without a session, shorter than what
+// came and not more often than strangerInterval.
+func (g *group) answer(d *datagram, f *framing.Frame) {
+	now := g.server.config.Clock.Now()
+	if now.Sub(g.lastReply) < strangerInterval {
+		return
+	}
+	g.lastReply = now
+	f.Flags |= framing.FlagCRC
+	if f.Size() > len(d.b) {
+		f.Payload = nil
+	}
+	if b, err := f.Append(nil); err == nil {
+		g.socket.send(b, d) // lost as easily as any datagram
+	}
+}
+
+// commit delivers what this peer has published so far.
+func (p *peer) commit() { p.session.Commit() }
+
+func (p *peer) obey(f *framing.Frame) {
+	if f.Kind == framing.KindEmit {
+		p.emit(f)
+		return
+	}
+	p.commit() // whatever is asked comes after what was emitted
+	switch f.Kind {
+	case framing.KindSubscribe:
+		p.subscribe(f)
+	case framing.KindUnsubscribe:
+		p.session.Unsubscribe(f.Topic)
+		p.session.Reply(&framing.Frame{Kind: framing.KindAck, Sequence: f.Sequence, Topic: f.Topic})
+	case framing.KindAck:
+		p.ack(f)
+	case framing.KindPing:
+		p.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
+	case framing.KindPong, framing.KindError:
+	default:
+		p.group.invalid()
+	}
+}
+
+// emit publishes an event. A client speaks for its own origin only.
+func (p *peer) emit(f *framing.Frame) {
+	if f.Origin != p.session.Origin() {
+		p.group.server.meter.Drop(queue.FateUnauthorized, f)
+		p.session.Reply(&framing.Frame{
+			Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence, Topic: f.Topic,
+		})
+		return
+	}
+	if p.session.Publish(f) != nil {
+		p.group.server.meter.Drop(queue.FateFrameInvalid, f)
+		return
+	}
+	if !p.touched {
+		p.touched = true
+		p.group.touched = append(p.group.touched, p)
+	}
+}
+
+func (p *peer) ack(f *framing.Frame) {
+	if err := p.session.Ack(f.Topic, f.Offset); err != nil {
+		p.group.server.log.Error("moving a cursor", "client", p.name, "topic", string(f.Topic), "err", err)
+	}
+}
+
+func (p *peer) subscribe(f *framing.Frame) {
+	resume, err := framing.ParseSubscribe(f.Payload)
+	if err != nil {
+		p.group.invalid()
+		return
+	}
+	if err := p.session.Subscribe(f.Topic, f.Sequence, resume); err != nil {
+		p.session.Reply(&framing.Frame{
+			Kind: framing.KindError, Code: refusal(err), Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(err.Error()),
+		})
+	}
+}
+
+// refusal is the code for a request that the queue refused.
+func refusal(err error) framing.Code {
+	if _, ok := errors.AsType[*queue.LimitError](err); ok {
+		return framing.CodeLimit
+	}
+	if errors.Is(err, framing.ErrInvalid) {
+		return framing.CodeInvalid
+	}
+	return framing.CodeInternal
+}

@@ -1,0 +1,159 @@
+package udpq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/clock"
+	"rawlab/internal/queue/edge"
+)
+
+// sender is what a client emits with. The client's mu guards it.
+type sender struct {
+	numbering  edge.Numbering
+	packer     *framing.Packer // nil: one event per datagram
+	flushTimer clock.Timer
+	buf, topic []byte // scratch
+	last       bool   // Close has begun
+}
+
+// Emit sends an event and returns its sequence. It is sent once, before Emit
+// returns unless events are packed, and nobody says whether it arrived. An
+// error of the kernel says that it, or with packing an event before it, was
+// not sent; its sequence is used up. Events over the datagram budget travel
+// alone, and IP fragments them; over [MaxDatagram] they are a
+// [*framing.SizeError].
+func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
+	return c.EmitAt(c.config.Clock.Now(), topic, payload)
+}
+
+// EmitAt is Emit with the time that the event bears: when it was meant to be
+// sent, so that latency counts the wait before Emit too.
+func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, error) {
+	f := framing.Frame{
+		Kind: framing.KindEmit, Flags: framing.FlagCRC,
+		Origin: c.origin, Time: uint64(t.UnixNano()), Payload: payload,
+	}
+	if err := check(&f, topic); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.last:
+		return 0, ErrClosed
+	case c.err != nil:
+		return 0, c.err
+	}
+	f.Sequence = c.numbering.Next(topic)
+	c.topic = append(c.topic[:0], topic...)
+	f.Topic = c.topic
+	if c.packer != nil {
+		return f.Sequence, c.pack(&f)
+	}
+	return f.Sequence, c.send(&f)
+}
+
+func check(f *framing.Frame, topic string) error {
+	size := f.Size() + len(topic)
+	switch {
+	case topic == "" || len(topic) > framing.MaxTopic:
+		return fmt.Errorf("%w: topic of %d bytes, 1 to %d", framing.ErrInvalid, len(topic), framing.MaxTopic)
+	case size > MaxDatagram:
+		return &framing.SizeError{Size: uint64(size), Limit: MaxDatagram}
+	}
+	return nil
+}
+
+// Flush sends what waits to be packed. Like Emit, it does not tell whether
+// anything arrived.
+func (c *Client) Flush(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return c.flush()
+}
+
+// pack gathers an event into the next datagram. The caller holds mu.
+func (c *Client) pack(f *framing.Frame) error {
+	fits, err := c.packer.Add(f)
+	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
+		return errors.Join(c.flush(), c.send(f))
+	}
+	if err == nil && !fits {
+		err = c.flush()
+		if _, again := c.packer.Add(f); again != nil {
+			return again
+		}
+	}
+	if c.flushTimer == nil && c.packer.Len() > 0 {
+		c.flushTimer = c.config.Clock.AfterFunc(c.config.FlushInterval, c.flushLate)
+	}
+	return err
+}
+
+// flush sends the datagram gathered so far. The caller holds mu.
+func (c *Client) flush() error {
+	if c.flushTimer != nil {
+		c.flushTimer.Stop()
+		c.flushTimer = nil
+	}
+	if c.packer == nil || c.packer.Len() == 0 {
+		return nil
+	}
+	return c.transmit(c.packer.Take())
+}
+
+// flushLate sends what has waited long enough. Its error, if any, the reader
+// of the socket or the next Emit gets too.
+func (c *Client) flushLate() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.flush()
+	}
+}
+
+// send sends a frame as one datagram. The caller holds mu.
+func (c *Client) send(f *framing.Frame) error {
+	f.Flags |= framing.FlagCRC
+	b, err := f.Append(c.buf[:0])
+	if err != nil {
+		return err
+	}
+	c.buf = b
+	return c.transmit(b)
+}
+
+// say is send for whoever does not hold mu.
+func (c *Client) say(f *framing.Frame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send(f)
+}
+
+// transmit gives a datagram to the kernel. ECONNREFUSED reports that an
+// earlier one found nobody (an ICMP port unreachable came back, RFC 1122
+// section 4.1.3.3), so this one has not been tried yet.
+func (c *Client) transmit(b []byte) error {
+	_, err := c.conn.Write(b)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		c.refusals.Add(1)
+		_, err = c.conn.Write(b)
+	}
+	return err
+}
+
+func (c *Client) stopTimers() {
+	for _, t := range [...]clock.Timer{c.flushTimer, c.ackTimer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}

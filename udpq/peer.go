@@ -1,0 +1,180 @@
+package udpq
+
+import (
+	"sync/atomic"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue"
+	"rawlab/internal/queue/edge"
+)
+
+// stallTime is how long a replay waits for acks before it goes on without.
+const stallTime = 250 * time.Millisecond
+
+// peer is the client at one address.
+type peer struct {
+	group   *group
+	to      datagram // whose address is the client's
+	asked   uint64   // origin in the hello
+	name    string
+	session *queue.Session
+	touched bool // is in group.touched
+	heard   atomic.Bool
+	silent  int // times in a row that expire heard nothing
+}
+
+// admit answers a hello: with a welcome, the same again if it was lost.
+func (g *group) admit(d *datagram, f *framing.Frame) {
+	h, err := framing.ParseHello(f.Payload)
+	if err != nil {
+		g.invalid()
+		return
+	}
+	if h.MinVersion > framing.Version || h.MaxVersion < framing.Version {
+		g.refuse(d, f, framing.CodeVersion, "no common version")
+		return
+	}
+	p := g.find(d.from)
+	if p != nil && (p.asked != f.Origin || p.name != string(h.Name)) {
+		p.leave()
+		p = nil
+	}
+	if p == nil {
+		p = g.join(d, f, &h)
+	}
+	if p != nil {
+		p.welcome(f.Sequence)
+	}
+}
+
+// join makes a session for the client at an address.
+func (g *group) join(d *datagram, f *framing.Frame, h *framing.Hello) *peer {
+	s := g.server
+	if s.open.Add(1) > int64(s.config.MaxSessions) {
+		s.open.Add(-1)
+		g.refuse(d, f, framing.CodeLimit, "too many sessions")
+		return nil
+	}
+	s.accepted.Add(1)
+	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name)}
+	origin := f.Origin
+	if origin == 0 {
+		origin = edge.DrawOrigin()
+	}
+	p.session = s.queue.Attach(&queue.SessionConfig{
+		Origin: origin, Name: p.name, Checksum: true, OutboxBytes: s.config.OutboxBytes, Overflow: s.config.Policy,
+		MaxSubscriptions: s.config.MaxSubscriptions, Window: s.config.ReplayWindow, Meter: s.meter,
+	})
+	g.mu.Lock()
+	g.peers[d.from] = p
+	g.mu.Unlock()
+	g.all.Go(p.write)
+	return p
+}
+
+func (p *peer) welcome(request uint64) {
+	w := framing.Welcome{Version: framing.Version, Limit: MaxDatagram, Epoch: p.group.server.queue.Epoch()}
+	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Payload: w.Append(nil)})
+}
+
+// leave ends the session of a client that has gone: what waits is lost.
+func (p *peer) leave() {
+	p.group.remove(p)
+	p.session.End(framing.CodeOK, "")
+}
+
+func (p *peer) expire() { p.session.End(framing.CodeTimeout, "nothing was heard of the client") }
+
+func (p *peer) shutDown() { p.session.End(framing.CodeShutdown, "the server is stopping") }
+
+// write sends what waits until the session has ended and, unless the client
+// has gone, nothing waits.
+func (p *peer) write() {
+	defer p.session.Close()
+	defer p.group.remove(p)
+	var chunk queue.Chunk
+	for p.wait() {
+		p.flush(&chunk)
+	}
+	if p.session.Last().Code != framing.CodeOK {
+		p.flush(&chunk)
+		for p.session.Stalled() {
+			p.session.Unstall() // there is no time left to wait for acks
+			p.flush(&chunk)
+		}
+	}
+	p.sayLast()
+}
+
+func (p *peer) flush(chunk *queue.Chunk) {
+	for p.session.Take(chunk) {
+		p.send(chunk)
+	}
+}
+
+// wait waits for something to send. It reports false once the session has
+// ended and no replay is under way.
+func (p *peer) wait() bool {
+	var stalled <-chan time.Time
+	if p.session.Stalled() {
+		t := p.group.server.config.Clock.NewTimer(stallTime)
+		defer t.Stop()
+		stalled = t.C()
+	}
+	select {
+	case <-p.session.Wake():
+		return true
+	case <-stalled:
+		p.session.Unstall()
+		return true
+	case <-p.session.Ended():
+		return false
+	}
+}
+
+// send sends a chunk frame by frame, or packed.
+func (p *peer) send(c *queue.Chunk) {
+	for _, part := range [...][]byte{c.Control, c.Kept, c.Live} {
+		for len(part) > 0 {
+			n := p.fill(part)
+			p.sendFrames(part[:n])
+			part = part[n:]
+		}
+	}
+}
+
+// fill returns the bytes of frames that share the next datagram.
+func (p *peer) fill(frames []byte) int {
+	n := frameSize(frames)
+	for n < len(frames) && n+frameSize(frames[n:]) <= p.group.server.config.PackBudget {
+		n += frameSize(frames[n:])
+	}
+	return n
+}
+
+// frameSize returns the size of the frame that b, out of the queue, starts with.
+func frameSize(b []byte) int {
+	n, err := framing.Peek(b, len(b))
+	if err != nil {
+		panic("udpq: frame out of the queue unreadable: " + err.Error())
+	}
+	return n
+}
+
+// sendFrames sends frames as one datagram and accounts for the events among them.
+func (p *peer) sendFrames(b []byte) {
+	err := p.group.socket.send(b, &p.to)
+	p.session.SentFrames(b, err == nil)
+	if err != nil {
+		p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
+	}
+}
+
+func (p *peer) sayLast() {
+	last := p.session.Last()
+	b, err := last.Append(nil)
+	if err == nil {
+		p.group.socket.send(b, &p.to) // lost as easily as any datagram
+	}
+}

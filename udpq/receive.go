@@ -1,0 +1,173 @@
+package udpq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue/edge"
+)
+
+const (
+	ackEvents   = 32 // stored events between two acks
+	ackInterval = 20 * time.Millisecond
+)
+
+// Next returns the next event. When the conversation is over and everything
+// received has been returned, it fails: with [*ClosedError] if the server
+// ended it, [ErrSilent] or [ErrNobody] if it has gone, [ErrClosed] if Close
+// did. A stored event is acknowledged when Next is called again, or Close:
+// until then it is the application's, which therefore calls Next from one
+// goroutine. A gap is told by the Missed of the event that follows it.
+func (c *Client) Next(ctx context.Context) (Event, error) {
+	c.mu.Lock()
+	if c.acks.FinishReturned() {
+		c.ackSoon()
+	}
+	c.mu.Unlock()
+	e, err := c.inbox.Next(ctx)
+	if err == nil {
+		c.mu.Lock()
+		c.acks.Return(&e)
+		c.mu.Unlock()
+	}
+	return e, err
+}
+
+// ackSoon acknowledges after some events or some time. The caller holds mu.
+func (c *Client) ackSoon() {
+	switch {
+	case c.err != nil:
+	case c.acks.Finished() >= ackEvents:
+		c.ackFinished()
+	case c.ackTimer == nil:
+		c.ackTimer = c.config.Clock.AfterFunc(ackInterval, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.ackFinished()
+		})
+	}
+}
+
+// ackFinished acknowledges what is finished. The caller holds mu. An ack that
+// is lost, or refused by the kernel, is made good by the next one.
+func (c *Client) ackFinished() {
+	if c.ackTimer != nil {
+		c.ackTimer.Stop()
+		c.ackTimer = nil
+	}
+	if c.err != nil {
+		return
+	}
+	c.acks.Take(func(topic string, offset uint64) {
+		c.send(&framing.Frame{Kind: framing.KindAck, Flags: framing.FlagOffset, Offset: offset, Topic: []byte(topic)})
+	})
+}
+
+// read is the goroutine that obeys datagrams until the conversation is over.
+func (c *Client) read() {
+	buf := make([]byte, MaxDatagram+1)
+	var end error
+	for end == nil {
+		n, err := c.conn.Read(buf)
+		if err != nil {
+			end = c.unread(err)
+			continue
+		}
+		c.probes = 0
+		c.heard.Store(true)
+		end = c.open(buf[:n])
+	}
+	c.fail(end)
+}
+
+// unread sorts an error of the socket. That an earlier datagram was refused
+// is no end yet: the server may be about to start. But who keeps alive asks
+// at once, and takes several refusals in a row for an answer.
+func (c *Client) unread(err error) error {
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("receiving: %w", err)
+	}
+	c.refusals.Add(1)
+	if c.config.KeepAlive < 0 || !c.welcomed.Load() {
+		return nil
+	}
+	if c.probes++; c.probes > maxRefusals {
+		return fmt.Errorf("%w there any more (connection refused)", ErrNobody)
+	}
+	c.say(&framing.Frame{Kind: framing.KindPing})
+	return nil
+}
+
+func (c *Client) open(datagram []byte) error {
+	invalid := 0
+	for f, err := range framing.Unpack(datagram) {
+		if err != nil {
+			invalid++
+			continue
+		}
+		if err := c.obey(&f); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Counts = c.tracker.Counts()
+	c.stats.Invalid += uint64(invalid)
+	return nil
+}
+
+// obey acts on one frame. An error ends the conversation.
+func (c *Client) obey(f *framing.Frame) error {
+	switch f.Kind {
+	case framing.KindEvent:
+		c.deliver(f)
+	case framing.KindWelcome, framing.KindReceipt:
+		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+	case framing.KindAck:
+		if f.Origin != c.origin {
+			c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+		}
+	case framing.KindError:
+		return c.refusedBy(f)
+	case framing.KindPing:
+		return c.say(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
+	case framing.KindBye:
+		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
+	}
+	return nil // a pong, or a kind that a later server sends
+}
+
+// refusedBy sorts an error: of an event, which stays lost; of a request; or
+// of everything.
+func (c *Client) refusedBy(f *framing.Frame) error {
+	switch {
+	case f.Origin == c.origin && f.Sequence != 0:
+	case f.Sequence != 0:
+		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})
+	default:
+		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
+	}
+	return nil
+}
+
+func (c *Client) deliver(f *framing.Frame) {
+	v := c.tracker.See(f.Origin, f.Sequence)
+	if v.Missed > 0 && c.config.OnGap != nil {
+		c.config.OnGap(Gap{Origin: f.Origin, From: f.Sequence - v.Missed, To: f.Sequence})
+	}
+	if c.config.OnEvent == nil {
+		c.inbox.Put(f, v)
+		return
+	}
+	c.config.OnEvent(f)
+	if f.Offset > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.acks.Finish(f.Topic, f.Offset)
+		c.ackSoon()
+	}
+}

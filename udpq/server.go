@@ -1,0 +1,199 @@
+package udpq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rawlab/internal/clock"
+	"rawlab/internal/queue"
+)
+
+// Server serves a queue over UDP. It is safe for concurrent use.
+type Server struct {
+	config   Config
+	queue    *queue.Queue
+	queueErr error // why there is none
+	meter    *queue.Meter
+	log      *slog.Logger
+
+	open      atomic.Int64
+	accepted  atomic.Uint64
+	refused   atomic.Uint64
+	datagrams atomic.Uint64
+}
+
+// Stats is what a server has done so far.
+type Stats struct {
+	Sessions  int                   // open now
+	Accepted  uint64                // sessions, since the start
+	Refused   uint64                // hellos that got no session
+	Datagrams uint64                // received
+	Received  uint64                // events, from emitters
+	Forwarded uint64                // events, to the socket for a subscriber; each subscriber counts
+	Dropped   map[queue.Fate]uint64 // events, by fate
+	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
+}
+
+// NewServer returns a server; a nil config is the zero Config.
+func NewServer(config *Config) *Server {
+	c := config.orDefault()
+	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger}
+	if s.queue == nil {
+		s.queue, s.queueErr = queue.New(&queue.Config{Clock: c.Clock, Trace: c.Trace})
+	}
+	return s
+}
+
+// Stats returns what the server has done so far.
+func (s *Server) Stats() Stats {
+	dropped := s.meter.Dropped()
+	return Stats{
+		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
+		Datagrams: s.datagrams.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
+		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
+	}
+}
+
+var past = time.Unix(1, 0) // a deadline that is over on every clock
+
+// Serve receives on conn, which it closes in the end, until ctx is done.
+// Then it drains: it receives nothing more, flushes what waits for up to
+// DrainTimeout, says bye, closes, waits for every goroutine and returns nil.
+// It may run on several sockets at once.
+func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
+	defer conn.Close()
+	if s.queueErr != nil {
+		return s.queueErr
+	}
+	if err := growReceiveBuffer(conn, s.config.ReceiveBuffer); err != nil {
+		s.log.Warn("setting the receive buffer", "err", err)
+	}
+	g := &group{server: s, socket: newSocket(conn), peers: make(map[netip.AddrPort]*peer)}
+	g.expireLater()
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })
+	defer stop()
+	err := g.read(ctx)
+	g.drain()
+	return err
+}
+
+// group is the sessions of one Serve.
+type group struct {
+	server     *Server
+	socket     *socket
+	lastReply  time.Time // to a stranger
+	touched    []*peer   // have published since the last commit
+	all        sync.WaitGroup
+	mu         sync.Mutex
+	peers      map[netip.AddrPort]*peer
+	expiry     clock.Timer
+	expiryDone bool
+}
+
+const maxReadErrors = 64 // in a row: then the socket is of no use any more
+
+func (g *group) read(ctx context.Context) error {
+	for failures := 0; ; {
+		batch, err := g.socket.receive()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failures = 0
+			g.obey(batch)
+		case errors.Is(err, net.ErrClosed) || failures == maxReadErrors:
+			return fmt.Errorf("receiving: %w", err)
+		default: // some systems report here that a client has gone
+			failures++
+			g.server.log.Debug("receiving", "err", err)
+		}
+	}
+}
+
+// obey acts on a batch of datagrams, then commits once.
+func (g *group) obey(batch []datagram) {
+	g.server.datagrams.Add(uint64(len(batch)))
+	for i := range batch {
+		g.open(&batch[i])
+	}
+	for _, p := range g.touched {
+		p.touched = false
+		p.session.Commit()
+	}
+	g.touched = g.touched[:0]
+}
+
+// expireLater looks for silent sessions four times per IdleTimeout.
+func (g *group) expireLater() {
+	if g.server.config.IdleTimeout < 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.expiryDone {
+		g.expiry = g.server.config.Clock.AfterFunc(g.server.config.IdleTimeout/silentLooks, g.expire)
+	}
+}
+
+const silentLooks = 4
+
+func (g *group) expire() {
+	for _, p := range g.snapshot() {
+		if p.heard.Swap(false) {
+			p.silent = 0
+		} else if p.silent++; p.silent >= silentLooks {
+			g.remove(p)
+			p.expire()
+		}
+	}
+	g.expireLater()
+}
+
+// drain ends all conversations in good order. Nobody publishes any more.
+func (g *group) drain() {
+	g.mu.Lock()
+	g.expiryDone = true
+	if g.expiry != nil {
+		g.expiry.Stop()
+	}
+	g.mu.Unlock()
+	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.socket.conn.Close() })
+	defer timer.Stop()
+	for _, p := range g.snapshot() {
+		p.shutDown()
+	}
+	g.all.Wait()
+}
+
+func (g *group) snapshot() []*peer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	peers := make([]*peer, 0, len(g.peers))
+	for _, p := range g.peers {
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+func (g *group) find(from netip.AddrPort) *peer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peers[from]
+}
+
+// remove forgets a peer's address, unless another has it by now.
+func (g *group) remove(p *peer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.peers[p.to.from] == p {
+		delete(g.peers, p.to.from)
+		g.server.open.Add(-1)
+	}
+}
