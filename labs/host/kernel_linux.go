@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 
@@ -36,7 +37,7 @@ func NewKernel(seed uint64) (*Kernel, error) {
 }
 
 func (k *Kernel) build(seed uint64) error {
-	middle := [2]string{"wire0", "wire1"}
+	middle := wireEnds()
 	hosts := [2]*Host{k.Client, k.Server}
 	for i, h := range hosts {
 		if err := h.create(middle[i]); err != nil {
@@ -54,6 +55,15 @@ func (k *Kernel) build(seed uint64) error {
 	var err error
 	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: middle, Seed: seed}, wireEnv+"=1")
 	return err
+}
+
+// ends counts the wire's ends of this process, so that several labs can run
+// at once.
+var ends atomic.Int64
+
+func wireEnds() [2]string {
+	n := ends.Add(2)
+	return [2]string{fmt.Sprintf("wire%d", n-2), fmt.Sprintf("wire%d", n-1)}
 }
 
 // quietEnd sets up the wire's end of a cable: it must say nothing itself and

@@ -143,15 +143,16 @@ func (r *Result) writeChecks(b *strings.Builder) {
 }
 
 func (r *Result) writeRepeat(b *strings.Builder) {
-	fmt.Fprintf(b, "\nseed %d, %s hosts", r.Seed, r.Backend)
+	line := fmt.Sprintf("seed %d, %s hosts", r.Seed, r.Backend)
 	if cc := r.Scenario.CongestionControl; cc != "" {
-		fmt.Fprintf(b, ", TCP congestion control %s", cc)
+		line += ", TCP congestion control " + cc
 	}
 	if r.Reproducible {
-		b.WriteString("; the same seed loses the same events again\n")
+		line += "; the same seed loses the same events again"
 	} else {
-		b.WriteString("; NOT reproducible\n")
+		line += "; NOT reproducible:"
 	}
+	b.WriteString("\n" + Wrap(line, "", width))
 	for _, reason := range r.Reasons {
 		b.WriteString(Wrap(reason, "  - ", width))
 	}

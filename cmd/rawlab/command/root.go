@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"rawlab/labs/host"
 )
 
 // Exit codes, part of the command line's contract.
@@ -42,13 +44,16 @@ func (e *checkError) Unwrap() error { return e.err }
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if !host.Isolated() { // inside, the terminal's signal and the outer process's mean the same
+		context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if _, said := errors.AsType[*exitError](err); err != nil && !said {
 		fmt.Fprintf(stderr, "rawlab: %v\n", err)
 	}
 	return exitCode(err)
@@ -57,6 +62,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func exitCode(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
@@ -78,7 +86,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, c.CommandPath())
 	})
-	root.AddCommand()
+	root.AddCommand(newLab())
 	return root
 }
 

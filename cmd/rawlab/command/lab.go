@@ -1,0 +1,189 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rawlab/labs"
+	"rawlab/labs/host"
+	"rawlab/labs/report"
+)
+
+func newLab() *cobra.Command {
+	c := &cobra.Command{Use: "lab", Short: "Run experiments that compare TCP and UDP"}
+	group(c)
+	c.AddCommand(newLabList(), newLabRun())
+	return c
+}
+
+func newLabList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the labs: what each asks, varies and holds",
+		Args:  positional(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			for _, l := range labs.Catalog {
+				fmt.Fprintf(c.OutOrStdout(), "%s\n%s%s%s%s\n", l.Name,
+					report.Wrap(l.Question, "  asks    ", 80), report.Wrap(l.Varies, "  varies  ", 80),
+					report.Wrap(l.Held, "  held    ", 80), report.Wrap(l.Expect, "  expect  ", 80))
+			}
+			return nil
+		},
+	}
+}
+
+// labFlags are what a user said; see labs.Options for their meaning.
+type labFlags struct {
+	options labs.Options
+	units   units
+	json    bool
+	folder  string
+}
+
+func newLabRun() *cobra.Command {
+	var f labFlags
+	c := &cobra.Command{
+		Use:   "run NAME…",
+		Short: "Run labs and account for every event",
+		Long: "Run labs, one after the other, on two hosts and a wire of their own, which any\n" +
+			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs.",
+		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json",
+		Args:    positional(cobra.MinimumNArgs(1)),
+		RunE:    func(c *cobra.Command, names []string) error { return f.run(c, names) },
+	}
+	f.register(c)
+	return c
+}
+
+func (f *labFlags) register(c *cobra.Command) {
+	o, s := &f.options, c.Flags()
+	s.IntVar(&o.Events, "events", 0, "events to emit over each transport")
+	s.Var(&f.units.size, "size", "payload of an event, `bytes` (K, M)")
+	s.Float64Var(&o.Pace, "pace", 0, "events per second that the emitter means to send")
+	s.Var(&f.units.loss, "loss", "share of packets lost, each way, as `5%` or 0.05")
+	s.DurationVar(&o.Impairment.Delay, "delay", 0, "added to every packet, each way")
+	s.DurationVar(&o.Impairment.Jitter, "jitter", 0, "up to this much more or less delay")
+	s.Var(&f.units.reorder, "reorder", "share of packets that skip the delay, as `1%`")
+	s.Var(&f.units.duplicate, "duplicate", "share of packets sent twice, as `1%`")
+	s.Var(&f.units.corrupt, "corrupt", "share of packets with one bit flipped, as `1%`")
+	s.Var(&f.units.rate, "rate", "of the wire, in bits per second, as `10Mbit`; 0 is no limit")
+	s.IntVar(&o.Impairment.Queue, "queue", 0, "packets that may wait for the rate (default 1000 where there is a rate)")
+	s.Uint64Var(&o.Seed, "seed", 0, "decides every packet's fate")
+	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
+	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
+	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
+	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
+}
+
+func (f *labFlags) run(c *cobra.Command, names []string) error {
+	var runs []*labs.Lab
+	var options []labs.Options
+	for _, name := range names {
+		l, err := labs.Find(name)
+		if err != nil {
+			return usagef("%w", err)
+		}
+		o, err := f.optionsFor(c, l)
+		if err != nil {
+			return err
+		}
+		runs, options = append(runs, l), append(options, o)
+	}
+	if f.json && len(names) > 1 {
+		return usagef("--json prints one object: run one lab at a time")
+	}
+	if f.folder != "" && len(names) > 1 {
+		return usagef("-o holds one bundle: run one lab at a time")
+	}
+	if !host.Isolated() {
+		return runIsolated(c.Context())
+	}
+	var errs []error
+	for i, l := range runs {
+		if i > 0 {
+			fmt.Fprintln(c.OutOrStdout())
+		}
+		errs = append(errs, f.runOne(c, l, &options[i]))
+	}
+	return errors.Join(errs...)
+}
+
+// exitError carries the exit code of an inner process that has already said
+// what there was to say.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// runIsolated runs this command line again in namespaces of its own.
+func runIsolated(ctx context.Context) error {
+	code, err := host.Isolate(ctx, os.Args[1:])
+	if err != nil {
+		return err
+	}
+	if code != exitOK {
+		return &exitError{code}
+	}
+	return nil
+}
+
+// optionsFor joins what the user said with the lab's defaults and refuses
+// what the lab does not take.
+func (f *labFlags) optionsFor(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
+	o, err := f.given(c, l)
+	if err != nil {
+		return o, err
+	}
+	if err := o.Validate(); err != nil {
+		return o, usagef("lab %s: %w", l.Name, err)
+	}
+	return o, nil
+}
+
+func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error {
+	p := newProgress(c.ErrOrStderr(), l.Name, o)
+	o.Progress = p.update
+	out, err := l.Run(c.Context(), o)
+	p.done()
+	if err != nil {
+		if c.Context().Err() != nil {
+			return fmt.Errorf("lab %s: interrupted", l.Name)
+		}
+		return fmt.Errorf("lab %s: %w", l.Name, err)
+	}
+	if f.folder != "" {
+		if err := report.WriteBundle(f.folder, out.Result, out.Evidence); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "bundle written to %s\n", f.folder)
+	}
+	if err := f.print(c.OutOrStdout(), out.Result); err != nil {
+		return err
+	}
+	return failedChecks(out.Result)
+}
+
+func (f *labFlags) print(w io.Writer, r *report.Result) error {
+	if f.json {
+		return r.WriteJSON(w)
+	}
+	return r.WriteText(w)
+}
+
+func failedChecks(r *report.Result) error {
+	var claims []string
+	for _, c := range r.Checks {
+		if !c.Held {
+			claims = append(claims, c.Claim)
+		}
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	return &checkError{fmt.Errorf("lab %s: did not hold: %s", r.Lab, strings.Join(claims, "; "))}
+}

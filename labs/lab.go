@@ -1,0 +1,126 @@
+package labs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rawlab/labs/report"
+	"rawlab/labs/wire"
+)
+
+// Lab is one experiment.
+type Lab struct {
+	Name     string
+	Question string
+	Varies   string   // what differs between the runs
+	Held     string   // what is the same
+	Expect   string   // what a reader should expect, before looking
+	Defaults Options  // of an option not given
+	Takes    []string // the options it takes, by their names on the command line
+	run      func(context.Context, *Options) (*Outcome, error)
+}
+
+// Run conducts the experiment.
+func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	out, err := l.run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	r := out.Result
+	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, "kernel"
+	r.Checks = append(r.Checks, balance(r)...)
+	return out, nil
+}
+
+// Outcome is what a lab found, with the evidence.
+type Outcome struct {
+	Result   *report.Result
+	Evidence []report.Evidence
+}
+
+// Options are what a user may change.
+type Options struct {
+	Events        int             // to emit over each transport
+	Size          int             // payload of an event, bytes
+	Pace          float64         // events per second that the emitter means to send
+	Impairment    wire.Impairment // of both directions
+	Seed          uint64
+	ReaderDelay   time.Duration  // that the subscriber takes for each event
+	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
+	Progress      func(Progress) // told now and then; nil: nobody is
+}
+
+// Progress says how far a lab has come.
+type Progress struct {
+	Stage       string
+	Done, Total int // events of the stage
+}
+
+func (o *Options) progress(stage string, done int) {
+	if o.Progress != nil {
+		o.Progress(Progress{Stage: stage, Done: done, Total: o.Events})
+	}
+}
+
+// Bounds of options.
+const (
+	maxEvents = 2_000_000
+	maxSize   = 60_000 // fits one UDP datagram with our header
+	maxPace   = 1_000_000
+)
+
+// OptionError says which option is wrong.
+type OptionError struct{ Err error }
+
+func (e *OptionError) Error() string { return e.Err.Error() }
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// Validate says what of the options cannot be.
+func (o *Options) Validate() error {
+	var err error
+	switch {
+	case o.Events < 1 || o.Events > maxEvents:
+		err = fmt.Errorf("--events %d: must be 1 to %d", o.Events, maxEvents)
+	case o.Size < 0 || o.Size > maxSize:
+		err = fmt.Errorf("--size %d: must be 0 to %d bytes", o.Size, maxSize)
+	case !(o.Pace > 0 && o.Pace <= maxPace):
+		err = fmt.Errorf("--pace %v: must be over 0 and at most %d events per second", o.Pace, maxPace)
+	case o.ReaderDelay < 0 || o.ReaderDelay > time.Minute:
+		err = fmt.Errorf("--reader-delay %v: must be 0 to 1m", o.ReaderDelay)
+	case o.ReceiveBuffer < 0 || o.ReceiveBuffer > 1<<30:
+		err = fmt.Errorf("--rcvbuf %d: must be 0 to %d bytes", o.ReceiveBuffer, 1<<30)
+	default:
+		err = o.Impairment.Validate()
+	}
+	if err != nil {
+		return &OptionError{err}
+	}
+	return nil
+}
+
+func (o *Options) scenario() report.Scenario {
+	i := &o.Impairment
+	return report.Scenario{
+		Events: o.Events, Size: o.Size, Pace: o.Pace, Loss: i.Loss, DelayUS: i.Delay.Microseconds(),
+		JitterUS: i.Jitter.Microseconds(), Reorder: i.Reorder, Duplicate: i.Duplicate, Corrupt: i.Corrupt,
+		Rate: i.Rate, Queue: i.Queue, ReaderDelayUS: o.ReaderDelay.Microseconds(), ReceiveBuffer: o.ReceiveBuffer,
+	}
+}
+
+// Find returns the lab of a name; the error names the nearest ones.
+func Find(name string) (*Lab, error) {
+	if i := slices.IndexFunc(Catalog, func(l *Lab) bool { return l.Name == name }); i >= 0 {
+		return Catalog[i], nil
+	}
+	var names []string
+	for _, l := range Catalog {
+		names = append(names, l.Name)
+	}
+	return nil, fmt.Errorf("no lab is called %q; there are: %s", name, strings.Join(names, ", "))
+}

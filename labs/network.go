@@ -1,0 +1,51 @@
+package labs
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/labs/host"
+	"rawlab/labs/wire"
+)
+
+// Host is one machine of a lab.
+type Host interface {
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	Counters() (host.Counters, error)
+	CongestionControl() (string, error)
+}
+
+// Network is two hosts, the wire between them, and a tap at each.
+type Network interface {
+	Client() Host
+	Server() Host
+	// Impair changes both directions; the first leads to the server.
+	Impair(seed uint64, impairments [2]wire.Impairment) error
+	// Wire returns the wire's counters, by direction.
+	Wire() ([2]wire.Stats, error)
+	// Memory and SetReceiveBuffer look at and into a socket of either host.
+	Memory(conn any) (host.Memory, error)
+	SetReceiveBuffer(conn any, bytes int) error
+	// Finish stops the wire and the taps and returns what they saw.
+	Finish() (*Recording, error)
+	// Close gives everything back, whether finished or not.
+	Close() error
+}
+
+// Recording is everything that the witnesses of a network saw.
+type Recording struct {
+	Taps              [2]account.Tap  // by side
+	Wire              [2]account.Wire // by leg
+	Lateness          []time.Duration // of every packet that the wire held, against its own schedule
+	CongestionControl string          // of the hosts' TCP
+}
+
+// Server is the address of the servers' port in every lab.
+const (
+	serverPort    = 9700
+	serverAddress = "10.77.0.2:9700"
+)

@@ -1,0 +1,46 @@
+package labs
+
+import (
+	"sync"
+
+	"rawlab/capture/account"
+	"rawlab/internal/queue"
+)
+
+// serverTrace notes what the server says of each event.
+type serverTrace struct {
+	mu    sync.Mutex
+	seen  map[account.ID]account.ServerRecord
+	count int
+}
+
+func newServerTrace(events int) *serverTrace {
+	return &serverTrace{seen: make(map[account.ID]account.ServerRecord, events)}
+}
+
+func (t *serverTrace) note(e queue.TraceEvent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := account.ID{Origin: e.Origin, Sequence: e.Sequence}
+	r := t.seen[id]
+	switch e.Stage {
+	case queue.Received:
+		r.Read++
+		t.count++
+	case queue.Dropped:
+		r.Fate = account.Fate(e.Fate)
+	}
+	t.seen[id] = r
+}
+
+func (t *serverTrace) read() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
+}
+
+func (t *serverTrace) records() map[account.ID]account.ServerRecord {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen
+}

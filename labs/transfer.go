@@ -1,0 +1,315 @@
+package labs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/framing"
+	"rawlab/internal/clock"
+	"rawlab/internal/queue"
+	"rawlab/labs/host"
+	"rawlab/labs/report"
+	"rawlab/labs/wire"
+)
+
+const (
+	topic      = "lab"
+	emitterID  = 1 // origins in a lab are small, so that people can read them
+	listenerID = 2
+
+	// largeBuffer is a receive buffer in which a busy machine loses nothing:
+	// a lab's question is about the wire, unless it asks for a small one.
+	largeBuffer = 16 << 20
+
+	settleWithin = 60 * time.Second // without any progress, a run has stalled
+)
+
+// plan is what a lab does over one transport.
+type plan struct {
+	transport *transport
+	variant   string                  // what sets it apart from the lab's other plans of this transport
+	topics    map[string]queue.Policy // that the server is told
+	name      string                  // under which the subscriber listens, empty for none
+	script    func(context.Context, *transfer) error
+}
+
+// transfer is a plan being carried out: an emitter and a subscriber at the
+// client host, a server at the server host, the impaired wire between them.
+type transfer struct {
+	*plan
+	options  *Options
+	network  Network
+	clock    clock.Clock
+	trace    *serverTrace
+	server   *runningServer
+	emitter  client
+	listener client
+	socket   net.Conn // the subscriber's
+	before   [2]host.Counters
+	input    account.Input
+	stalled  string // where the run stood still, if it did
+
+	mu         sync.Mutex
+	deliveries []account.Delivery
+}
+
+// run makes the network, carries the plan out and settles the account.
+func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recording, error) {
+	n, err := newNetwork(o.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := &transfer{plan: p, options: o, network: n, clock: clock.Real, trace: newServerTrace(o.Events)}
+	recording, err := x.run(ctx)
+	if err := errors.Join(err, n.Close()); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", p.title(), err)
+	}
+	ledger := account.Settle(&x.input)
+	if x.stalled != "" {
+		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
+	}
+	return &report.Evidence{Transport: p.transport.name, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps}, recording, nil
+}
+
+// title names the plan among those of its lab.
+func (p *plan) title() string { return strings.TrimSpace(p.transport.name + " " + p.variant) }
+
+// run carries out the plan. The path is itself from the start; only what
+// loses, doubles, changes or overtakes packets waits until the clients have
+// connected, and ends before they part.
+func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
+	path := wire.Impairment{Delay: x.options.Impairment.Delay, Rate: x.options.Impairment.Rate, Queue: x.options.Impairment.Queue}
+	if err := x.impair(path); err != nil {
+		return nil, err
+	}
+	defer x.abandon()
+	if err := x.connect(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.impair(x.options.Impairment); err != nil {
+		return nil, err
+	}
+	if err := x.script(ctx, x); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(x.impair(path), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
+		return nil, err
+	}
+	return x.collect()
+}
+
+// steady is the plain script: emit everything, then wait until it has settled.
+func steady(ctx context.Context, x *transfer) error {
+	if err := x.emit(ctx, x.options.Events); err != nil {
+		return err
+	}
+	return x.settle(ctx, x.options.Events)
+}
+
+func (x *transfer) impair(i wire.Impairment) error {
+	return x.network.Impair(x.options.Seed, [2]wire.Impairment{i, i})
+}
+
+// connect starts the server, the subscriber and the emitter, in this order.
+func (x *transfer) connect(ctx context.Context) (err error) {
+	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{trace: x.trace.note, topics: x.topics})
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if !x.transport.stream {
+		if err := x.network.SetReceiveBuffer(x.server.socket, largeBuffer); err != nil {
+			return err
+		}
+	}
+	if _, err := x.listen(ctx); err != nil {
+		return err
+	}
+	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{origin: emitterID}); err != nil {
+		return fmt.Errorf("emitter: %w", err)
+	}
+	for side, h := range []Host{x.network.Client(), x.network.Server()} {
+		if x.before[side], err = h.Counters(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen starts the subscriber, for the first time or again.
+func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
+	d := &dialOptions{name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
+	if x.listener, err = x.transport.dial(ctx, x.network.Client(), d); err != nil {
+		return receipt, fmt.Errorf("subscriber: %w", err)
+	}
+	if receipt, err = x.listener.Subscribe(ctx, topic); err != nil {
+		return receipt, fmt.Errorf("subscribe: %w", err)
+	}
+	return receipt, nil
+}
+
+// leave ends the subscriber, in good order.
+func (x *transfer) leave() error {
+	x.socket = nil
+	if err := closeClient(&x.listener); err != nil {
+		return fmt.Errorf("subscriber leaves: %w", err)
+	}
+	return nil
+}
+
+// prepare looks after the subscriber's socket: its buffer as asked for, and
+// with UDP a large one if nothing was, so that only the wire loses.
+func (x *transfer) prepare(c net.Conn) error {
+	x.socket = c
+	switch {
+	case x.options.ReceiveBuffer > 0:
+		return x.network.SetReceiveBuffer(c, x.options.ReceiveBuffer)
+	case !x.transport.stream:
+		return x.network.SetReceiveBuffer(c, largeBuffer)
+	}
+	return nil
+}
+
+// deliver is the subscriber's application: it notes the event and, if asked
+// to be slow, takes its time. It runs on the client's reading goroutine.
+func (x *transfer) deliver(f *framing.Frame) {
+	x.mu.Lock()
+	x.deliveries = append(x.deliveries, account.Delivery{ID: account.ID{Origin: f.Origin, Sequence: f.Sequence}, Time: x.clock.Now()})
+	x.mu.Unlock()
+	if x.options.ReaderDelay > 0 {
+		<-x.clock.NewTimer(x.options.ReaderDelay).C()
+	}
+}
+
+func (x *transfer) delivered() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.deliveries)
+}
+
+// emit sends n events, each at its time; what is late goes at once, and its
+// latency counts from when it was meant to go.
+func (x *transfer) emit(ctx context.Context, n int) error {
+	payload := make([]byte, x.options.Size)
+	for i := range payload {
+		payload[i] = byte('a' + i%26)
+	}
+	interval := float64(time.Second) / x.options.Pace
+	start := x.clock.Now()
+	for i := range n {
+		due := start.Add(time.Duration(float64(i) * interval))
+		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
+			return err
+		}
+		if err := x.emitOne(due, payload); err != nil {
+			return err
+		}
+		if i%256 == 0 {
+			x.options.progress(x.title(), x.delivered())
+		}
+	}
+	return ctx.Err()
+}
+
+// wait lets d pass; nothing, if it is not positive.
+func (x *transfer) wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := x.clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// emitOne emits one event. An error of UDP costs that event; one of TCP ends
+// the connection, and the account shows it.
+func (x *transfer) emitOne(due time.Time, payload []byte) error {
+	sequence, err := x.emitter.EmitAt(due, topic, payload)
+	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
+		return err
+	}
+	if err != nil && x.transport.stream {
+		x.input.Broken = true
+	}
+	if sequence == 0 {
+		sequence = uint64(len(x.input.Emissions)) + 1 // a refused event has no number of its own
+	}
+	x.input.Emissions = append(x.input.Emissions, account.Emission{
+		ID: account.ID{Origin: emitterID, Sequence: sequence}, Time: due, Refused: err != nil,
+	})
+	return nil
+}
+
+// disconnect ends clients and server in good order.
+func (x *transfer) disconnect() error {
+	err := errors.Join(closeClient(&x.emitter), closeClient(&x.listener))
+	if x.stalled != "" || x.input.Broken {
+		err = nil // a broken connection does not close in good order
+	}
+	return errors.Join(err, x.server.stop())
+}
+
+func closeClient(c *client) error {
+	if *c == nil {
+		return nil
+	}
+	err := (*c).Close()
+	*c = nil
+	return err
+}
+
+// abandon ends what still runs when a run did not come to its end.
+func (x *transfer) abandon() {
+	closeClient(&x.emitter)
+	closeClient(&x.listener)
+	if x.server != nil {
+		x.server.stop()
+	}
+}
+
+// count reads what the kernels counted.
+func (x *transfer) count() error {
+	for side, h := range []Host{x.network.Client(), x.network.Server()} {
+		after, err := h.Counters()
+		if err != nil {
+			return err
+		}
+		d := after.Minus(x.before[side])
+		x.input.Kernels[side] = account.Kernel{
+			ReceiveBuffer: d["Udp.RcvbufErrors"] + d["Udp.MemErrors"],
+			Checksum:      d["Udp.InCsumErrors"],
+			NoSocket:      d["Udp.NoPorts"],
+			SendBuffer:    d["Udp.SndbufErrors"],
+			Retransmits:   d["Tcp.RetransSegs"],
+		}
+	}
+	return nil
+}
+
+// collect gathers what all witnesses saw.
+func (x *transfer) collect() (*Recording, error) {
+	r, err := x.network.Finish()
+	if err != nil {
+		return nil, err
+	}
+	if r.CongestionControl, err = x.network.Client().CongestionControl(); err != nil {
+		return nil, err
+	}
+	x.input.Transport = x.transport.protocol
+	x.input.Port = serverPort
+	x.input.Deliveries = x.deliveries
+	x.input.Server = x.trace.records()
+	x.input.Taps = r.Taps
+	x.input.Wire = r.Wire
+	return r, nil
+}

@@ -1,0 +1,124 @@
+package labs
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"rawlab/capture/dissect"
+	"rawlab/framing"
+	"rawlab/internal/queue"
+	"rawlab/tcpq"
+	"rawlab/udpq"
+)
+
+// client is what a lab needs of tcpq's and udpq's clients.
+type client interface {
+	EmitAt(t time.Time, topic string, payload []byte) (uint64, error)
+	Subscribe(ctx context.Context, topic string) (framing.Receipt, error)
+	Close() error
+}
+
+// transport is one way to carry events.
+type transport struct {
+	name, reliability string
+	protocol          dissect.Protocol
+	stream            bool // delivers every byte or breaks
+	serve             func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error)
+	dial              func(ctx context.Context, h Host, d *dialOptions) (client, error)
+}
+
+// serverOptions are what labs ask of a server.
+type serverOptions struct {
+	trace  func(queue.TraceEvent)
+	topics map[string]queue.Policy
+}
+
+// dialOptions are what labs ask of a client.
+type dialOptions struct {
+	name    string // of a durable client
+	origin  uint64
+	onEvent func(*framing.Frame)
+	opened  func(net.Conn) error // given the socket before it is used
+}
+
+// open dials from the host and hands the socket to whom it concerns.
+func (d *dialOptions) open(h Host) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := h.Dial(ctx, network, address)
+		if err != nil || d.opened == nil {
+			return c, err
+		}
+		if err := d.opened(c); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+}
+
+// runningServer is a server that serves until it is stopped.
+type runningServer struct {
+	socket any // what it listens on
+	cancel context.CancelFunc
+	stop   func() error // ends it in good order, once; waits
+}
+
+// start runs serve until stop is called.
+func start(ctx context.Context, socket any, serve func(context.Context) error) *runningServer {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // stop alone ends it, so that it can drain
+	done := make(chan error, 1)                                   // the one answer of serve
+	go func() { done <- serve(ctx) }()
+	return &runningServer{socket: socket, cancel: cancel, stop: sync.OnceValue(func() error {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})}
+}
+
+var overTCP = &transport{
+	name: "tcp", reliability: "tcp", protocol: dissect.TCP, stream: true,
+	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
+		q, err := queue.New(&queue.Config{Topics: s.topics, Trace: s.trace})
+		if err != nil {
+			return nil, err
+		}
+		l, err := h.Listen(ctx, "tcp", serverAddress)
+		if err != nil {
+			return nil, err
+		}
+		// A slow subscriber slows the emitter, as TCP itself does, and loses nothing.
+		server := tcpq.NewServer(&tcpq.Config{Queue: q, Policy: queue.Block, Trace: s.trace})
+		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
+	},
+	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
+		return tcpq.Dial(ctx, serverAddress, &tcpq.ClientConfig{Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h)})
+	},
+}
+
+var overUDP = &transport{
+	name: "udp", reliability: "none", protocol: dissect.UDP,
+	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
+		q, err := queue.New(&queue.Config{Topics: s.topics, Trace: s.trace})
+		if err != nil {
+			return nil, err
+		}
+		c, err := h.ListenPacket(ctx, "udp", serverAddress)
+		if err != nil {
+			return nil, err
+		}
+		server := udpq.NewServer(&udpq.Config{Queue: q, Trace: s.trace, ReceiveBuffer: -1})
+		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
+	},
+	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
+		return udpq.Dial(ctx, serverAddress, &udpq.ClientConfig{
+			Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+			KeepAlive:     -1, // nothing but events is on the wire while it is watched
+			ReceiveBuffer: -1, // the lab has set it
+		})
+	},
+}

@@ -1,0 +1,24 @@
+package labs
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// join lists words as a sentence does.
+func join(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+func percent(share float64) string { return fmt.Sprintf("%g %%", math.Round(share*1e6)/1e4) }
+
+// binomial returns the range in which the count of n independent events of a
+// probability lies but for one time in a million: five standard deviations.
+func binomial(n int, p float64) (low, high int) {
+	mean, sd := float64(n)*p, math.Sqrt(float64(n)*p*(1-p))
+	return max(0, int(mean-5*sd)), min(n, int(math.Ceil(mean+5*sd)))
+}
