@@ -91,3 +91,12 @@ func (r *Row) Lateness() time.Duration {
 	}
 	return time.Duration(r.Out - r.Due)
 }
+
+// Stats counts one direction's packets that the ledger cannot show.
+type Stats struct {
+	RingDrops uint64 // came, and the wire was too slow to take them
+	Refused   uint64 // the outgoing interface did not take them
+	Missing   uint64 // came when the ledger was full
+	Held      int    // under way now
+	Packets   int    // in the ledger
+}

@@ -21,15 +21,6 @@ type Config struct {
 	Identify    func(payload []byte) (uint64, bool) // see the package's documentation
 }
 
-// Stats counts one direction's packets that the ledger cannot show.
-type Stats struct {
-	RingDrops uint64 // came, and the wire was too slow to take them
-	Refused   uint64 // the outgoing interface did not take them
-	Missing   uint64 // came when the ledger was full
-	Held      int    // under way now
-	Packets   int    // in the ledger
-}
-
 // Wire carries packets between two interfaces until it is stopped.
 type Wire struct {
 	lanes [2]*lane
