@@ -46,22 +46,24 @@ func (f *File) Read(ctx context.Context) ([]Packet, error) {
 func (f *File) Interfaces() []pcapng.Interface { return f.r.Interfaces() }
 
 // TrimFile cuts a capture file back to its last whole block, as after a full
-// disk, so that every program reads what is left without complaint.
-func TrimFile(path string) error {
+// disk, so that every program reads what is left without complaint. It
+// returns how many packets that is.
+func TrimFile(path string) (int, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
+	packets := -1
 	r, err := pcapng.NewReader(f)
-	for err == nil {
+	for ; err == nil; packets++ {
 		_, err = r.Next()
 	}
 	if cut, ok := errors.AsType[*pcapng.TruncatedError](err); ok {
-		return f.Truncate(cut.Offset)
+		return cut.Packets, f.Truncate(cut.Offset)
 	}
 	if err == io.EOF {
-		return nil
+		return packets, nil
 	}
-	return err
+	return max(packets, 0), err
 }

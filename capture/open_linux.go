@@ -47,6 +47,9 @@ func (r *Ring) start(c *RingConfig) error {
 		return fmt.Errorf("eventfd: %w", err)
 	}
 	i, err := net.InterfaceByName(c.Interface)
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // without "route ip+net"
+	}
 	if err != nil {
 		return err
 	}

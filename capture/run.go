@@ -29,7 +29,10 @@ func Run(ctx context.Context, source Source, sink Sink, config *RunConfig) (int,
 		c = *config
 	}
 	taken, err := run(ctx, source, sink, &c)
-	return taken, errors.Join(err, sink.Flush())
+	if flushErr := sink.Flush(); !errors.Is(err, flushErr) { // a full disk is told once
+		err = errors.Join(err, flushErr)
+	}
+	return taken, err
 }
 
 func run(ctx context.Context, source Source, sink Sink, c *RunConfig) (int, error) {

@@ -148,8 +148,8 @@ func TestTrimFile(t *testing.T) {
 		if err := os.WriteFile(path, b.Bytes()[:b.Len()-cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := capture.TrimFile(path); err != nil {
-			t.Fatal(err)
+		if n, err := capture.TrimFile(path); n != want || err != nil {
+			t.Errorf("cut by %d: TrimFile = %d, %v, want %d", cut, n, err, want)
 		}
 		kept, err := os.ReadFile(path)
 		if err != nil {
