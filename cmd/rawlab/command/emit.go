@@ -1,0 +1,220 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rawlab/framing"
+	"rawlab/tcpq"
+)
+
+// emitFlags are what a user said to emit.
+type emitFlags struct {
+	count int
+	json  bool
+}
+
+// emitReport is what emit prints with --json.
+type emitReport struct {
+	Transport    string  `json:"transport"`
+	Topic        string  `json:"topic"`
+	Origin       string  `json:"origin"`
+	Emitted      uint64  `json:"emitted"`
+	Acknowledged *uint64 `json:"acknowledged"` // null over UDP: nobody says
+}
+
+func newEmit() *cobra.Command {
+	var f emitFlags
+	c := &cobra.Command{
+		Use:   "emit URL TOPIC [PAYLOAD|-]",
+		Short: "Emit events to a topic",
+		Long: "Emit PAYLOAD to a topic, or with - or piped input every line of it as an event.\n\n" +
+			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
+			"udp:// events are sent, and nobody says whether they arrived.",
+		Example: "  rawlab emit tcp://127.0.0.1:9700 news hello\n  seq 1000 | rawlab emit udp://127.0.0.1:9700 news",
+		Args:    positional(cobra.RangeArgs(2, 3)),
+		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
+	}
+	c.Flags().IntVar(&f.count, "count", 0, "emit PAYLOAD so many times, or at most so many lines")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence")
+	return c
+}
+
+func (f *emitFlags) run(c *cobra.Command, args []string) error {
+	server, err := parseEndpoint(args[0])
+	if err != nil {
+		return err
+	}
+	if err := checkTopic(args[1]); err != nil {
+		return err
+	}
+	if f.count < 0 {
+		return usagef("--count %d: want 1 or more", f.count)
+	}
+	next, err := f.source(c.InOrStdin(), args[2:])
+	if err != nil {
+		return err
+	}
+	e, err := server.dial(c.Context(), "")
+	if err != nil {
+		return err
+	}
+	r := emitReport{Transport: server.transport, Topic: args[1], Origin: formatOrigin(e.Origin())}
+	err = emitAll(c.Context(), e, &r, next)
+	return errors.Join(err, f.report(c, &r))
+}
+
+// source returns what yields the payloads, io.EOF at their end.
+func (f *emitFlags) source(stdin io.Reader, args []string) (func(context.Context) ([]byte, error), error) {
+	if len(args) == 1 && args[0] != "-" {
+		return repeat([]byte(args[0]), max(1, f.count)), nil
+	}
+	if file, ok := stdin.(*os.File); len(args) == 0 && ok && term.IsTerminal(int(file.Fd())) {
+		return nil, usagef("nothing to emit: give a PAYLOAD, or - to type events line by line")
+	}
+	return lines(stdin, f.count), nil
+}
+
+func repeat(payload []byte, count int) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		if count--; count < 0 {
+			return nil, io.EOF
+		}
+		return payload, ctx.Err()
+	}
+}
+
+// lines reads lines ahead, so that an interrupt need not wait for the next.
+func lines(r io.Reader, limit int) func(context.Context) ([]byte, error) {
+	type line struct {
+		b   []byte
+		err error
+	}
+	ahead := make(chan line, 64) // so that reading and emitting overlap
+	quit := make(chan struct{})
+	go func() {
+		s := bufio.NewReaderSize(r, 64<<10)
+		for n := 0; limit == 0 || n < limit; n++ {
+			b, err := readLine(s)
+			select {
+			case ahead <- line{b, err}:
+			case <-quit:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+		select {
+		case ahead <- line{nil, io.EOF}:
+		case <-quit:
+		}
+	}()
+	return func(ctx context.Context) ([]byte, error) {
+		select {
+		case l := <-ahead:
+			return l.b, l.err
+		case <-ctx.Done():
+			close(quit)
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// readLine returns a line without its end; the last one may lack it. A line
+// that no frame could hold is not read to its end.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var whole []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		whole = append(whole, part...)
+		switch {
+		case err == nil:
+			whole = whole[:len(whole)-1]
+			if n := len(whole); n > 0 && whole[n-1] == '\r' {
+				whole = whole[:n-1]
+			}
+			return whole, nil
+		case err == io.EOF && len(whole) > 0:
+			return whole, nil
+		case err != bufio.ErrBufferFull:
+			return nil, err
+		case len(whole) > framing.DefaultLimit:
+			return nil, fmt.Errorf("line of more than %d bytes: an event may not be that large", framing.DefaultLimit)
+		}
+	}
+}
+
+// emitAll emits every payload and closes the client. What was emitted before
+// an error is still acknowledged.
+func emitAll(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
+	err := emitEach(ctx, e, r, next)
+	unflushed := e.Flush(ctx)
+	if r.Transport == "tcp" {
+		r.Acknowledged = acknowledged(r.Emitted, unflushed)
+	}
+	if errors.Is(unflushed, context.Canceled) {
+		unflushed = errors.New("interrupted before the server had acknowledged everything")
+	}
+	if err == nil || unflushed == nil {
+		err = errors.Join(err, unflushed)
+	}
+	if closed := e.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// acknowledged returns how many events the server has, nil when it is not known.
+func acknowledged(emitted uint64, unflushed error) *uint64 {
+	if refused, ok := errors.AsType[*tcpq.UnacceptedError](unflushed); ok {
+		emitted -= refused.Events
+		unflushed = nil
+	}
+	if unflushed != nil {
+		return nil
+	}
+	return &emitted
+}
+
+func emitEach(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
+	for {
+		payload, err := next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.Is(err, context.Canceled):
+			return errors.New("interrupted")
+		case err != nil:
+			return fmt.Errorf("reading event %d: %w", r.Emitted+1, err)
+		}
+		if _, err := e.Emit(r.Topic, payload); err != nil {
+			return fmt.Errorf("emitting event %d: %w", r.Emitted+1, err)
+		}
+		r.Emitted++
+	}
+}
+
+func (f *emitFlags) report(c *cobra.Command, r *emitReport) error {
+	if f.json {
+		return json.NewEncoder(c.OutOrStdout()).Encode(r)
+	}
+	n, fate := r.Emitted, "sent, not acknowledged"
+	if r.Acknowledged != nil {
+		n, fate = *r.Acknowledged, "acknowledged"
+	}
+	events := "events"
+	if n == 1 {
+		events = "event"
+	}
+	_, err := fmt.Fprintf(c.ErrOrStderr(), "%d %s %s\n", n, events, fate)
+	return err
+}

@@ -1,0 +1,119 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue/edge"
+	"rawlab/tcpq"
+	"rawlab/udpq"
+)
+
+const defaultAddress = "127.0.0.1:9700"
+
+// endpoint is a server's URL, taken apart.
+type endpoint struct {
+	transport string // "tcp" or "udp"
+	address   string // host:port
+}
+
+func (e endpoint) String() string { return e.transport + "://" + e.address }
+
+// parseEndpoint reads tcp://host:port or udp://host:port. Its errors are
+// usage errors.
+func parseEndpoint(s string) (endpoint, error) {
+	if !strings.Contains(s, "://") {
+		return endpoint{}, usagef("%q is no URL; say tcp://%[1]s or udp://%[1]s", s)
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return endpoint{}, usagef("%q is no URL: want tcp://host:port or udp://host:port", s)
+	}
+	switch u.Scheme {
+	case "tcp", "udp":
+	case "ws", "wss":
+		return endpoint{}, usagef("%s: this build speaks tcp:// and udp://, not %s://", s, u.Scheme)
+	default:
+		return endpoint{}, usagef("%s: unknown transport %q: want tcp:// or udp://", s, u.Scheme)
+	}
+	switch {
+	case u.Hostname() == "":
+		return endpoint{}, usagef("%s: no host: want %s://host:port", s, u.Scheme)
+	case u.Port() == "":
+		return endpoint{}, usagef("%s: no port: a rawlab server listens on 9700 unless told otherwise, %s://%s:9700", s, u.Scheme, u.Host)
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return endpoint{}, usagef("%s: nothing may follow %s://%s; the topic is an argument of its own", s, u.Scheme, u.Host)
+	}
+	return endpoint{u.Scheme, u.Host}, nil
+}
+
+// checkTopic makes a topic that no frame can carry a usage error.
+func checkTopic(topic string) error {
+	if topic == "" || len(topic) > framing.MaxTopic {
+		return usagef("topic of %d bytes: want 1 to %d", len(topic), framing.MaxTopic)
+	}
+	return nil
+}
+
+// client is what the verbs need of tcpq's and udpq's clients.
+type client interface {
+	Origin() uint64
+	Emit(topic string, payload []byte) (sequence uint64, err error)
+	Flush(ctx context.Context) error
+	Subscribe(ctx context.Context, topic string) (framing.Receipt, error)
+	Next(ctx context.Context) (edge.Event, error)
+	Close() error
+}
+
+// keepAlive is how soon a listener notices that a UDP server has vanished, about.
+const keepAlive = 2 * time.Second
+
+// dial connects to a server, under a name if it is not empty.
+func (e endpoint) dial(ctx context.Context, name string) (client, error) {
+	if len(name) > framing.MaxName {
+		return nil, usagef("name of %d bytes: at most %d", len(name), framing.MaxName)
+	}
+	if e.transport == "udp" {
+		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: name, KeepAlive: keepAlive}))
+	}
+	return orNil(tcpq.Dial(ctx, e.address, &tcpq.ClientConfig{Name: name}))
+}
+
+// orNil keeps a nil pointer from becoming a client that is not nil.
+func orNil[C client](c C, err error) (client, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// isLoopback reports whether an address to listen on can be reached from
+// this machine only.
+func isLoopback(address string) (bool, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, usagef("%q is no address to listen on: want host:port", address)
+	}
+	if host == "" {
+		return false, nil // every address of the machine
+	}
+	ips, err := net.LookupIP(host)
+	if err != nil {
+		return false, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	for _, ip := range ips {
+		if !ip.IsLoopback() {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// formatOrigin writes an origin as people and other programs read it; it is
+// too large for a number in JavaScript.
+func formatOrigin(origin uint64) string { return fmt.Sprintf("%016x", origin) }
