@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,14 +43,15 @@ func part(p dissect.Part) string {
 
 // summary writes a frame briefly: kind origin:sequence parts error.
 func summary(f *dissect.Frame) string {
-	s := fmt.Sprintf("%v %d:%d", f.Kind, f.Origin, f.Sequence)
+	var s strings.Builder
+	s.WriteString(fmt.Sprintf("%v %d:%d", f.Kind, f.Origin, f.Sequence))
 	for _, p := range f.Parts {
-		s += " " + part(p)
+		s.WriteString(" " + part(p))
 	}
 	if f.Err != nil {
-		s += " (" + f.Err.Error() + ")"
+		s.WriteString(" (" + f.Err.Error() + ")")
 	}
-	return s
+	return s.String()
 }
 
 func summaries(frames []*dissect.Frame) []string {

@@ -164,7 +164,7 @@ func Wrap(text, head string, width int) string {
 	indent := strings.Repeat(" ", len([]rune(head)))
 	var b strings.Builder
 	line, started := head, false
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if started && len([]rune(line))+1+len([]rune(word)) > width {
 			b.WriteString(line + "\n")
 			line, started = indent, false
