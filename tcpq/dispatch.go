@@ -12,9 +12,10 @@ import (
 // read obeys frames until the client leaves, which is io.EOF, or something
 // else ends the conversation.
 func (c *conn) read() error {
+	var f framing.Frame // one for all, since obey lets it escape
 	for {
-		f, err := c.reader.Next()
-		if err != nil {
+		var err error
+		if f, err = c.reader.Next(); err != nil {
 			return err
 		}
 		if err := c.obey(&f); err != nil {
@@ -90,7 +91,7 @@ func refusal(err error) framing.Code {
 // write sends what waits until the session has ended and nothing waits.
 func (c *conn) write() {
 	var chunk queue.Chunk
-	for ended := false; ; {
+	for ended := false; ; ended = c.wait(&chunk) {
 		for c.session.Take(&chunk) {
 			if !c.send(&chunk) {
 				return
@@ -100,11 +101,29 @@ func (c *conn) write() {
 			c.sayLast()
 			return
 		}
+	}
+}
+
+// wait waits for something to send, and reports whether the session has
+// ended. After a while without, it gives the buffers back.
+func (c *conn) wait(chunk *queue.Chunk) (ended bool) {
+	if c.session.Large(chunk) {
+		idle := c.server.config.Clock.NewTimer(queue.IdleTime)
+		defer idle.Stop()
 		select {
 		case <-c.session.Wake():
+			return false
 		case <-c.session.Ended():
-			ended = true
+			return true
+		case <-idle.C():
+			c.session.Release(chunk)
 		}
+	}
+	select {
+	case <-c.session.Wake():
+		return false
+	case <-c.session.Ended():
+		return true
 	}
 }
 

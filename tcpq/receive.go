@@ -95,9 +95,10 @@ func (c *Client) Stats() ClientStats {
 // read is the goroutine that obeys frames until the conversation is over.
 func (c *Client) read() {
 	var end error
+	var f framing.Frame // one for all, since OnEvent lets it escape
 	for end == nil {
-		f, err := c.reader.Next()
-		if err != nil {
+		var err error
+		if f, err = c.reader.Next(); err != nil {
 			end = broken(err)
 			break
 		}

@@ -94,7 +94,7 @@ func (p *peer) write() {
 	defer p.session.Close()
 	defer p.group.remove(p)
 	var chunk queue.Chunk
-	for p.wait() {
+	for p.wait(&chunk) {
 		p.flush(&chunk)
 	}
 	if p.session.Last().Code != framing.CodeOK {
@@ -114,23 +114,30 @@ func (p *peer) flush(chunk *queue.Chunk) {
 }
 
 // wait waits for something to send. It reports false once the session has
-// ended and no replay is under way.
-func (p *peer) wait() bool {
-	var stalled <-chan time.Time
-	if p.session.Stalled() {
-		t := p.group.server.config.Clock.NewTimer(stallTime)
+// ended. After a while without, it gives the buffers back.
+func (p *peer) wait(chunk *queue.Chunk) bool {
+	var late <-chan time.Time
+	stalled := p.session.Stalled()
+	if stalled || p.session.Large(chunk) {
+		d := queue.IdleTime
+		if stalled {
+			d = stallTime
+		}
+		t := p.group.server.config.Clock.NewTimer(d)
 		defer t.Stop()
-		stalled = t.C()
+		late = t.C()
 	}
 	select {
 	case <-p.session.Wake():
-		return true
-	case <-stalled:
-		p.session.Unstall()
-		return true
 	case <-p.session.Ended():
 		return false
+	case <-late:
+		p.session.Release(chunk)
+		if stalled {
+			p.session.Unstall()
+		}
 	}
+	return true
 }
 
 // send sends a chunk frame by frame, or packed.

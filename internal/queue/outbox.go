@@ -195,9 +195,16 @@ func (o *outbox) putControl(f *framing.Frame) (bool, error) {
 	return true, err
 }
 
-func (o *outbox) putAck(stream uint16, sequence uint64) {
+// putAcks notes what to acknowledge. Only the last of a stream counts.
+func (o *outbox) putAcks(sequences []uint64) {
+	if len(sequences) == 0 {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.acks[stream] = sequence
+	for _, sequence := range sequences {
+		stream, _ := framing.SplitSequence(sequence)
+		o.acks[stream] = sequence
+	}
 	o.signal()
 }

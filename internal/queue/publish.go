@@ -11,8 +11,8 @@ import (
 type batch struct {
 	frames []byte
 	runs   []run
-	sealed []byte // scratch: a run's frames with checksums
-	acks   map[uint16]uint64
+	sealed []byte   // scratch: a run's frames with checksums
+	acks   []uint64 // sequences to acknowledge, the last of a run of one stream
 }
 
 // run is consecutive frames for one topic; a nil topic has no subscriber.
@@ -62,12 +62,17 @@ func (b *batch) run(q *Queue, topic []byte) *run {
 	return &b.runs[len(b.runs)-1]
 }
 
+// want notes that a sequence is to be acknowledged, and with it those before
+// it in its stream.
 func (b *batch) want(sequence uint64) {
-	if b.acks == nil {
-		b.acks = make(map[uint16]uint64)
-	}
 	stream, _ := framing.SplitSequence(sequence)
-	b.acks[stream] = sequence
+	if n := len(b.acks); n > 0 {
+		if last, _ := framing.SplitSequence(b.acks[n-1]); last == stream {
+			b.acks[n-1] = sequence
+			return
+		}
+	}
+	b.acks = append(b.acks, sequence)
 }
 
 // Commit delivers what was published since the last one, then acknowledges
@@ -78,12 +83,9 @@ func (s *Session) Commit() {
 	for i := range b.runs {
 		s.deliver(&b.runs[i])
 	}
-	for stream, sequence := range b.acks {
-		s.out.putAck(stream, sequence)
-	}
-	clear(b.acks)
+	s.out.putAcks(b.acks)
 	clear(b.runs)
-	b.runs, b.frames, b.sealed = b.runs[:0], b.frames[:0], b.sealed[:0]
+	b.acks, b.runs, b.frames, b.sealed = b.acks[:0], b.runs[:0], b.frames[:0], b.sealed[:0]
 	if cap(b.frames) > maxIdleBatch {
 		b.frames, b.sealed = nil, nil
 	}

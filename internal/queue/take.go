@@ -1,13 +1,18 @@
 package queue
 
 import (
+	"time"
+
 	"rawlab/framing"
 )
 
 const (
-	fillBytes    = 256 << 10 // read from a log at a time
-	maxIdleSpare = 64 << 10  // a larger buffer is given back when its session falls idle
+	fillBytes  = 256 << 10 // read from a log at a time
+	spareBytes = 4 << 10   // buffers that an idle session may keep
 )
+
+// IdleTime is how long a session may keep its buffers when nothing waits.
+const IdleTime = time.Second
 
 // Chunk is frames on their way out, end to end: replies first, then events
 // of stored and of ignored topics. Its buffers are used again by the next
@@ -23,13 +28,28 @@ func (s *Session) Take(c *Chunk) bool {
 	s.fill()
 	s.out.take(c)
 	s.encodeAcks(c)
-	if len(c.Control)+len(c.Kept)+len(c.Live) > 0 {
-		return true
+	return len(c.Control)+len(c.Kept)+len(c.Live) > 0
+}
+
+// Large reports whether the session holds buffers that it should Release
+// once nothing has waited for IdleTime.
+func (s *Session) Large(c *Chunk) bool {
+	return cap(c.Control)+cap(c.Kept)+cap(c.Live) > spareBytes
+}
+
+// Release gives the buffers of c, and those of an empty outbox, back.
+func (s *Session) Release(c *Chunk) {
+	*c = Chunk{}
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if len(s.out.control) == 0 {
+		s.out.control = nil
 	}
-	if cap(c.Kept)+cap(c.Live) > maxIdleSpare {
-		*c = Chunk{}
+	for _, l := range [...]*lane{&s.out.live, &s.out.kept} {
+		if l.count == 0 {
+			*l = lane{}
+		}
 	}
-	return false
 }
 
 func (o *outbox) take(c *Chunk) {
