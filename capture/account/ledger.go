@@ -49,7 +49,8 @@ func (l *Ledger) doubt(format string, args ...any) {
 	l.Doubts = append(l.Doubts, fmt.Sprintf(format, args...))
 }
 
-// LostDigest names the set of events that the wire lost: the SHA-256 of their
+// LostDigest names the set of events that the wire lost, by loss, corruption
+// or the loss of a fragment, which the seed decides: the SHA-256 of their
 // sequences relative to their origin's first, sorted, 8 bytes big-endian each.
 func (l *Ledger) LostDigest() string {
 	first := map[uint64]uint64{}
@@ -61,7 +62,7 @@ func (l *Ledger) LostDigest() string {
 	}
 	var lost []uint64
 	for i := range l.Events {
-		if e := &l.Events[i]; e.Fate == WireLoss {
+		if e := &l.Events[i]; e.Fate == WireLoss || e.Fate == WireCorrupt || e.Fate == FragmentLost {
 			lost = append(lost, e.ID.Sequence-first[e.ID.Origin])
 		}
 	}

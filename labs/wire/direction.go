@@ -40,7 +40,7 @@ func (d *direction) accept(frame []byte, now int64) {
 		Time: now, Hash: Hash(frame), Seq: p.seq, Length: uint32(len(frame)), Payload: uint32(len(p.payload)),
 		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
 	}
-	if r.Protocol == ProtocolUDP && p.payload != nil {
+	if r.Protocol == ProtocolUDP && p.payload != nil && !p.flow.fragment {
 		r.Identity, r.HasIdentity = d.identify(p.payload)
 	}
 	row := d.ledger.add(r)

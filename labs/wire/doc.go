@@ -8,6 +8,7 @@
 //	fate = hash(seed, direction, protocol, service port, key)
 //
 //	key of a UDP datagram that carries an identity:  (identity, nth time it is seen)
+//	key of an IP fragment of such a datagram:        (identity, offset, nth time it is seen)
 //	key of another UDP datagram:                     (nth flow of its kind, ordinal in the flow)
 //	key of a TCP segment with data:                  (nth flow of its kind, relative sequence / MSS, nth time)
 //	key of anything else:                            (nth flow of its kind, ordinal in the flow)

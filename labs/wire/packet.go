@@ -28,7 +28,10 @@ type packet struct {
 	flow    flowID
 	seq     uint32
 	syn     bool
-	payload []byte // of TCP or UDP, without Ethernet padding
+	payload []byte // of TCP or UDP, without Ethernet padding; of a first fragment as far as it goes
+
+	fragmentID     uint16 // IPv4's identification
+	fragmentOffset uint16 // in units of 8 bytes
 }
 
 // parse reads f as far as it makes sense; what it cannot read stays zero.
@@ -57,14 +60,17 @@ func (p *packet) parseIPv4(b []byte) {
 	copy(p.flow.src[:], b[12:16])
 	copy(p.flow.dst[:], b[16:20])
 	p.flow.protocol = b[9]
-	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // more fragments, or not the first
+	if flags := binary.BigEndian.Uint16(b[6:]); flags&0x3fff != 0 { // more fragments, or not the first
 		p.flow.fragment = true
-		return
+		p.fragmentID, p.fragmentOffset = binary.BigEndian.Uint16(b[4:]), flags&0x1fff
 	}
-	if header < 20 || total < header || total > len(b) {
+	if header < 20 || total < header || total > len(b) || p.fragmentOffset > 0 {
 		return
 	}
 	p.parseTransport(b[header:total])
+	if p.flow.fragment {
+		p.flow.srcPort, p.flow.dstPort = 0, 0 // the later fragments have none, and belong to the same flow
+	}
 }
 
 // parseIPv6 reads the header of RFC 8200, section 3.

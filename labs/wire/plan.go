@@ -32,7 +32,17 @@ type Plan struct {
 	flows      map[flowID]*flow
 	kinds      map[uint64]uint64      // flows seen so far, by kind
 	seen       map[identityKey]uint64 // how often an identity came
+	fragmented map[fragmentKey]uint64 // identities of datagrams in IP fragments
 }
+
+// fragmentKey tells IP datagrams of one flow apart (RFC 791, section 3.2).
+type fragmentKey struct {
+	flow flowID
+	id   uint16
+}
+
+// maxFragmented bounds the datagrams whose fragments may still come.
+const maxFragmented = 1 << 14
 
 type identityKey struct{ kind, identity uint64 }
 
@@ -57,6 +67,7 @@ func NewPlan(i Impairment, seed uint64, direction int, identify func(payload []b
 		flows:      map[flowID]*flow{},
 		kinds:      map[uint64]uint64{},
 		seen:       map[identityKey]uint64{},
+		fragmented: map[fragmentKey]uint64{},
 	}
 }
 
@@ -87,8 +98,8 @@ func (p *Plan) decide(pkt *packet) Decision {
 func (p *Plan) number(pkt *packet) uint64 {
 	f := p.flow(pkt)
 	switch {
-	case pkt.flow.protocol == ProtocolUDP && pkt.payload != nil:
-		if id, ok := p.identify(pkt.payload); ok {
+	case pkt.flow.protocol == ProtocolUDP:
+		if id, ok := p.identity(pkt); ok {
 			key := identityKey{f.kind, id}
 			p.seen[key]++
 			return mix(mix(mix(p.seed, f.kind), id), p.seen[key]|1<<62)
@@ -100,6 +111,27 @@ func (p *Plan) number(pkt *packet) uint64 {
 	}
 	f.ordinal++
 	return mix(f.hash, f.ordinal)
+}
+
+// identity finds what a datagram carries. A later fragment has the identity
+// of the datagram's first, told apart by its offset.
+func (p *Plan) identity(pkt *packet) (uint64, bool) {
+	key := fragmentKey{pkt.flow, pkt.fragmentID}
+	if pkt.flow.fragment && pkt.fragmentOffset > 0 {
+		id, ok := p.fragmented[key]
+		return mix(id, uint64(pkt.fragmentOffset)), ok
+	}
+	if pkt.payload == nil {
+		return 0, false
+	}
+	id, ok := p.identify(pkt.payload)
+	if ok && pkt.flow.fragment {
+		if len(p.fragmented) >= maxFragmented {
+			clear(p.fragmented)
+		}
+		p.fragmented[key] = id
+	}
+	return id, ok
 }
 
 func (p *Plan) flow(pkt *packet) *flow {
