@@ -97,13 +97,16 @@ type sums struct {
 
 func newSums() sums { return sums{behind: newHistogram()} }
 
+// A server counts an event after it has sent it: its last counts may come a
+// moment after the event.
+const (
+	recounts    = 20
+	recountTime = 10 * time.Millisecond
+)
+
 // result closes the account of a session.
 func (s *session) result() (Run, error) {
-	now, err := s.server.report()
-	if err != nil {
-		return Run{}, err
-	}
-	r := Run{Transport: s.transport, Rounds: len(s.sum.rounds), Lost: map[string]uint64{}}
+	r := Run{Transport: s.transport, Rounds: len(s.sum.rounds)}
 	if s.rate > 0 {
 		r.Rate = &s.rate
 		r.Behind = percentiles(s.sum.behind, time.Duration(s.sum.behind.Max()))
@@ -119,8 +122,17 @@ func (s *session) result() (Run, error) {
 		slowest = max(slowest, p.recorder.mergeInto(all))
 	}
 	r.Latency = percentiles(all, slowest)
-	r.settle(refused, &s.base, &now)
 	r.summarize(s.sum.rounds)
+	for range recounts {
+		now, err := s.server.report()
+		if err != nil {
+			return Run{}, err
+		}
+		if r.settle(refused, &s.base, &now); r.Unexplained == 0 {
+			break
+		}
+		time.Sleep(recountTime)
+	}
 	return r, nil
 }
 
@@ -128,6 +140,7 @@ func (s *session) result() (Run, error) {
 // who stands on both sides of it, so whatever the server received and neither
 // sent nor dropped stays unexplained.
 func (r *Run) settle(refused uint64, base, now *report) {
+	r.Lost = make(map[string]uint64)
 	received, forwarded := now.Received-base.Received, now.Forwarded-base.Forwarded
 	explained := r.lose(LostRefused, refused, 0) + r.lose(LostToServer, r.Emitted-refused, received)
 	explained += r.lose(LostToSubscriber, forwarded, r.Delivered+r.Duplicates)
