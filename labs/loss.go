@@ -75,19 +75,32 @@ func retransmitCheck(l *account.Ledger) report.Check {
 func lossStory(o *Options, tcp, udp *report.Run, out *Outcome) []string {
 	lost := udp.Emitted - udp.Delivered
 	on := out.Evidence[1].Ledger.LostOn
-	story := []string{fmt.Sprintf(
-		"UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again. Each event crosses the wire twice; the wire took %s on the way to the server and %s on the way to the subscriber.",
-		report.Count(lost), report.Count(udp.Emitted), report.Share(lost, udp.Emitted), report.Count(on[0]), report.Count(on[1]))}
+	story := []string{"UDP lost nothing: the wire lost none of its packets, and nothing else did."}
+	if lost > 0 {
+		story[0] = fmt.Sprintf(
+			"UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again. Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
+			report.Count(lost), report.Count(udp.Emitted), report.Share(lost, udp.Emitted), report.Count(on[0]), report.Count(on[1]))
+	}
 	if others := otherFates(udp); others != "" {
-		story = append(story, "Others were lost elsewhere: "+others+".")
+		story = append(story, "Not only loss took events over UDP: "+others+".")
 	}
 	if tcp.LatencyUS == nil || udp.LatencyUS == nil {
-		return story
+		return append(story, fmt.Sprintf("TCP delivered %s of %s events.", report.Count(tcp.Delivered), report.Count(tcp.Emitted)))
 	}
-	return append(story, fmt.Sprintf(
-		"TCP delivered %s of %s: its hosts sent %s segments again. What came behind a lost segment had to wait for it, so the slowest percent of events took %s or more over TCP and %s over UDP, where nothing waits for what was lost.",
-		report.Count(tcp.Delivered), report.Count(tcp.Emitted), report.Count(tcp.Retransmits),
+	again := "and none of its segments had to be sent again"
+	if tcp.Retransmits > 0 {
+		again = fmt.Sprintf("its hosts sent %s segments again, and what came behind a lost one had to wait for it", report.Count(tcp.Retransmits))
+	}
+	story = append(story, fmt.Sprintf(
+		"TCP delivered %s of %s: %s. One event in a hundred took %s or more over TCP, and %s or more over UDP, where nothing waits for what was lost.",
+		report.Count(tcp.Delivered), report.Count(tcp.Emitted), again,
 		report.Milliseconds(tcp.LatencyUS.P99), report.Milliseconds(udp.LatencyUS.P99)))
+	if fellBehind := time.Second; tcp.LatencyUS.P50 > float64(fellBehind.Microseconds()) {
+		story = append(story, fmt.Sprintf(
+			"TCP fell behind the pace of %g events per second: %s takes loss for congestion and slows down, so events wait at the emitter already, half of them for %s or more.",
+			o.Pace, out.Result.Scenario.CongestionControl, report.Milliseconds(tcp.LatencyUS.P50)))
+	}
+	return story
 }
 
 // otherFates lists what else became of events than wire loss.

@@ -108,7 +108,7 @@ func passages(rows []wire.Row) account.Wire {
 		r := &rows[i]
 		w.Passages[i] = account.Passage{
 			Time: time.Unix(0, r.Time), Out: time.Unix(0, r.Out), Hash: r.Hash, OutHash: r.OutHash,
-			Seq: r.Seq, Length: int(r.Length), Payload: int(r.Payload), SrcPort: r.SrcPort, DstPort: r.DstPort,
+			Seq: r.Seq, Length: int(r.Length), Span: int(r.Span), SrcPort: r.SrcPort, DstPort: r.DstPort,
 			Protocol: protocols[r.Protocol], Fate: fates[r.Fate], Copies: int(r.Copies),
 		}
 	}

@@ -35,6 +35,7 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	}
 	for i, p := range plans {
 		out.add(evidence[i], p, o.Size)
+		out.Result.Runs[i].WireLateUS = report.Percentiles(recordings[i].Lateness)
 		out.Result.Scenario.CongestionControl = recordings[i].CongestionControl
 	}
 	return nil

@@ -118,6 +118,11 @@ func (x *transfer) impair(i wire.Impairment) error {
 
 // connect starts the server, the subscriber and the emitter, in this order.
 func (x *transfer) connect(ctx context.Context) (err error) {
+	for side, h := range []Host{x.network.Client(), x.network.Server()} {
+		if x.before[side], err = h.Counters(); err != nil {
+			return err
+		}
+	}
 	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{trace: x.trace.note, topics: x.topics})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
@@ -132,11 +137,6 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	}
 	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{origin: emitterID}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
-	}
-	for side, h := range []Host{x.network.Client(), x.network.Server()} {
-		if x.before[side], err = h.Counters(); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ type Passage struct {
 	Hash, OutHash uint64 // of the bytes as they came and as they left
 	Seq           uint32 // TCP
 	Length        int    // bytes of the frame
-	Payload       int    // bytes of TCP or UDP payload
+	Span          int    // TCP sequence numbers taken: payload, SYN and FIN (RFC 9293, section 3.4)
 	SrcPort       uint16
 	DstPort       uint16
 	Protocol      dissect.Protocol

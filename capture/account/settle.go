@@ -154,10 +154,10 @@ func (l *Ledger) wireTotals(in *Input) {
 			if p.Fate != PacketPassed {
 				l.Lost++
 			}
-			if p.Protocol != dissect.TCP || p.Payload == 0 {
+			if p.Protocol != dissect.TCP || p.Span == 0 {
 				continue
 			}
-			key, end := flow{leg, p.SrcPort, p.DstPort}, p.Seq+uint32(p.Payload)
+			key, end := flow{leg, p.SrcPort, p.DstPort}, p.Seq+uint32(p.Span)
 			last, ok := ends[key]
 			if ok && int32(p.Seq-last) < 0 { // RFC 9293 section 3.4: modulo 2³²
 				l.Retransmits++

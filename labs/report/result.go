@@ -62,9 +62,11 @@ type Run struct {
 	WireBytes    int64          `json:"wire_bytes"`
 	PayloadBytes int64          `json:"payload_bytes"`
 	Retransmits  int            `json:"retransmits"`
+	WireLateUS   *Latency       `json:"wire_late_us,omitempty"` // how far packets left the wire behind its own schedule
 }
 
-// Latency is from the intended emit to the delivery, in microseconds.
+// Latency holds exact percentiles (nearest rank), in microseconds; an
+// event's is from the intended emit to the delivery.
 type Latency struct {
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
@@ -108,7 +110,7 @@ func FromLedger(transport, reliability string, size int, l *account.Ledger) Run 
 	}
 }
 
-// latency takes exact percentiles (nearest rank) of the delivered events.
+// latency is that of the delivered events.
 func latency(events []account.Event) *Latency {
 	var l []time.Duration
 	for i := range events {
@@ -116,6 +118,11 @@ func latency(events []account.Event) *Latency {
 			l = append(l, e.Latency)
 		}
 	}
+	return Percentiles(l)
+}
+
+// Percentiles sorts l and takes its percentiles; nil if it is empty.
+func Percentiles(l []time.Duration) *Latency {
 	if len(l) == 0 {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (d *direction) accept(frame []byte, now int64) {
 	p := parse(frame)
 	decision := d.plan.decide(&p)
 	r := Row{
-		Time: now, Hash: Hash(frame), Seq: p.seq, Length: uint32(len(frame)), Payload: uint32(len(p.payload)),
+		Time: now, Hash: Hash(frame), Seq: p.seq, Length: uint32(len(frame)), Span: p.span,
 		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
 	}
 	if r.Protocol == ProtocolUDP && p.payload != nil && !p.flow.fragment {

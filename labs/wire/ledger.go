@@ -33,7 +33,7 @@ type Row struct {
 	Identity    uint64 // with HasIdentity
 	Seq         uint32 // TCP sequence number
 	Length      uint32 // bytes of the Ethernet frame, without preamble and FCS
-	Payload     uint32 // bytes of TCP or UDP payload
+	Span        uint32 // TCP sequence numbers taken: payload, SYN and FIN
 	SrcPort     uint16
 	DstPort     uint16
 	Direction   uint8

@@ -11,6 +11,7 @@ const (
 	ProtocolTCP = 6
 	ProtocolUDP = 17
 
+	tcpFIN = 0x01
 	tcpSYN = 0x02
 )
 
@@ -28,6 +29,7 @@ type packet struct {
 	flow    flowID
 	seq     uint32
 	syn     bool
+	span    uint32 // TCP sequence numbers taken: payload, SYN and FIN (RFC 9293, section 3.4)
 	payload []byte // of TCP or UDP, without Ethernet padding; of a first fragment as far as it goes
 
 	fragmentID     uint16 // IPv4's identification
@@ -96,6 +98,7 @@ func (p *packet) parseTransport(b []byte) {
 		if header := int(b[12]>>4) * 4; header >= 20 && header <= len(b) {
 			p.payload = b[header:]
 		}
+		p.span = uint32(len(p.payload)) + uint32(b[13]&tcpFIN) + uint32(b[13]&tcpSYN)>>1
 	default:
 		return
 	}
