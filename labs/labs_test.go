@@ -116,7 +116,11 @@ func TestMissedEventAndLayersHold(t *testing.T) {
 func TestBundle(t *testing.T) {
 	out := run(t, labs.Loss, options(labs.Loss, 300))
 	folder := filepath.Join(t.ArtifactDir(), "bundle")
-	if err := report.WriteBundle(folder, out.Result, out.Evidence); err != nil {
+	bundle, err := report.OpenBundle(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bundle.Write(out.Result, out.Evidence); err != nil {
 		t.Fatal(err)
 	}
 	var result report.Result

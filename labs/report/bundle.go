@@ -24,22 +24,34 @@ type Evidence struct {
 	Taps      [2]account.Tap // by side
 }
 
-// WriteBundle writes the result and its evidence into a folder, which it
-// makes if need be: result.json, ledger.csv and capture.pcapng. Files of
-// those names are replaced.
-func WriteBundle(folder string, r *Result, evidence []Evidence) error {
+// Bundle is a folder that holds a result and its evidence.
+type Bundle struct{ root *os.Root }
+
+// OpenBundle makes the folder, if need be, and sees that files can be written
+// there, before a lab takes its time.
+func OpenBundle(folder string) (*Bundle, error) {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return fmt.Errorf("bundle: %w", err)
+		return nil, fmt.Errorf("bundle: %w", err)
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
-		return fmt.Errorf("bundle: %w", err)
+		return nil, fmt.Errorf("bundle: %w", err)
 	}
-	defer root.Close()
+	f, err := root.OpenFile("result.json", os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bundle: %s: %w", folder, err), root.Close())
+	}
+	return &Bundle{root: root}, f.Close()
+}
+
+// Write writes result.json, ledger.csv and capture.pcapng, in place of files
+// of those names, and closes the bundle.
+func (b *Bundle) Write(r *Result, evidence []Evidence) error {
 	return errors.Join(
-		writeFile(root, "result.json", r.WriteJSON),
-		writeFile(root, "ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
-		writeFile(root, "capture.pcapng", func(w io.Writer) error { return writeCapture(w, r, evidence) }),
+		writeFile(b.root, "result.json", r.WriteJSON),
+		writeFile(b.root, "ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
+		writeFile(b.root, "capture.pcapng", func(w io.Writer) error { return writeCapture(w, r, evidence) }),
+		b.root.Close(),
 	)
 }
 

@@ -146,6 +146,13 @@ func (f *labFlags) optionsFor(c *cobra.Command, l *labs.Lab) (labs.Options, erro
 }
 
 func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error {
+	var bundle *report.Bundle
+	if f.folder != "" {
+		var err error
+		if bundle, err = report.OpenBundle(f.folder); err != nil {
+			return err
+		}
+	}
 	p := newProgress(c.ErrOrStderr(), l.Name, o)
 	o.Progress = p.update
 	out, err := l.Run(c.Context(), o)
@@ -156,14 +163,14 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 		}
 		return fmt.Errorf("lab %s: %w", l.Name, err)
 	}
-	if f.folder != "" {
-		if err := report.WriteBundle(f.folder, out.Result, out.Evidence); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "bundle written to %s\n", f.folder)
-	}
 	if err := f.print(c.OutOrStdout(), out.Result); err != nil {
 		return err
+	}
+	if bundle != nil {
+		if err := bundle.Write(out.Result, out.Evidence); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "result.json, ledger.csv and capture.pcapng are in %s\n", f.folder)
 	}
 	return failedChecks(out.Result)
 }
