@@ -26,7 +26,7 @@ type Config struct {
 	Logger           *slog.Logger   // default silent
 	Queue            *queue.Queue   // shared with other servers; default one of its own
 	FrameLimit       int            // largest whole frame in bytes, default framing.DefaultLimit
-	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes
+	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes, with queue.Block DefaultBlockBytes
 	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
 	MaxConnections   int            // default DefaultMaxConnections
 	MaxSubscriptions int            // of a connection, default queue.DefaultMaxSubscriptions

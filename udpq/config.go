@@ -27,7 +27,7 @@ type Config struct {
 	Clock            clock.Clock    // default clock.Real
 	Logger           *slog.Logger   // default silent
 	Queue            *queue.Queue   // shared with other servers; default one of its own
-	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes
+	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes, with queue.Block DefaultBlockBytes
 	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
 	PackBudget       int            // gather what waits into datagrams of so many bytes, default 0: one event each
 	ReceiveBuffer    int            // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's

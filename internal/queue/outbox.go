@@ -33,8 +33,12 @@ func ParseOverflow(name string) (Overflow, error) {
 	return 0, fmt.Errorf("unknown overflow policy %q: drop-oldest, disconnect or block", name)
 }
 
-// DefaultOutboxBytes bounds each lane of an outbox unless told otherwise.
-const DefaultOutboxBytes = 8 << 20
+// Bounds of each lane of an outbox unless told otherwise. Under Block a small
+// one loses nothing, and stays in the processor's cache.
+const (
+	DefaultOutboxBytes = 8 << 20
+	DefaultBlockBytes  = 512 << 10
+)
 
 const maxControl = 64 << 10 // bytes of replies that a client may leave unread
 
@@ -97,7 +101,11 @@ type outbox struct {
 }
 
 func (o *outbox) init(limit int, overflow Overflow) {
-	o.limit, o.overflow = positive(limit, DefaultOutboxBytes), overflow
+	fallback := DefaultOutboxBytes
+	if overflow == Block {
+		fallback = DefaultBlockBytes
+	}
+	o.limit, o.overflow = positive(limit, fallback), overflow
 	o.wake = make(chan struct{}, 1)
 	o.room.L = &o.mu
 	o.acks = make(map[uint16]uint64)

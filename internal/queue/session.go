@@ -18,7 +18,7 @@ type SessionConfig struct {
 	Origin           uint64 // who its events come from
 	Name             string // of a durable client, empty for an anonymous one
 	Checksum         bool   // frames get a CRC: they leave on UDP
-	OutboxBytes      int    // of waiting events, per lane; default DefaultOutboxBytes
+	OutboxBytes      int    // of waiting events, per lane; default DefaultOutboxBytes, with Block DefaultBlockBytes
 	Overflow         Overflow
 	MaxSubscriptions int    // default DefaultMaxSubscriptions
 	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit

@@ -8,7 +8,7 @@ import (
 func (t *topic) join(s *Session, request uint64, resume framing.Subscribe) (*subscription, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	sub := &subscription{session: s, topic: t, next: t.next, acked: t.next}
+	sub := &subscription{session: s, topic: t, next: t.next, window: t.next}
 	sub.receipt.Epoch = t.q.Epoch()
 	if t.stored.Load() {
 		if err := t.resume(sub, resume); err != nil {
@@ -36,7 +36,7 @@ func (t *topic) resume(sub *subscription, resume framing.Subscribe) error {
 		return err
 	}
 	sub.next = max(from, first)
-	sub.acked, sub.replayTo = sub.next, next
+	sub.window, sub.replayTo = sub.next, next
 	sub.receipt.From, sub.receipt.To = from, next
 	sub.receipt.Replayed = next - sub.next
 	if from < first {
@@ -95,17 +95,18 @@ func (u *subscription) ack(offset uint64) error {
 	t := u.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.stored.Load() || offset < u.acked || u.gone {
+	if !t.stored.Load() || u.gone {
 		return nil
 	}
-	u.acked = min(offset+1, u.next)
+	next := min(offset+1, u.next)
+	u.window = max(u.window, next)
 	if u.lagging {
 		u.session.out.signal()
 	}
-	if u.session.name == "" || t.cursors[u.session.name] >= u.acked {
+	if u.session.name == "" || next <= t.cursors[u.session.name] {
 		return nil
 	}
-	return t.setCursor(u.session.name, u.acked)
+	return t.setCursor(u.session.name, next)
 }
 
 // fill puts what the log has for a lagging subscription into its outbox, up
@@ -151,7 +152,7 @@ func (u *subscription) room() int {
 	if u.session.window == 0 {
 		return int(u.topic.next - u.next)
 	}
-	return max(0, u.session.window-int(u.next-u.acked))
+	return max(0, u.session.window-int(u.next-u.window))
 }
 
 func (u *subscription) flags(offset uint64) framing.Flags {

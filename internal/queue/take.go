@@ -94,7 +94,7 @@ func (s *Session) Stalled() bool { return s.window > 0 && len(s.out.laggards()) 
 func (s *Session) Unstall() {
 	for _, u := range s.out.laggards() {
 		u.topic.mu.Lock()
-		u.acked = u.next
+		u.window = u.next
 		u.topic.mu.Unlock()
 	}
 	s.out.signal()

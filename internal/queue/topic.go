@@ -34,7 +34,7 @@ type subscription struct {
 
 	receipt  framing.Receipt
 	next     uint64 // offset to put into the outbox next
-	acked    uint64 // first offset not acknowledged
+	window   uint64 // where the replay window starts: the first offset not acknowledged or given up
 	replayTo uint64 // offsets before this one came while the client was away
 	lagging  bool   // to be filled from the log
 	gone     bool
@@ -63,7 +63,7 @@ func (t *topic) becomeStored() error {
 	}
 	_, t.next = t.q.store.Bounds(t.name)
 	for _, sub := range t.subscribers() {
-		sub.next, sub.acked = t.next, t.next
+		sub.next, sub.window = t.next, t.next
 	}
 	t.stored.Store(true)
 	return nil
