@@ -67,7 +67,7 @@ func (x *transfer) stand() (standing, error) {
 	for i := range w {
 		s.packets[i], s.held[i] = w[i].Packets, w[i].Held
 	}
-	if x.transport.stream {
+	if x.transport.stream || x.server == nil {
 		return s, nil
 	}
 	sockets := []any{x.server.socket}
@@ -84,21 +84,13 @@ func (x *transfer) stand() (standing, error) {
 	return s, nil
 }
 
-// drainWire waits until the wire holds no packet, so that the recording has
-// the ends of the connections too.
+// drainWire waits until the wire holds no packet and none has come for some
+// looks, so that the recording has the ends of the connections too.
 func (x *transfer) drainWire(ctx context.Context) error {
-	for last := -1; ; {
-		w, err := x.network.Wire()
-		if err != nil {
-			return err
-		}
-		packets := w[0].Packets + w[1].Packets
-		if w[0].Held+w[1].Held == 0 && packets == last {
-			return nil
-		}
-		last = packets
-		if err := x.wait(ctx, look); err != nil {
-			return err
-		}
-	}
+	err := x.until(ctx, func(now standing, still int) bool {
+		const looks = 3
+		return still >= looks && now.held == [2]int{}
+	})
+	x.input.End = x.clock.Now()
+	return err
 }

@@ -256,7 +256,10 @@ func (x *transfer) disconnect() error {
 	if x.stalled != "" || x.input.Broken {
 		err = nil // a broken connection does not close in good order
 	}
-	return errors.Join(err, x.server.stop())
+	x.socket = nil
+	err = errors.Join(err, x.server.stop())
+	x.server = nil
+	return err
 }
 
 func closeClient(c *client) error {

@@ -74,31 +74,7 @@ func (l *Ledger) witness(in *Input) {
 		}
 	}
 	for leg, way := range []string{"to the server", "to the subscriber"} {
-		if m := in.Wire[leg].Missed; m > 0 {
-			l.doubt("%d packets on the way %s were lost before the wire could decide on them", m, way)
-		}
-		j := l.Joined[leg]
-		unseen := 0
-		for _, s := range j.Sightings {
-			if s.Passage < 0 {
-				unseen++
-			}
-		}
-		if unseen > 0 {
-			l.doubt("%d packets on the way %s left a host and never reached the wire", unseen, way)
-		}
-		if n := len(j.Unsent); n > 0 {
-			l.doubt("%d packets on the way %s reached the wire and were not captured at their host", n, way)
-		}
-		if n := len(j.Strangers); n > 0 {
-			l.doubt("%d packets on the way %s were captured at a host and never left the wire", n, way)
-		}
-		for _, p := range in.Wire[leg].Passages {
-			if p.Fate == PacketHeld {
-				l.doubt("packets on the way %s were still under way when the wire stopped", way)
-				break
-			}
-		}
+		l.witnessLeg(in, leg, way)
 	}
 	for _, f := range Fates {
 		if l.Fates[f] == 0 {
@@ -113,4 +89,46 @@ func (l *Ledger) witness(in *Input) {
 			}
 		}
 	}
+}
+
+// witnessLeg notes which packets of a leg one witness saw and the next did not.
+func (l *Ledger) witnessLeg(in *Input, leg int, way string) {
+	wire, j := &in.Wire[leg], l.Joined[leg]
+	from, to := &in.Taps[Client], &in.Taps[Server]
+	if leg == ToSubscriber {
+		from, to = to, from
+	}
+	if wire.Missed > 0 {
+		l.doubt("%d packets on the way %s were lost before the wire could decide on them", wire.Missed, way)
+	}
+	count := func(what string, n int) {
+		if n > 0 {
+			l.doubt("%d packets on the way %s %s", n, way, what)
+		}
+	}
+	unseen, unsent, strangers, held := 0, 0, 0, 0
+	for _, s := range j.Sightings {
+		if s.Passage < 0 && !in.late(from.Packets[s.Packet].Time) {
+			unseen++
+		}
+	}
+	for _, i := range j.Unsent {
+		if !in.late(wire.Passages[i].Time) {
+			unsent++
+		}
+	}
+	for _, i := range j.Strangers {
+		if !in.late(to.Packets[i].Time) {
+			strangers++
+		}
+	}
+	for i := range wire.Passages {
+		if p := &wire.Passages[i]; p.Fate == PacketHeld && !in.late(p.Time) {
+			held++
+		}
+	}
+	count("left a host and never reached the wire", unseen)
+	count("reached the wire and were not captured at their host", unsent)
+	count("were captured at a host and never left the wire", strangers)
+	count("were still under way when the wire stopped", held)
 }

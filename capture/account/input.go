@@ -86,6 +86,9 @@ type Wire struct {
 	Missed   uint64 // packets the wire was too slow to see, or could not put on the cable
 }
 
+// late tells whether something came only after the run was over.
+func (in *Input) late(t time.Time) bool { return !in.End.IsZero() && t.After(in.End) }
+
 // Kernel is what one host's kernel counted during the run.
 type Kernel struct {
 	ReceiveBuffer int64 // UDP datagrams dropped at a full socket
@@ -105,5 +108,6 @@ type Input struct {
 	Taps       [2]Tap  // by side
 	Wire       [2]Wire // by leg
 	Kernels    [2]Kernel
-	Broken     bool // a connection ended before its time
+	Broken     bool      // a connection ended before its time
+	End        time.Time // when the run was over; what came later was not watched to its end. Zero: no limit
 }

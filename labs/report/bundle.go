@@ -62,8 +62,15 @@ func writeFile(root *os.Root, name string, write func(io.Writer) error) (err err
 		return fmt.Errorf("bundle: %w", err)
 	}
 	b := bufio.NewWriterSize(f, 1<<20)
-	if err := errors.Join(write(b), b.Flush(), f.Close()); err != nil {
-		return fmt.Errorf("bundle: %s: %w", name, err)
+	err = write(b)
+	if err == nil {
+		err = b.Flush()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return fmt.Errorf("bundle: %w", err)
 	}
 	return nil
 }
