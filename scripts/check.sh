@@ -92,18 +92,14 @@ tools() {
 		export RAWLAB_REQUIRE_TOOLS=1
 		return
 	fi
-	case " $missing" in *" gcc "*)
-		command -v cc >/dev/null || command -v clang >/dev/null ||
-			die "no C compiler: 'go test -race' needs one; install gcc"
-		;;
-	esac
+	command -v "$(go env CC)" >/dev/null || die "no C compiler: 'go test -race' needs one; install gcc"
 	[ "${RAWLAB_REQUIRE_TOOLS:-}" != 1 ] || die "missing, and required here: $missing"
 	echo "WARNING: still missing: ${missing}- the tests that need them are skipped"
 }
 
 formatted() {
 	local files
-	files=$(git ls-files -z '*.go' | xargs -0 gofmt -l) || return 1
+	files=$(gofmt -l .) || return 1
 	[ -z "$files" ] || {
 		printf 'run gofmt -w on:\n%s\n' "$files"
 		return 1
@@ -125,8 +121,9 @@ modern() {
 	}
 }
 
-# build_for OS/ARCH builds every package and the command as users get it.
-build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -o "$work/bin/${1/\//-}/" ./...; }
+# build_for OS/ARCH builds every package and the command. Stamping the commit
+# would fail where another user owns the clone.
+build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false -o "$work/bin/${1/\//-}/" ./...; }
 
 # vet_for OS type-checks the tests of a system this machine cannot run.
 vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
@@ -136,12 +133,12 @@ all_tests() { CGO_ENABLED=1 go test -race -shuffle=on -timeout 6m ./...; }
 # fuzz runs every fuzz target for a moment, each found by asking go test.
 fuzz() {
 	local dir target targets
-	for dir in $(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do
-		targets=$(go test -list '^Fuzz' "./$dir") || return 1
+	for dir in $(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do
+		targets=$(go test -list '^Fuzz' "$dir") || return 1
 		for target in $(grep '^Fuzz' <<<"$targets"); do
 			echo "$dir $target"
 			# minimizing an interesting input may otherwise take the whole time
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 10x "./$dir" >"$work/fuzz" 2>&1 || {
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 10x "$dir" >"$work/fuzz" 2>&1 || {
 				cat "$work/fuzz"
 				return 1
 			}
