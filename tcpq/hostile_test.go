@@ -3,7 +3,7 @@ package tcpq_test
 import (
 	"io"
 	"net"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,10 +222,13 @@ func TestStoredEventsWaitForTheSlow(t *testing.T) {
 // A client that never reads cannot hold up the drain for longer than its time.
 func TestDrainHasAnEnd(t *testing.T) {
 	full := make(chan struct{})
-	var once sync.Once
+	var drops atomic.Int32 // in a row: only then the socket is full too
 	s := serve(t, &tcpq.Config{OutboxBytes: 1 << 20, DrainTimeout: 50 * time.Millisecond, Trace: func(e queue.TraceEvent) {
-		if e.Fate == queue.FateServerQueue {
-			once.Do(func() { close(full) })
+		switch {
+		case e.Stage == queue.Forwarded:
+			drops.Store(0)
+		case e.Fate == queue.FateServerQueue && drops.Add(1) == 500:
+			close(full)
 		}
 	}})
 	stuck := greeted(t, s, 7)

@@ -66,7 +66,9 @@ func TestSlowHandshakeIsCutOff(t *testing.T) {
 	inBubble(t, &tcpq.Config{HandshakeTimeout: 2 * time.Second}, func(t *testing.T, p *pipes, s *tcpq.Server) {
 		start := time.Now()
 		c, _ := p.dial(nil, "", "")
+		done := make(chan struct{})
 		go func() {
+			defer close(done)
 			for { // a byte a second would never end
 				time.Sleep(time.Second)
 				if _, err := c.Write([]byte{0}); err != nil {
@@ -79,6 +81,7 @@ func TestSlowHandshakeIsCutOff(t *testing.T) {
 			t.Errorf("after %v: %v, %v, want an error for the timeout after 2 s", time.Since(start), f.Code, err)
 		}
 		c.Close()
+		<-done
 		synctest.Wait()
 		if st := s.Stats(); st.Refused != 1 || st.Connections != 0 {
 			t.Errorf("Stats() = %+v, want 1 refused", st)
