@@ -61,6 +61,10 @@ type ClientConfig struct {
 	OnGap func(Gap)
 }
 
+// storedBytes is how much larger than its emit an event frame may be: a
+// stored one has an offset.
+const storedBytes = 8
+
 func (c *ClientConfig) orDefault() ClientConfig {
 	var d ClientConfig
 	if c != nil {
@@ -123,7 +127,7 @@ func (c *Client) connect(ctx context.Context, addr string) error {
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
-	c.conn, c.reader = conn, framing.NewReader(conn, c.config.FrameLimit)
+	c.conn, c.reader = conn, framing.NewReader(conn, c.config.FrameLimit+storedBytes)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	err = c.greet()
 	if !stop() {

@@ -209,3 +209,20 @@ func TestRefusals(t *testing.T) {
 	emit(t, c, "a", 1, 2)
 	expect(t, c, 1, 2)
 }
+
+// The largest event fits, stored too, where an offset makes it larger.
+func TestLargestEvent(t *testing.T) {
+	s := serve(t, nil)
+	for _, name := range []string{"", "ada"} {
+		c := dial(t, s, &tcpq.ClientConfig{Name: name})
+		subscribe(t, c, "a")
+		room := framing.DefaultLimit - framing.MinSize - len("a")
+		if _, err := c.Emit("a", make([]byte, room)); err != nil {
+			t.Fatal(err)
+		}
+		e, err := c.Next(t.Context())
+		if err != nil || len(e.Payload) != room {
+			t.Errorf("Next() as %q = %d bytes, %v, want %d", name, len(e.Payload), err, room)
+		}
+	}
+}

@@ -65,7 +65,7 @@ func inBubble(t *testing.T, c *tcpq.Config, test func(*testing.T, *pipes, *tcpq.
 func TestSlowHandshakeIsCutOff(t *testing.T) {
 	inBubble(t, &tcpq.Config{HandshakeTimeout: 2 * time.Second}, func(t *testing.T, p *pipes, s *tcpq.Server) {
 		start := time.Now()
-		c, _ := p.dial(nil, "", "")
+		c, _ := p.dial(t.Context(), "", "")
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -91,7 +91,7 @@ func TestSlowHandshakeIsCutOff(t *testing.T) {
 
 func TestWhoDoesNotReadWhyIsCutOff(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, p *pipes, s *tcpq.Server) {
-		c, _ := p.dial(nil, "", "")
+		c, _ := p.dial(t.Context(), "", "")
 		c.Write(make([]byte, framing.MinSize))
 		time.Sleep(time.Minute)
 		if st := s.Stats(); st.Connections != 0 {

@@ -11,8 +11,12 @@ import (
 )
 
 // MaxDatagram is the largest UDP payload in bytes over IPv4:
-// 65535 − 20 (IPv4, RFC 791) − 8 (UDP, RFC 768). It bounds a frame.
+// 65535 − 20 (IPv4, RFC 791) − 8 (UDP, RFC 768). It bounds a datagram.
 const MaxDatagram = 65507
+
+// MaxEmit is the largest emit frame in bytes that udpq sends: a stored event
+// is delivered with an offset of 8 bytes more.
+const MaxEmit = MaxDatagram - 8
 
 // Defaults of [Config] and [ClientConfig].
 const (

@@ -25,8 +25,7 @@ type sender struct {
 // returns unless events are packed, and nobody says whether it arrived. An
 // error of the kernel says that it, or with packing an event before it, was
 // not sent; its sequence is used up. Events over the datagram budget travel
-// alone, and IP fragments them; over [MaxDatagram] they are a
-// [*framing.SizeError].
+// alone, and IP fragments them; over [MaxEmit] they are a [*framing.SizeError].
 func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
 	return c.EmitAt(c.config.Clock.Now(), topic, payload)
 }
@@ -63,8 +62,8 @@ func check(f *framing.Frame, topic string) error {
 	switch {
 	case topic == "" || len(topic) > framing.MaxTopic:
 		return fmt.Errorf("%w: topic of %d bytes, 1 to %d", framing.ErrInvalid, len(topic), framing.MaxTopic)
-	case size > MaxDatagram:
-		return &framing.SizeError{Size: uint64(size), Limit: MaxDatagram}
+	case size > MaxEmit:
+		return &framing.SizeError{Size: uint64(size), Limit: MaxEmit}
 	}
 	return nil
 }

@@ -148,6 +148,8 @@ func (c *Client) refusedBy(f *framing.Frame) error {
 	case f.Origin == c.origin && f.Sequence != 0:
 	case f.Sequence != 0:
 		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})
+	case f.Code == framing.CodeUnauthorized && len(f.Payload) == 0: // no room for words in an answer to a stranger
+		return &ClosedError{Code: f.Code, Words: "it does not know this session; it may have been restarted"}
 	default:
 		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
 	}

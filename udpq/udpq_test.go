@@ -190,7 +190,7 @@ func TestRefusals(t *testing.T) {
 	s := serve(t, &udpq.Config{MaxSessions: 1, MaxSubscriptions: 1})
 	c := dial(t, s, nil)
 	_, err := c.Emit("news", make([]byte, udpq.MaxDatagram))
-	if size, ok := errors.AsType[*framing.SizeError](err); !ok || size.Limit != udpq.MaxDatagram {
+	if size, ok := errors.AsType[*framing.SizeError](err); !ok || size.Limit != udpq.MaxEmit {
 		t.Errorf("Emit over a datagram = %v, want a SizeError", err)
 	}
 	subscribe(t, c, "a")
@@ -204,17 +204,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// The largest event fits, stored too, where an offset makes it larger.
 func TestLargestEvent(t *testing.T) {
 	s := serve(t, nil)
-	c := dial(t, s, nil)
-	subscribe(t, c, "a")
-	room := udpq.MaxDatagram - (&framing.Frame{Flags: framing.FlagCRC}).Size() - len("a")
-	if _, err := c.Emit("a", make([]byte, room)); err != nil {
-		t.Fatal(err)
-	}
-	e, err := c.Next(t.Context())
-	if err != nil || len(e.Payload) != room {
-		t.Errorf("Next() = %d bytes, %v, want %d", len(e.Payload), err, room)
+	for _, name := range []string{"", "ada"} {
+		c := dial(t, s, &udpq.ClientConfig{Name: name})
+		subscribe(t, c, "a")
+		room := udpq.MaxEmit - (&framing.Frame{Flags: framing.FlagCRC}).Size() - len("a")
+		if _, err := c.Emit("a", make([]byte, room)); err != nil {
+			t.Fatal(err)
+		}
+		e, err := c.Next(t.Context())
+		if err != nil || len(e.Payload) != room {
+			t.Errorf("Next() as %q = %d bytes, %v, want %d", name, len(e.Payload), err, room)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type topic struct {
 	q      *Queue
 	name   string
-	fixed  bool // the policy was set, or it came with the store
+	fixed  bool // the policy was set: listening does not change it
 	users  int  // guarded by q.mu
 	stored atomic.Bool
 	subs   atomic.Pointer[[]*subscription] // replaced under mu, read without
