@@ -139,8 +139,7 @@ func (p *linePrinter) event(e *edge.Event) error {
 		}
 	}
 	if e.Duplicate || e.Late {
-		_, n := framing.SplitSequence(e.Sequence)
-		fmt.Fprintf(p.notes, "%s: event %d of %s\n", lateOrDuplicate(e), n, formatOrigin(e.Origin))
+		fmt.Fprintf(p.notes, "%s: event %d:%d\n", lateOrDuplicate(e), e.Origin, e.Sequence)
 	}
 	_, err := p.out.Write(append(p.line, '\n'))
 	return err
@@ -154,11 +153,9 @@ func lateOrDuplicate(e *edge.Event) string {
 }
 
 func (p *linePrinter) gap(g *edge.Gap) error {
-	_, from := framing.SplitSequence(g.From)
-	_, to := framing.SplitSequence(g.To)
-	what := fmt.Sprintf("%d events of %s, %d to %d,", to-from, formatOrigin(g.Origin), from, to-1)
-	if to-from == 1 {
-		what = fmt.Sprintf("event %d of %s", from, formatOrigin(g.Origin))
+	what := fmt.Sprintf("%d events, %d:%d to %[2]d:%[4]d,", g.To-g.From, g.Origin, g.From, g.To-1)
+	if g.To-g.From == 1 {
+		what = fmt.Sprintf("event %d:%d", g.Origin, g.From)
 	}
 	_, err := fmt.Fprintf(p.notes, "gap: %s did not come\n", what)
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,6 +115,6 @@ func isLoopback(address string) (bool, error) {
 	return true, nil
 }
 
-// formatOrigin writes an origin as people and other programs read it; it is
-// too large for a number in JavaScript.
-func formatOrigin(origin uint64) string { return fmt.Sprintf("%016x", origin) }
+// formatOrigin writes an origin, or an epoch, for JSON: as a string, since it
+// is too large for a number in JavaScript.
+func formatOrigin(origin uint64) string { return strconv.FormatUint(origin, 10) }
