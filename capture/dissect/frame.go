@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"rawlab/framing"
@@ -37,6 +38,9 @@ type Frame struct {
 	Time     uint64 // emit time, nanoseconds since the Unix epoch
 	Offset   uint64 // position in the topic's log; only with framing.FlagOffset
 	Topic    string
+
+	// Named are the sequences that a nack names, or a receipt's expired offsets.
+	Named framing.Ranges
 
 	Length        int // whole frame in bytes, as its prefix claims
 	PayloadLength int // of it the payload
@@ -125,7 +129,21 @@ func (f *Frame) decode(b []byte, limit int) (topic []byte) {
 	f.Kind, f.Flags, f.Code = got.Kind, got.Flags, got.Code
 	f.Origin, f.Sequence, f.Time, f.Offset = got.Origin, got.Sequence, got.Time, got.Offset
 	f.PayloadLength = len(got.Payload)
+	f.Named = named(&got)
 	return got.Topic
+}
+
+// named copies the ranges out of a frame that has some.
+func named(f *framing.Frame) framing.Ranges {
+	switch f.Kind {
+	case framing.KindNack:
+		r, _ := framing.ParseRanges(f.Payload)
+		return slices.Clone(r)
+	case framing.KindReceipt:
+		r, _ := framing.ParseReceipt(f.Payload)
+		return slices.Clone(r.Expired)
+	}
+	return nil
 }
 
 // extents returns where a frame's parts end, each beginning where the one

@@ -29,6 +29,8 @@ type Layer struct {
 	// Frame counts the frames of our protocol in the packet, from 1; 0 means
 	// that the layer is not a frame's.
 	Frame int `json:"frame,omitempty"`
+	// Of is that frame; nil if the layer is not a frame's.
+	Of *Frame `json:"-"`
 }
 
 // Field is one field of a layer.

@@ -122,7 +122,7 @@ func (v frameView) field(fields []Field, name, value string, from, to int) []Fie
 func (d *dissection) frame(n int, c Carried) {
 	v := frameView{d, c.Frame, c.Part}
 	for _, l := range []Layer{v.session(), v.presentation(), v.application()} {
-		l.Frame = n
+		l.Frame, l.Of = n, c.Frame
 		if l.From == l.To {
 			l.Meaning = v.elsewhere()
 		}

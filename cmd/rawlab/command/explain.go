@@ -1,0 +1,147 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// explainFlags are what a user said.
+type explainFlags struct {
+	event string
+	json  bool
+	limit int
+	hex   bool
+
+	file             string
+	origin, sequence uint64
+	one              bool // --event was given
+}
+
+func newExplain() *cobra.Command {
+	var f explainFlags
+	c := &cobra.Command{
+		Use:   "explain FILE",
+		Short: "Tell for every event in a capture file which bytes of which packets carried it",
+		Long: "Read a capture file (pcapng or pcap, of rawlab, tcpdump or Wireshark; - for stdin) and\n" +
+			"tell for every event in it the packets that carried it: where it was split, packed with\n" +
+			"others or sent again, and which bytes belong to which layer of OSI and of TCP/IP.\n" +
+			"With --event, every layer of each of its packets is shown with its fields. A file\n" +
+			"without events is dissected packet by packet.",
+		Example: "  rawlab explain capture.pcapng\n" +
+			"  rawlab explain capture.pcapng --event 1:7\n" +
+			"  rawlab explain capture.pcapng --event 0x1:7 --hex\n" +
+			"  tcpdump -i lo -w - | rawlab explain - --json",
+		Args: positional(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			f.file = args[0]
+			if err := f.parse(c); err != nil {
+				return err
+			}
+			return f.run(c)
+		},
+	}
+	s := c.Flags()
+	s.StringVar(&f.event, "event", "", "tell the whole story of `ORIGIN:SEQUENCE`, decimal or 0x…")
+	s.IntVar(&f.limit, "limit", 20, "explain this many events, 0 for all")
+	s.BoolVar(&f.json, "json", false, "print one JSON object")
+	s.BoolVar(&f.hex, "hex", false, "show the packets' bytes too")
+	return c
+}
+
+func (f *explainFlags) parse(c *cobra.Command) error {
+	if f.limit < 0 {
+		return usagef("--limit %d: must be 0 or more", f.limit)
+	}
+	f.one = c.Flags().Changed("event")
+	if !f.one {
+		return nil
+	}
+	origin, sequence, ok := strings.Cut(f.event, ":")
+	var err1, err2 error
+	f.origin, err1 = strconv.ParseUint(origin, 0, 64)
+	f.sequence, err2 = strconv.ParseUint(sequence, 0, 64)
+	if !ok || err1 != nil || err2 != nil {
+		return usagef("--event %q: want ORIGIN:SEQUENCE, such as 1:7 or 0x1:7", f.event)
+	}
+	return nil
+}
+
+func (f *explainFlags) run(c *cobra.Command) error {
+	file, done, err := openCapture(f.file, c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	defer done()
+	x, err := indexCapture(f.file, file)
+	if err != nil {
+		return err
+	}
+	if err := f.choose(x); err != nil {
+		return errors.Join(err, x.err)
+	}
+	if err := x.dissect(file); err != nil {
+		return err
+	}
+	if f.json {
+		err = x.writeJSON(c.OutOrStdout(), f.hex)
+	} else {
+		p := explainPrinter{w: c.OutOrStdout(), x: x, hex: f.hex, bold: bold(c.OutOrStdout())}
+		err = p.print(f.one)
+	}
+	return errors.Join(err, x.err)
+}
+
+// choose picks the events, or for want of any the packets, to explain.
+func (f *explainFlags) choose(x *captureIndex) error {
+	if f.one {
+		x.shown = x.find(f.origin, f.sequence)
+		if len(x.shown) == 0 {
+			return fmt.Errorf("no event %d:%d in %s; %s", f.origin, f.sequence, f.file, x.present())
+		}
+		return nil
+	}
+	x.shown = x.stories
+	if f.limit > 0 && len(x.shown) > f.limit {
+		x.shown = x.shown[:f.limit]
+	}
+	if len(x.stories) == 0 {
+		x.plain = f.limit
+		if f.limit == 0 || f.limit > x.packets {
+			x.plain = x.packets
+		}
+	}
+	return nil
+}
+
+// openCapture opens a file that is to be read twice. What cannot be read
+// twice, a pipe, is kept in memory.
+func openCapture(name string, stdin io.Reader) (io.ReadSeeker, func(), error) {
+	if name == "-" {
+		b, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, nil, fmt.Errorf("stdin: %w", err)
+		}
+		return bytes.NewReader(b), func() {}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := func() { file.Close() } // only read: nothing can be lost
+	if info, err := file.Stat(); err != nil || info.Mode().IsRegular() {
+		return file, done, err
+	}
+	defer done()
+	b, err := io.ReadAll(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return bytes.NewReader(b), func() {}, nil
+}
