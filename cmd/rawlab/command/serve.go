@@ -64,11 +64,15 @@ func (f *serveFlags) run(ctx context.Context, stderr io.Writer) error {
 		s.close()
 		return err
 	}
+	said := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(said)
 		fmt.Fprintln(stderr, "rawlab: stopping; once more to end at once") // Main takes only the first signal
 	})
-	defer stop()
 	err = s.serve(ctx)
+	if !stop() {
+		<-said
+	}
 	s.summarize()
 	return errors.Join(err, s.queue.Close())
 }
