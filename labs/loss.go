@@ -3,7 +3,6 @@ package labs
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"rawlab/capture/account"
@@ -34,9 +33,8 @@ func runLoss(ctx context.Context, o *Options) (*Outcome, error) {
 	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: overUDP, script: steady}); err != nil {
 		return nil, err
 	}
-	tcp, udp := &out.Result.Runs[0], &out.Result.Runs[1]
 	out.Result.Checks = lossChecks(o, out)
-	out.Result.Story = lossStory(o, tcp, udp, out)
+	out.Result.Story = lossStory(o, out)
 	return out, nil
 }
 
@@ -69,48 +67,4 @@ func retransmitCheck(l *account.Ledger) report.Check {
 		Measured: fmt.Sprintf("%s seen, %s counted", report.Count(l.Retransmits), report.Count(l.KernelRetransmits)),
 		Held:     int64(l.Retransmits) == l.KernelRetransmits,
 	}
-}
-
-// lossStory says what happened and why, in this run's numbers.
-func lossStory(o *Options, tcp, udp *report.Run, out *Outcome) []string {
-	lost := udp.Emitted - udp.Delivered
-	on := out.Evidence[1].Ledger.LostOn
-	story := []string{"UDP lost nothing: the wire lost none of its packets, and nothing else did."}
-	if lost > 0 {
-		story[0] = fmt.Sprintf(
-			"UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again. Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
-			report.Count(lost), report.Count(udp.Emitted), report.Share(lost, udp.Emitted), report.Count(on[0]), report.Count(on[1]))
-	}
-	if others := otherFates(udp); others != "" {
-		story = append(story, "Not only loss took events over UDP: "+others+".")
-	}
-	if tcp.LatencyUS == nil || udp.LatencyUS == nil {
-		return append(story, fmt.Sprintf("TCP delivered %s of %s events.", report.Count(tcp.Delivered), report.Count(tcp.Emitted)))
-	}
-	again := "and none of its segments had to be sent again"
-	if tcp.Retransmits > 0 {
-		again = fmt.Sprintf("its hosts sent %s segments again, and what came behind a lost one had to wait for it", report.Count(tcp.Retransmits))
-	}
-	story = append(story, fmt.Sprintf(
-		"TCP delivered %s of %s: %s. One event in a hundred took %s or more over TCP, and %s or more over UDP, where nothing waits for what was lost.",
-		report.Count(tcp.Delivered), report.Count(tcp.Emitted), again,
-		report.Milliseconds(tcp.LatencyUS.P99), report.Milliseconds(udp.LatencyUS.P99)))
-	if fellBehind := time.Second; tcp.LatencyUS.P50 > float64(fellBehind.Microseconds()) {
-		story = append(story, fmt.Sprintf(
-			"TCP fell behind the pace of %g events per second: %s takes loss for congestion and slows down, so events wait at the emitter already, half of them for %s or more.",
-			o.Pace, out.Result.Scenario.CongestionControl, report.Milliseconds(tcp.LatencyUS.P50)))
-	}
-	return story
-}
-
-// otherFates lists what else became of events than wire loss.
-func otherFates(u *report.Run) string {
-	var list []string
-	for f, n := range u.Fates {
-		if f != "wire-loss" && n > 0 {
-			list = append(list, fmt.Sprintf("%s %s", report.Count(n), f))
-		}
-	}
-	slices.Sort(list)
-	return join(list)
 }

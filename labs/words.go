@@ -3,16 +3,7 @@ package labs
 import (
 	"fmt"
 	"math"
-	"strings"
 )
-
-// join lists words as a sentence does.
-func join(words []string) string {
-	if n := len(words); n > 1 {
-		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
-	}
-	return strings.Join(words, "")
-}
 
 func percent(share float64) string { return fmt.Sprintf("%g %%", math.Round(share*1e6)/1e4) }
 

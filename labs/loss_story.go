@@ -1,0 +1,94 @@
+package labs
+
+import (
+	"fmt"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/labs/report"
+)
+
+// lossStory says what happened and why, in this run's numbers.
+func lossStory(o *Options, out *Outcome) []string {
+	story := []string{udpStory(&out.Result.Runs[1], out.Evidence[1].Ledger), tcpStory(out)}
+	if behind := behindStory(o, out.Result); behind != "" {
+		story = append(story, behind)
+	}
+	return story
+}
+
+// udpStory tells what UDP lost, and where.
+func udpStory(u *report.Run, l *account.Ledger) string {
+	lost := u.Emitted - u.Delivered
+	if lost == 0 {
+		return "UDP delivered every event, since nothing on their way lost a datagram."
+	}
+	text := fmt.Sprintf("UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again.",
+		report.Count(lost), report.Count(u.Emitted), report.Share(lost, u.Emitted))
+	if u.Fates[string(account.WireLoss)] > 0 {
+		text += fmt.Sprintf(" Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
+			report.Count(l.LostOn[account.ToServer]), report.Count(l.LostOn[account.ToSubscriber]))
+	}
+	for _, f := range account.Fates {
+		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
+			text += fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n))
+		}
+	}
+	return text
+}
+
+// reasons tell each fate in words that need no explanation.
+var reasons = map[account.Fate]string{
+	account.SendRefused:    "Refused by the emitter's own kernel",
+	account.HostQueue:      "Dropped inside a host, before or behind the wire",
+	account.WireQueue:      "Dropped because the queue before the wire's rate was full",
+	account.WireCorrupt:    "Dropped because a flipped bit failed a checksum",
+	account.FragmentLost:   "Useless because one IP fragment of the datagram was missing",
+	account.NoSocket:       "Arrived where nobody was listening",
+	account.ReceiveBuffer:  "Dropped because the receiving socket's buffer was full",
+	account.Checksum:       "Dropped because a checksum did not match",
+	account.Filtered:       "Dropped by a firewall",
+	account.FrameInvalid:   "Unreadable for the server",
+	account.Unauthorized:   "Not allowed by the server",
+	account.ServerQueue:    "Dropped because a queue in the server was full",
+	account.Offline:        "Let go because nobody listened",
+	account.Expired:        "Kept, but past its time when the subscriber came",
+	account.ConnectionLost: "Lost with its connection",
+	account.Unexplained:    "Lost, and nobody can say where",
+}
+
+// tcpStory tells what it cost TCP to deliver.
+func tcpStory(out *Outcome) string {
+	tcp, udp := &out.Result.Runs[0], &out.Result.Runs[1]
+	text := fmt.Sprintf("TCP delivered %s of %s", report.Count(tcp.Delivered), report.Count(tcp.Emitted))
+	switch {
+	case out.Evidence[0].Ledger.Lost == 0:
+		text += ", and the wire lost none of its packets."
+	case tcp.Retransmits > 0:
+		text += fmt.Sprintf(": its hosts sent %s segments again, and what came behind a lost one had to wait for it.", report.Count(tcp.Retransmits))
+	default:
+		text += ": of its packets the wire took only acknowledgements, which later ones made good."
+	}
+	if tcp.LatencyUS == nil || udp.LatencyUS == nil {
+		return text
+	}
+	return text + fmt.Sprintf(" One event in a hundred took %s or more over TCP, and %s or more over UDP, where nothing waits for what was lost.",
+		report.Milliseconds(tcp.LatencyUS.P99), report.Milliseconds(udp.LatencyUS.P99))
+}
+
+// behindStory tells why TCP's events waited at the emitter, if they did.
+func behindStory(o *Options, r *report.Result) string {
+	tcp := &r.Runs[0]
+	if tcp.LatencyUS == nil || tcp.LatencyUS.P50 < float64(time.Second.Microseconds()) {
+		return ""
+	}
+	why := r.Scenario.CongestionControl + " takes loss for congestion and slows down"
+	switch {
+	case o.ReaderDelay.Seconds()*o.Pace > 1:
+		why = "the subscriber reads more slowly than that, its window closes, and the emitter is made to wait"
+	case o.Impairment.Rate > 0:
+		why = "that is more than the wire's rate lets through"
+	}
+	return fmt.Sprintf("TCP fell behind the pace of %g events per second: %s. Half of the events took %s or more.",
+		o.Pace, why, report.Milliseconds(tcp.LatencyUS.P50))
+}
