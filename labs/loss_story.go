@@ -2,6 +2,7 @@ package labs
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"rawlab/capture/account"
@@ -23,18 +24,19 @@ func udpStory(u *report.Run, l *account.Ledger) string {
 	if lost == 0 {
 		return "UDP delivered every event, since nothing on their way lost a datagram."
 	}
-	text := fmt.Sprintf("UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again.",
-		report.Count(lost), report.Count(u.Emitted), report.Share(lost, u.Emitted))
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("UDP lost %s of %s events (%s) for good: nobody sends a lost datagram again.",
+		report.Count(lost), report.Count(u.Emitted), report.Share(lost, u.Emitted)))
 	if u.Fates[string(account.WireLoss)] > 0 {
-		text += fmt.Sprintf(" Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
-			report.Count(l.LostOn[account.ToServer]), report.Count(l.LostOn[account.ToSubscriber]))
+		text.WriteString(fmt.Sprintf(" Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
+			report.Count(l.LostOn[account.ToServer]), report.Count(l.LostOn[account.ToSubscriber])))
 	}
 	for _, f := range account.Fates {
 		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
-			text += fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n))
+			text.WriteString(fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n)))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // reasons tell each fate in words that need no explanation.
