@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rawlab/capture/account"
+	"rawlab/internal/clock"
 	"rawlab/labs/host"
 	"rawlab/labs/wire"
 )
@@ -21,6 +22,7 @@ type Host interface {
 
 // Network is two hosts, the wire between them, and a tap at each.
 type Network interface {
+	Clock() clock.Clock // the hosts' time
 	Client() Host
 	Server() Host
 	// Impair changes both directions; the first leads to the server.

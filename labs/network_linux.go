@@ -12,6 +12,7 @@ import (
 	"rawlab/capture"
 	"rawlab/capture/account"
 	"rawlab/capture/dissect"
+	"rawlab/internal/clock"
 	"rawlab/labs/host"
 	"rawlab/labs/wire"
 )
@@ -36,6 +37,8 @@ func newNetwork(seed uint64) (Network, error) {
 	}
 	return n, nil
 }
+
+func (n *kernelNetwork) Clock() clock.Clock { return clock.Real }
 
 func (n *kernelNetwork) Client() Host { return n.Kernel.Client }
 func (n *kernelNetwork) Server() Host { return n.Kernel.Server }

@@ -65,7 +65,7 @@ func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recordin
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &transfer{plan: p, options: o, network: n, clock: clock.Real, trace: newServerTrace(o.Events)}
+	x := &transfer{plan: p, options: o, network: n, clock: n.Clock(), trace: newServerTrace(o.Events)}
 	recording, err := x.run(ctx)
 	if err := errors.Join(err, n.Close()); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.title(), err)
@@ -123,7 +123,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{trace: x.trace.note, topics: x.topics})
+	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{clock: x.clock, trace: x.trace.note, topics: x.topics})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
@@ -135,7 +135,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{origin: emitterID}); err != nil {
+	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{clock: x.clock, origin: emitterID}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
@@ -143,7 +143,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
-	d := &dialOptions{name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
+	d := &dialOptions{clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
 	if x.listener, err = x.transport.dial(ctx, x.network.Client(), d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"rawlab/capture/dissect"
 	"rawlab/framing"
+	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
@@ -32,12 +33,14 @@ type transport struct {
 
 // serverOptions are what labs ask of a server.
 type serverOptions struct {
+	clock  clock.Clock
 	trace  func(queue.TraceEvent)
 	topics map[string]queue.Policy
 }
 
 // dialOptions are what labs ask of a client.
 type dialOptions struct {
+	clock   clock.Clock
 	name    string // of a durable client
 	origin  uint64
 	onEvent func(*framing.Frame)
@@ -83,7 +86,7 @@ func start(ctx context.Context, socket any, serve func(context.Context) error) *
 var overTCP = &transport{
 	name: "tcp", reliability: "tcp", protocol: dissect.TCP, stream: true,
 	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
-		q, err := queue.New(&queue.Config{Topics: s.topics, Trace: s.trace})
+		q, err := queue.New(&queue.Config{Clock: s.clock, Topics: s.topics, Trace: s.trace})
 		if err != nil {
 			return nil, err
 		}
@@ -92,18 +95,20 @@ var overTCP = &transport{
 			return nil, err
 		}
 		// A slow subscriber slows the emitter, as TCP itself does, and loses nothing.
-		server := tcpq.NewServer(&tcpq.Config{Queue: q, Policy: queue.Block, Trace: s.trace})
+		server := tcpq.NewServer(&tcpq.Config{Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace})
 		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return tcpq.Dial(ctx, serverAddress, &tcpq.ClientConfig{Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h)})
+		return tcpq.Dial(ctx, serverAddress, &tcpq.ClientConfig{
+			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+		})
 	},
 }
 
 var overUDP = &transport{
 	name: "udp", reliability: "none", protocol: dissect.UDP,
 	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
-		q, err := queue.New(&queue.Config{Topics: s.topics, Trace: s.trace})
+		q, err := queue.New(&queue.Config{Clock: s.clock, Topics: s.topics, Trace: s.trace})
 		if err != nil {
 			return nil, err
 		}
@@ -111,12 +116,12 @@ var overUDP = &transport{
 		if err != nil {
 			return nil, err
 		}
-		server := udpq.NewServer(&udpq.Config{Queue: q, Trace: s.trace, ReceiveBuffer: -1})
+		server := udpq.NewServer(&udpq.Config{Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1})
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		return udpq.Dial(ctx, serverAddress, &udpq.ClientConfig{
-			Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
 			KeepAlive:     -1, // nothing but events is on the wire while it is watched
 			ReceiveBuffer: -1, // the lab has set it
 		})
