@@ -35,7 +35,7 @@ type Stats struct {
 // Flow is one conversation in the capture.
 type Flow struct {
 	Transport      Protocol
-	Client, Server netip.AddrPort // the client opened it: sent the SYN, else the first packet seen
+	Client, Server netip.AddrPort // the client opened it; if that was not captured, it spoke first, unless its frames are a server's
 	Packets        int
 	Bytes          int // of payload
 	Frames         int

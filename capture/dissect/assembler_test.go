@@ -96,6 +96,15 @@ func TestDatagrams(t *testing.T) {
 	}
 }
 
+// TestFlowEnds: a capture that begins in the middle may hear the server first.
+func TestFlowEnds(t *testing.T) {
+	event := frame(t, framing.Frame{Kind: framing.KindEvent, Flags: framing.FlagCRC, Origin: 1, Sequence: 1})
+	_, a := assemble(nil, udpPacket(t, server4, client4, event))
+	if f := a.Flows()[0]; f.Client != client4 || f.Server != server4 {
+		t.Errorf("flow %v > %v, want %v > %v", f.Client, f.Server, client4, server4)
+	}
+}
+
 func TestForeignDatagrams(t *testing.T) {
 	frames, a := assemble(nil, udpPacket(t, client4, server4, make([]byte, 50)), udpPacket(t, client4, server4, nil))
 	checkSummaries(t, frames)

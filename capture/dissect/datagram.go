@@ -110,7 +110,7 @@ func (a *Assembler) unpackOne(fl *flow, d *datagram, at int) int {
 	if len(f.Parts) == 0 {
 		return 0
 	}
-	fl.Frames++
+	fl.count(f)
 	a.found = append(a.found, f)
 	if f.Err == nil {
 		a.addPiece(f, b)

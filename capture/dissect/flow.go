@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"rawlab/framing"
 )
 
 // flowKey names a flow the same from either end.
@@ -19,6 +21,8 @@ type flow struct {
 	ours ours
 	dir  [2]stream // from key.low, from key.high; TCP only
 	seen int       // the packet count when it last had one
+
+	opened bool // its SYN was seen: Client and Server are certain
 }
 
 // ours tells whether a flow speaks our protocol.
@@ -43,7 +47,7 @@ func (a *Assembler) flowOf(in arrival) (f *flow, direction int) {
 		f = a.newFlow(key, in)
 	}
 	if h.SYN && !h.ACK {
-		f.Client, f.Server = h.Src, h.Dst
+		f.Client, f.Server, f.opened = h.Src, h.Dst, true
 	}
 	f.seen = a.stats.Packets
 	f.Packets++
@@ -58,7 +62,7 @@ func (a *Assembler) newFlow(key flowKey, in arrival) *flow {
 	}
 	f := &flow{key: key, Flow: Flow{Transport: key.transport, Client: in.h.Src, Server: in.h.Dst, First: in.time}}
 	if in.h.SYN && in.h.ACK {
-		f.Client, f.Server = in.h.Dst, in.h.Src
+		f.Client, f.Server, f.opened = in.h.Dst, in.h.Src, true
 	}
 	if slices.Contains(a.o.Ports, key.low.Port()) || slices.Contains(a.o.Ports, key.high.Port()) {
 		f.ours = oursYes
@@ -68,6 +72,19 @@ func (a *Assembler) newFlow(key flowKey, in arrival) *flow {
 	a.flows[key] = f
 	a.order = append(a.order, f)
 	return f
+}
+
+// count notes a frame of the flow. Without a SYN, the kinds that only servers
+// send tell which end is which.
+func (f *flow) count(r *Frame) {
+	f.Frames++
+	if f.opened || r.Err != nil || r.Src != f.Client {
+		return
+	}
+	switch r.Kind {
+	case framing.KindWelcome, framing.KindEvent, framing.KindReceipt:
+		f.Client, f.Server, f.opened = r.Dst, r.Src, true
+	}
 }
 
 // evict gives up the idlest quarter of the flows; many at once, so that the

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"rawlab/framing"
 )
 
 const (
@@ -273,72 +271,3 @@ func (a *Assembler) buffer() []byte {
 	}
 	return nil
 }
-
-// acknowledged learns from the other direction that the receiver has all
-// bytes before sequence. If it goes on having bytes that the capture has not,
-// they will not come any more.
-func (s *stream) acknowledged(sequence uint32, t time.Time) {
-	if !s.started || len(s.ahead) == 0 {
-		return
-	}
-	if to := s.position(sequence); to <= s.next || to > s.next+farBytes {
-		return
-	}
-	if s.ackedBeyond++; s.ackedBeyond >= acksUntilGap {
-		s.ackedBeyond = 0
-		s.giveUpHole(t)
-	}
-}
-
-// giveUpHole goes on behind the first hole. If the frame that it tore is
-// known to end behind it, the stream stays in step.
-func (s *stream) giveUpHole(t time.Time) {
-	to := s.ahead[0].from
-	missing := int(to - s.next)
-	size, err := framing.Peek(s.bytes(), s.a.o.Limit)
-	if s.flow.ours == oursYes && !s.searching && err == nil && s.head+int64(size) >= to {
-		s.extend(chunk{from: s.next, data: make([]byte, missing), hole: true})
-	} else {
-		s.a.stats.Gaps++
-		s.a.stats.Missing += missing
-		torn := &GapError{Missing: missing}
-		if err == nil {
-			torn.Missing = size - len(s.bytes())
-		}
-		s.abandon(torn, t)
-		s.buf, s.off = s.buf[:0], 0
-		s.next, s.head = to, to
-		s.forget()
-		s.searching = true
-	}
-	s.pull()
-	s.read(t)
-}
-
-// finish gives up on all that is missing, reports an unfinished frame and
-// hands over those that a retransmission might have touched.
-func (s *stream) finish() {
-	if !s.started {
-		return
-	}
-	t := s.flow.Last
-	for len(s.ahead) > 0 && s.flow.ours != oursNo {
-		s.giveUpHole(t)
-	}
-	s.readLast(t)
-	s.abandon(framing.ErrIncomplete, t)
-	for _, p := range s.recent {
-		s.a.found = append(s.a.found, p.frame)
-	}
-	s.release()
-	s.started = false
-}
-
-// release lets go of all bytes.
-func (s *stream) release() {
-	s.a.held -= s.kept
-	s.buf, s.off, s.ahead, s.kept, s.holes, s.marks, s.recent = nil, 0, nil, 0, nil, nil, nil
-}
-
-// bytes returns the bytes [head, next).
-func (s *stream) bytes() []byte { return s.buf[s.off:] }

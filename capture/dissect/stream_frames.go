@@ -195,7 +195,7 @@ func (s *stream) report(f *Frame, to int64) {
 		slices.SortStableFunc(parts, comparePacket)
 	}
 	f.Parts = parts
-	s.flow.Frames++
+	s.flow.count(f)
 	s.recent = append(s.recent, placed{s.head, to, f})
 }
 

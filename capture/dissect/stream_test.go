@@ -187,6 +187,18 @@ func TestBothDirections(t *testing.T) {
 	}
 }
 
+// TestGarbage: bytes that are no frame, in a flow that the other direction
+// proves ours, are skipped and counted, not reported as a frame.
+func TestGarbage(t *testing.T) {
+	c := (&conversation{t: t, isn: 100}).syn().data(0, []byte("GET / HTTP/1.1\r\n\r\n"))
+	c.packets = append(c.packets, tcpPacket(t, segment{src: server4, dst: client4, seq: 901, ack: 119, payload: events(t, 1)}))
+	frames, a := assemble(nil, c.packets...)
+	checkSummaries(t, frames, "emit 7:1 3:66-115@0")
+	if s := a.Stats(); s.Skipped != 18 {
+		t.Errorf("Stats().Skipped = %d, want 18", s.Skipped)
+	}
+}
+
 // TestBounds: what a stream may keep beyond a hole is bounded, and flows are.
 func TestBounds(t *testing.T) {
 	b := events(t, 100)

@@ -78,7 +78,10 @@ func (s *story) packets() []int {
 // textbooks draw them; of a story only its own frames.
 func (p *explainPrinter) packet(d *packetDetail, s *story) {
 	p.line("")
-	title := fmt.Sprintf("packet %d · %s", d.number, p.x.place(d.Interface))
+	title := fmt.Sprintf("packet %d", d.number)
+	if len(p.x.interfaces) > 1 || p.x.interfaces[0].Name != "" {
+		title += " · " + p.x.place(d.Interface)
+	}
 	if way := direction(&d.Packet); way != "" {
 		title += " · " + way
 	}
@@ -94,9 +97,13 @@ func (p *explainPrinter) packet(d *packetDetail, s *story) {
 		p.company(d, s)
 	}
 	p.line("  OSI             TCP/IP       bytes")
-	for _, l := range slices.Backward(d.layers) {
-		if s == nil || s.owns(&l) {
-			p.layer(&l)
+	for i, l := range slices.Backward(d.layers) {
+		if s != nil && !s.owns(&l) {
+			continue
+		}
+		p.layer(&l)
+		if i == 0 || l.Name != d.layers[i-1].Name || l.Meaning != d.layers[i-1].Meaning { // say it once
+			p.wrapped(fieldIndent, l.Meaning)
 		}
 	}
 	if p.hex {
@@ -158,5 +165,4 @@ func (p *explainPrinter) layer(l *dissect.Layer) {
 			p.line("%s", strings.TrimRight(line, " "))
 		}
 	}
-	p.wrapped(fieldIndent, l.Meaning)
 }
