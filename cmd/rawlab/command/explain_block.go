@@ -94,10 +94,10 @@ func partText(f *dissect.Frame, part dissect.Part, d *packetDetail) string {
 		said = append(said, "with "+count(n-1, "other frame"))
 	}
 	if part.Retransmission {
-		said = append(said, "sent again")
+		said = append(said, "again")
 	}
 	if part.Damaged {
-		said = append(said, "damaged on the way and not believed")
+		said = append(said, "damaged: not taken")
 	}
 	notes := []string{strings.Join(said, ", ")}
 	for _, c := range d.Comments {
