@@ -28,16 +28,10 @@ func RunRole() {
 // serveWire is the wire's process; it ends when its parent closes the pipe,
 // or dies.
 func serveWire() int {
-	err := wire.Serve(os.Stdin, os.Stdout, identify)
+	err := wire.Serve(os.Stdin, os.Stdout, framing.Identify)
 	if err != nil && !errors.Is(err, io.EOF) {
 		fmt.Fprintf(os.Stderr, "rawlab: wire: %v\n", err)
 		return 1
 	}
 	return 0
-}
-
-// identify is what gives a packet its fate: the event it carries.
-func identify(payload []byte) (uint64, bool) {
-	origin, sequence, ok := framing.Identify(payload)
-	return origin*0x9e3779b97f4a7c15 ^ sequence, ok
 }

@@ -6,7 +6,7 @@ import "time"
 // and holds them until they are due. It does no input or output itself.
 type direction struct {
 	index    uint8
-	identify func([]byte) (uint64, bool)
+	identify Identify
 	plan     *Plan
 	shaper   shaper
 	line     line
@@ -14,9 +14,9 @@ type direction struct {
 	spare    [][]byte // buffers of packets that have left
 }
 
-func newDirection(index int, seed uint64, i Impairment, identify func([]byte) (uint64, bool)) *direction {
+func newDirection(index int, seed uint64, i Impairment, identify Identify) *direction {
 	if identify == nil {
-		identify = func([]byte) (uint64, bool) { return 0, false }
+		identify = identifyNothing
 	}
 	d := &direction{index: uint8(index), identify: identify}
 	d.set(seed, i)
@@ -41,7 +41,9 @@ func (d *direction) accept(frame []byte, now int64) {
 		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
 	}
 	if r.Protocol == ProtocolUDP && p.payload != nil && !p.flow.fragment {
-		r.Identity, r.HasIdentity = d.identify(p.payload)
+		var e event
+		e.origin, e.sequence, r.HasIdentity = d.identify(p.payload)
+		r.Identity = e.identity()
 	}
 	row := d.ledger.add(r)
 	if row == nil {

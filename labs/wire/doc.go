@@ -13,8 +13,8 @@
 //	key of a TCP segment with data:                  (nth flow of its kind, relative sequence / MSS, nth time)
 //	key of anything else:                            (nth flow of its kind, ordinal in the flow)
 //
-// The identity is what a caller's function finds in a datagram's payload.
-// With it, an event's fate does not move when a control datagram is sent
+// The identity is what a caller's function finds in a datagram's payload: an
+// origin and a sequence number. With it, an event's fate does not move when a control datagram is sent
 // once more, nor when packets before it changed their order.
 //
 // Impairments are given in netem's words and units. Every packet draws the

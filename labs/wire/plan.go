@@ -27,12 +27,43 @@ type Decision struct {
 // concurrent use.
 type Plan struct {
 	impairment Impairment
-	identify   func([]byte) (uint64, bool)
+	identify   Identify
 	seed       uint64 // of this direction
 	flows      map[flowID]*flow
 	kinds      map[uint64]uint64      // flows seen so far, by kind
 	seen       map[identityKey]uint64 // how often an identity came
-	fragmented map[fragmentKey]uint64 // identities of datagrams in IP fragments
+	fragmented map[fragmentKey]event  // what datagrams in IP fragments carry
+}
+
+// Identify finds what a UDP payload carries: an event of an origin, which
+// numbers its events one after the other. The slice is valid for the call.
+type Identify = func(payload []byte) (origin, sequence uint64, ok bool)
+
+// identifyNothing is what holds where a caller gave no function.
+func identifyNothing([]byte) (origin, sequence uint64, ok bool) { return 0, 0, false }
+
+// event is what a datagram carries, with the datagram's fragment if it has
+// several.
+type event struct {
+	origin, sequence uint64
+	fragment         uint16 // its offset in units of 8 bytes
+}
+
+// identity names the event in one word.
+func (e *event) identity() uint64 {
+	id := e.origin*0x9e3779b97f4a7c15 ^ e.sequence
+	if e.fragment > 0 {
+		return mix(id, uint64(e.fragment))
+	}
+	return id
+}
+
+// key says which packet of its kind a packet is: all that its fate may
+// depend on, besides the seed.
+type key struct {
+	number uint64 // the packet's own 64 bits
+	chain  uint64 // what it is one of: an origin's events, a flow's packets
+	index  uint64 // which one of the chain; neighbours share a burst
 }
 
 // fragmentKey tells IP datagrams of one flow apart (RFC 791, section 3.2).
@@ -54,11 +85,11 @@ type flow struct {
 	sent    map[uint32]uint64 // TCP: how often each segment came
 }
 
-// NewPlan returns the plan of a direction (0 or 1) under a seed. identify
-// finds the identity of what a UDP payload carries; nil finds none.
-func NewPlan(i Impairment, seed uint64, direction int, identify func(payload []byte) (uint64, bool)) *Plan {
+// NewPlan returns the plan of a direction (0 or 1) under a seed; a nil
+// identify finds nothing in any payload.
+func NewPlan(i Impairment, seed uint64, direction int, identify Identify) *Plan {
 	if identify == nil {
-		identify = func([]byte) (uint64, bool) { return 0, false }
+		identify = identifyNothing
 	}
 	return &Plan{
 		impairment: i,
@@ -67,7 +98,7 @@ func NewPlan(i Impairment, seed uint64, direction int, identify func(payload []b
 		flows:      map[flowID]*flow{},
 		kinds:      map[uint64]uint64{},
 		seen:       map[identityKey]uint64{},
-		fragmented: map[fragmentKey]uint64{},
+		fragmented: map[fragmentKey]event{},
 	}
 }
 
@@ -78,7 +109,7 @@ func (p *Plan) Decide(frame []byte) Decision {
 }
 
 func (p *Plan) decide(pkt *packet) Decision {
-	n := p.number(pkt)
+	n := p.key(pkt).number
 	i := &p.impairment
 	d := Decision{
 		Lose:      share(mix(n, 1)) < i.Loss,
@@ -94,44 +125,57 @@ func (p *Plan) decide(pkt *packet) Decision {
 	return d
 }
 
-// number draws the packet's own 64 bits, from which all decisions derive.
-func (p *Plan) number(pkt *packet) uint64 {
+// key tells which packet this is. The number draws on kind, event and flow;
+// the chain leaves out the place in it, which is the index.
+func (p *Plan) key(pkt *packet) key {
 	f := p.flow(pkt)
 	switch {
 	case pkt.flow.protocol == ProtocolUDP:
-		if id, ok := p.identity(pkt); ok {
-			key := identityKey{f.kind, id}
-			p.seen[key]++
-			return mix(mix(mix(p.seed, f.kind), id), p.seen[key]|1<<62)
+		if e, ok := p.event(pkt); ok {
+			id := e.identity()
+			seen := identityKey{f.kind, id}
+			p.seen[seen]++
+			of := mix(p.seed, f.kind)
+			return key{
+				number: mix(mix(of, id), p.seen[seen]|1<<62),
+				chain:  mix(mix(of, e.origin), p.seen[seen]<<16|uint64(e.fragment)),
+				index:  e.sequence,
+			}
 		}
 	case pkt.flow.protocol == ProtocolTCP && len(pkt.payload) > 0:
 		segment := (pkt.seq - f.start) / segmentBytes
 		f.sent[segment]++
-		return mix(f.hash, uint64(segment)<<24|f.sent[segment]|1<<63)
+		return key{
+			number: mix(f.hash, uint64(segment)<<24|f.sent[segment]|1<<63),
+			chain:  mix(f.hash, f.sent[segment]|1<<63),
+			index:  uint64(segment),
+		}
 	}
 	f.ordinal++
-	return mix(f.hash, f.ordinal)
+	return key{number: mix(f.hash, f.ordinal), chain: f.hash, index: f.ordinal}
 }
 
-// identity finds what a datagram carries. A later fragment has the identity
-// of the datagram's first, told apart by its offset.
-func (p *Plan) identity(pkt *packet) (uint64, bool) {
+// event finds what a datagram carries. A later fragment carries what the
+// datagram's first does, told apart by its offset.
+func (p *Plan) event(pkt *packet) (event, bool) {
 	key := fragmentKey{pkt.flow, pkt.fragmentID}
 	if pkt.flow.fragment && pkt.fragmentOffset > 0 {
-		id, ok := p.fragmented[key]
-		return mix(id, uint64(pkt.fragmentOffset)), ok
+		e, ok := p.fragmented[key]
+		e.fragment = pkt.fragmentOffset
+		return e, ok
 	}
 	if pkt.payload == nil {
-		return 0, false
+		return event{}, false
 	}
-	id, ok := p.identify(pkt.payload)
+	origin, sequence, ok := p.identify(pkt.payload)
+	e := event{origin: origin, sequence: sequence}
 	if ok && pkt.flow.fragment {
 		if len(p.fragmented) >= maxFragmented {
 			clear(p.fragmented)
 		}
-		p.fragmented[key] = id
+		p.fragmented[key] = e
 	}
-	return id, ok
+	return e, ok
 }
 
 func (p *Plan) flow(pkt *packet) *flow {

@@ -41,8 +41,8 @@ func tcpFrame(seq uint32, flags byte, payload int) []byte {
 }
 
 // identify finds an identity in every payload but those of odd first bytes.
-func identify(payload []byte) (uint64, bool) {
-	return binary.BigEndian.Uint64(payload), payload[0]&1 == 0
+func identify(payload []byte) (origin, sequence uint64, ok bool) {
+	return 0, binary.BigEndian.Uint64(payload), payload[0]&1 == 0
 }
 
 func lost(p *wire.Plan, order []uint64, srcPort uint16) map[uint64]bool {

@@ -37,7 +37,7 @@ type reply struct {
 
 // Serve is the wire's process: it obeys requests from r until r ends or a
 // stop is asked for.
-func Serve(r io.Reader, w io.Writer, identify func([]byte) (uint64, bool)) error {
+func Serve(r io.Reader, w io.Writer, identify Identify) error {
 	in, out := gob.NewDecoder(r), gob.NewEncoder(w)
 	var wire *Wire
 	for {

@@ -18,7 +18,7 @@ type Config struct {
 	Interfaces  [2]string     // in this process's network namespace; direction 0 leads from the first to the second
 	Impairments [2]Impairment // of the two directions
 	Seed        uint64
-	Identify    func(payload []byte) (uint64, bool) // see the package's documentation
+	Identify    Identify // see the package's documentation
 }
 
 // Wire carries packets between two interfaces until it is stopped.
