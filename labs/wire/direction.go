@@ -11,6 +11,7 @@ type direction struct {
 	shaper   shaper
 	line     line
 	ledger   Ledger
+	counts   Counts
 	spare    [][]byte // buffers of packets that have left
 }
 
@@ -34,6 +35,8 @@ func (d *direction) set(seed uint64, i Impairment) {
 
 // accept takes a frame that came at now (ns); the frame stays the caller's.
 func (d *direction) accept(frame []byte, now int64) {
+	d.counts.Came++
+	d.counts.CameBytes += uint64(len(frame))
 	p := parse(frame)
 	decision := d.plan.decide(&p)
 	r := Row{
@@ -50,11 +53,13 @@ func (d *direction) accept(frame []byte, now int64) {
 		row = &r // carried all the same, and counted as missing from the ledger
 	}
 	if decision.Lose {
+		d.counts.Lost++
 		row.Fate = Lost
 		return
 	}
 	sent, ok := d.shaper.admit(now, len(frame))
 	if !ok || d.line.len() >= maxHeld {
+		d.counts.Overflow++
 		row.Fate = Overflow
 		return
 	}
@@ -66,7 +71,11 @@ func (d *direction) hold(frame []byte, row *Row, due int64, decision Decision) {
 	row.Fate, row.Due = Held, due
 	copies := 1
 	if decision.Duplicate {
+		d.counts.Duplicated++
 		copies = 2
+	}
+	if decision.Corrupt && len(frame) > ethernetHeader {
+		d.counts.Corrupted++
 	}
 	for range copies {
 		b := append(d.buffer(), frame...)
@@ -89,6 +98,8 @@ func (d *direction) departures(now int64, out [][]byte) [][]byte {
 		if h := Hash(p.frame); h != p.row.Hash {
 			p.row.OutHash, p.row.Fate = h, Corrupted
 		}
+		d.counts.Left++
+		d.counts.LeftBytes += uint64(len(p.frame))
 		out = append(out, p.frame)
 	}
 	return out

@@ -57,11 +57,16 @@ const maxRows = 1 << 23
 type Ledger struct {
 	chunks  [][]Row
 	n       int
+	forget  bool   // keep no rows at all
 	Missing uint64 // packets that came when the ledger was full
 }
 
-// add appends a row and returns where it stands, valid for good; nil if full.
+// add appends a row and returns where it stands, valid for good; nil if full,
+// or if no rows are kept.
 func (l *Ledger) add(r Row) *Row {
+	if l.forget {
+		return nil
+	}
 	if l.n >= maxRows {
 		l.Missing++
 		return nil
@@ -92,8 +97,22 @@ func (r *Row) Lateness() time.Duration {
 	return time.Duration(r.Out - r.Due)
 }
 
-// Stats counts one direction's packets that the ledger cannot show.
+// Counts are one direction's packets by what was done to them, from the
+// wire's start and whether the ledger keeps rows or not. Once no packet is
+// under way, Came = Lost + Overflow + Left - Duplicated.
+type Counts struct {
+	Came, CameBytes uint64 // Ethernet frames, without preamble and FCS
+	Left, LeftBytes uint64 // every copy counts
+	Lost            uint64 // by the loss impairment
+	Overflow        uint64 // the queue before the rate was full
+	Duplicated      uint64
+	Corrupted       uint64
+}
+
+// Stats counts one direction's packets, those that the ledger cannot show
+// among them.
 type Stats struct {
+	Counts
 	RingDrops uint64 // came, and the wire was too slow to take them
 	Refused   uint64 // the outgoing interface did not take them
 	Missing   uint64 // came when the ledger was full

@@ -27,6 +27,7 @@ type startRequest struct {
 	Interfaces  [2]string
 	Impairments [2]Impairment
 	Seed        uint64
+	Forget      bool
 }
 
 type reply struct {
@@ -51,7 +52,7 @@ func Serve(r io.Reader, w io.Writer, identify Identify) error {
 		var p reply
 		switch {
 		case q.Start != nil:
-			c := Config{Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed, Identify: identify}
+			c := Config{Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed, Forget: q.Start.Forget, Identify: identify}
 			w, err := Start(&c)
 			wire = w
 			p.Err = text(err)
@@ -110,7 +111,7 @@ func StartProcess(c *Config, env string) (*Process, error) {
 		return nil, fmt.Errorf("wire: start process: %w", err)
 	}
 	p := &Process{cmd: cmd, in: in, out: gob.NewDecoder(out), enc: gob.NewEncoder(in)}
-	start := &startRequest{Interfaces: c.Interfaces, Impairments: c.Impairments, Seed: c.Seed}
+	start := &startRequest{Interfaces: c.Interfaces, Impairments: c.Impairments, Seed: c.Seed, Forget: c.Forget}
 	if _, err := p.ask(request{Start: start}); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -132,6 +133,9 @@ func (p *Process) ask(q request) (reply, error) {
 	}
 	return r, nil
 }
+
+// PID names the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Set does as [Wire.Set].
 func (p *Process) Set(seed uint64, impairments [2]Impairment) error {

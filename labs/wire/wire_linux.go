@@ -19,6 +19,7 @@ type Config struct {
 	Impairments [2]Impairment // of the two directions
 	Seed        uint64
 	Identify    Identify // see the package's documentation
+	Forget      bool     // keep counters only and no ledger, for a wire that stays up long
 }
 
 // Wire carries packets between two interfaces until it is stopped.
@@ -55,6 +56,7 @@ func Start(c *Config) (*Wire, error) {
 			commands: make(chan func(), 1), // one caller at a time: it waits for its answer
 			start:    time.Now(),
 		}
+		w.lanes[i].direction.ledger.forget = c.Forget
 	}
 	for _, l := range w.lanes {
 		w.wg.Go(l.run)
@@ -98,6 +100,7 @@ func (w *Wire) Stats() [2]Stats {
 	for i, l := range w.lanes {
 		l.do(func() {
 			s[i] = Stats{
+				Counts:    l.direction.counts,
 				RingDrops: l.in.drops(), Refused: l.out.refused,
 				Missing: l.direction.ledger.Missing, Held: l.direction.line.len(), Packets: l.direction.ledger.n,
 			}
