@@ -25,7 +25,7 @@ type kernelNetwork struct {
 
 // newNetwork makes the hosts, the wire and the taps.
 func newNetwork(seed uint64) (Network, error) {
-	k, err := host.NewKernel(seed)
+	k, err := host.NewKernel(&host.Config{Seed: seed})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,10 @@ type Kernel struct {
 
 // NewKernel makes the hosts and starts the wire, which passes everything
 // until it is told otherwise. The process must be isolated; see [Isolate].
-func NewKernel(seed uint64) (*Kernel, error) {
+func NewKernel(c *Config) (*Kernel, error) {
+	if c == nil {
+		c = &Config{}
+	}
 	if !Isolated() {
 		return nil, errors.New("host: kernel hosts need namespaces of their own; call Isolate first")
 	}
@@ -30,13 +33,13 @@ func NewKernel(seed uint64) (*Kernel, error) {
 		Client: &Host{Name: "client", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1")},
 		Server: &Host{Name: "server", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")},
 	}
-	if err := k.build(seed); err != nil {
+	if err := k.build(c); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	return k, nil
 }
 
-func (k *Kernel) build(seed uint64) error {
+func (k *Kernel) build(c *Config) error {
 	middle := wireEnds()
 	hosts := [2]*Host{k.Client, k.Server}
 	for i, h := range hosts {
@@ -46,6 +49,9 @@ func (k *Kernel) build(seed uint64) error {
 		if err := quietEnd(middle[i]); err != nil {
 			return fmt.Errorf("wire end of host %s: %w", h.Name, err)
 		}
+		if err := h.tune(c.Hosts[h.Name]); err != nil {
+			return fmt.Errorf("host %s: %w", h.Name, err)
+		}
 	}
 	for i, h := range hosts {
 		if err := h.neighbour(hosts[1-i]); err != nil {
@@ -53,7 +59,7 @@ func (k *Kernel) build(seed uint64) error {
 		}
 	}
 	var err error
-	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: middle, Seed: seed}, wireEnv+"=1")
+	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: middle, Seed: c.Seed, Forget: c.Forget}, wireEnv+"=1")
 	return err
 }
 

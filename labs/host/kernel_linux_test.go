@@ -16,7 +16,7 @@ func newKernel(t *testing.T) *host.Kernel {
 	if !host.Isolated() {
 		t.Skip("no right to private namespaces") // IsolateTests fails where they are required
 	}
-	k, err := host.NewKernel(1)
+	k, err := host.NewKernel(&host.Config{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
