@@ -214,6 +214,7 @@ func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.handOver()
 		c.inbox.Close(ErrClosed)
+		c.emitNoMore()
 		ctx, cancel := edge.WithTimeout(context.Background(), c.config.Clock, c.config.CloseTimeout, "acknowledging what was emitted")
 		defer cancel()
 		err = c.Flush(ctx)

@@ -17,6 +17,7 @@ type sender struct {
 	numbering edge.Numbering
 	out       []byte // encoded frames that wait for the writer
 	topic     []byte // scratch
+	closed    bool   // Emit refuses
 	last      bool   // nothing will follow what waits
 	acked     []uint64
 	refused   uint64 // events named in nacks since the last Flush
@@ -43,11 +44,11 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && len(c.out) > 0 && len(c.out)+f.Size()+len(topic) > c.config.BufferBytes {
+	for c.err == nil && !c.closed && len(c.out) > 0 && len(c.out)+f.Size()+len(topic) > c.config.BufferBytes {
 		c.room.Wait()
 	}
 	switch {
-	case c.last:
+	case c.closed:
 		return 0, ErrClosed
 	case c.err != nil:
 		return 0, c.err
@@ -201,6 +202,14 @@ func (c *Client) notAccepted(f *framing.Frame) {
 	defer c.mu.Unlock()
 	c.refused += n
 	c.code = f.Code
+}
+
+// emitNoMore refuses events from now on, also of who waits to emit one.
+func (c *Client) emitNoMore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.room.Broadcast()
 }
 
 // sayBye lets the writer end after the last acks and a bye.

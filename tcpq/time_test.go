@@ -170,3 +170,44 @@ func TestCloseGivesUpOnASilentServer(t *testing.T) {
 		}
 	})
 }
+
+// Who waits in Emit for a server that takes nothing is let go by Close.
+func TestCloseFreesWhoWaitsToEmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		stuck := make(chan struct{})
+		go func() {
+			c, _ := p.Accept()
+			r, w := framing.NewReader(c, 0), framing.NewWriter(c)
+			f, _ := r.Next()
+			welcome := framing.Welcome{Version: framing.Version, Limit: 1000}
+			w.Write(&framing.Frame{Kind: framing.KindWelcome, Origin: f.Origin, Payload: welcome.Append(nil)})
+			w.Flush()
+			<-stuck
+		}()
+		c, err := tcpq.Dial(t.Context(), "server", &tcpq.ClientConfig{Dial: p.dial, BufferBytes: 100, CloseTimeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() {
+			for err := error(nil); ; {
+				if _, err = c.Emit("news", make([]byte, 50)); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		start := time.Now()
+		closed := make(chan error)
+		go func() { closed <- c.Close() }()
+		if err := <-ended; !errors.Is(err, tcpq.ErrClosed) || time.Since(start) > 0 {
+			t.Errorf("Emit() = %v after %v, want ErrClosed at once", err, time.Since(start))
+		}
+		if err := <-closed; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Close() = %v, want a deadline", err)
+		}
+		close(stuck)
+	})
+}

@@ -156,7 +156,12 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 // emitAll emits every payload and closes the client. What was emitted before
 // an error is still acknowledged.
 func emitAll(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
+	stop := context.AfterFunc(ctx, func() { e.Close() }) // or Emit could wait on for a server that takes nothing
+	defer stop()
 	err := emitEach(ctx, e, r, next)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	unflushed := e.Flush(ctx)
 	if r.Transport == "tcp" {
 		r.Acknowledged = acknowledged(r.Emitted, unflushed)
@@ -191,8 +196,8 @@ func emitEach(ctx context.Context, e client, r *emitReport, next func(context.Co
 		switch {
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, context.Canceled):
-			return errors.New("interrupted")
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
 			return fmt.Errorf("reading event %d: %w", r.Emitted+1, err)
 		}
