@@ -77,8 +77,8 @@ func firstLosses(rows []wire.Row, mss uint32) []uint32 {
 			continue
 		}
 		segment := (r.Seq - start) / mss
-		if r.Span < mss || seen[segment] {
-			continue
+		if r.Span < mss/2 || seen[segment] {
+			continue // a FIN, or the rest of a segment sent in parts
 		}
 		seen[segment] = true
 		if r.Fate == wire.Lost {

@@ -10,7 +10,7 @@
 //	key of a UDP datagram that carries an identity:  (identity, nth time it is seen)
 //	key of an IP fragment of such a datagram:        (identity, offset, nth time it is seen)
 //	key of another UDP datagram:                     (nth flow of its kind, ordinal in the flow)
-//	key of a TCP segment with data:                  (nth flow of its kind, relative sequence / MSS, nth time)
+//	key of a TCP segment with data:                  (nth flow of its kind, relative sequence / MSS, nth time it begins there)
 //	key of anything else:                            (nth flow of its kind, ordinal in the flow)
 //
 // The identity is what a caller's function finds in a datagram's payload: an

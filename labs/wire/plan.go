@@ -6,7 +6,7 @@ import (
 )
 
 // segmentBytes is the MSS of a 1500-byte MTU with TCP timestamps (RFC 7323),
-// the grain in which TCP sequence numbers name a fate.
+// the grain in which TCP sequence numbers are counted.
 const segmentBytes = 1448
 
 // maxFlows bounds the flows that one plan tells apart; a packet of a further
@@ -82,7 +82,7 @@ type flow struct {
 	kind    uint64
 	ordinal uint64
 	start   uint32            // TCP: first sequence number
-	sent    map[uint32]uint64 // TCP: how often each segment came
+	sent    map[uint32]uint64 // TCP: how often a segment that begins there came
 }
 
 // NewPlan returns the plan of a direction (0 or 1) under a seed; a nil
@@ -143,13 +143,7 @@ func (p *Plan) key(pkt *packet) key {
 			}
 		}
 	case pkt.flow.protocol == ProtocolTCP && len(pkt.payload) > 0:
-		segment := (pkt.seq - f.start) / segmentBytes
-		f.sent[segment]++
-		return key{
-			number: mix(f.hash, uint64(segment)<<24|f.sent[segment]|1<<63),
-			chain:  mix(f.hash, f.sent[segment]|1<<63),
-			index:  uint64(segment),
-		}
+		return f.segment(pkt)
 	}
 	f.ordinal++
 	return key{number: mix(f.hash, f.ordinal), chain: f.hash, index: f.ordinal}
@@ -213,6 +207,24 @@ func kind(id flowID) uint64 {
 		k |= 1
 	}
 	return k
+}
+
+// segment is the key of a TCP segment with data. A large one is named by the
+// MSS-sized piece of the stream in which it begins, so that senders that cut
+// the stream a little differently lose the same pieces; a small one, of which
+// many begin in one piece, by the byte itself.
+func (f *flow) segment(pkt *packet) key {
+	begin := pkt.seq - f.start
+	f.sent[begin]++
+	piece, name := uint64(begin/segmentBytes), uint64(begin)|1<<40
+	if 2*len(pkt.payload) >= segmentBytes {
+		name = piece
+	}
+	return key{
+		number: mix(mix(f.hash, name), f.sent[begin]|1<<63),
+		chain:  mix(f.hash, f.sent[begin]|1<<63),
+		index:  piece,
+	}
 }
 
 // share maps 64 bits onto [0, 1).

@@ -1,16 +1,9 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"sync"
-	"sync/atomic"
-	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // Config says what a wire connects and how.
@@ -30,12 +23,10 @@ type Wire struct {
 
 // lane is one direction with its thread.
 type lane struct {
+	*thread
 	direction *direction
 	in, out   *port
-	wake      int         // eventfd
-	commands  chan func() // run between packets by the lane's thread
-	stopping  atomic.Bool
-	start     time.Time
+	departing [][]byte
 }
 
 // Start attaches to both interfaces and begins to carry packets.
@@ -46,38 +37,43 @@ func Start(c *Config) (*Wire, error) {
 	}
 	w := &Wire{}
 	for i := range w.lanes {
-		wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		t, err := newThread()
 		if err != nil {
-			return nil, fmt.Errorf("wire: eventfd: %w", err)
+			return nil, err
 		}
 		w.lanes[i] = &lane{
-			direction: newDirection(i, c.Seed, c.Impairments[i], c.Identify),
-			in:        ports[i], out: ports[1-i], wake: wake,
-			commands: make(chan func(), 1), // one caller at a time: it waits for its answer
-			start:    time.Now(),
+			thread: t, direction: newDirection(i, c.Seed, c.Impairments[i], c.Identify),
+			in: ports[i], out: ports[1-i],
 		}
-		w.lanes[i].direction.ledger.forget = c.Forget
 	}
 	for _, l := range w.lanes {
-		w.wg.Go(l.run)
+		w.wg.Go(func() { l.loop(l.round) })
 	}
 	return w, nil
 }
 
 func openPorts(names [2]string) (ports [2]*port, err error) {
 	for i, name := range names {
-		link, err := net.InterfaceByName(name)
-		if err == nil {
-			ports[i], err = openPort(link.Index)
-		}
-		if err != nil {
+		if ports[i], err = openNamed(name); err != nil {
 			if i == 1 {
 				ports[0].close()
 			}
-			return ports, fmt.Errorf("wire: %s: %w", name, err)
+			return ports, err
 		}
 	}
 	return ports, nil
+}
+
+func openNamed(name string) (*port, error) {
+	link, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("wire: %s: %w", name, err)
+	}
+	p, err := openPort(link.Index)
+	if err != nil {
+		return nil, fmt.Errorf("wire: %s: %w", name, err)
+	}
+	return p, nil
 }
 
 // Set changes the impairment of both directions and starts their plans
@@ -113,83 +109,30 @@ func (w *Wire) Stats() [2]Stats {
 // under way is never delivered and has the fate Held.
 func (w *Wire) Stop() [2][]Row {
 	for _, l := range w.lanes {
-		l.stopping.Store(true)
-		l.signal()
+		l.stop()
 	}
 	w.wg.Wait()
 	var rows [2][]Row
 	for i, l := range w.lanes {
 		rows[i] = l.direction.ledger.Rows()
 		l.in.close()
-		unix.Close(l.wake)
+		l.close()
 	}
 	return rows
 }
 
-// do runs f on the lane's thread, between packets, and waits for it.
-func (l *lane) do(f func()) {
-	done := make(chan struct{})
-	l.commands <- func() { f(); close(done) }
-	l.signal()
-	<-done
-}
-
-func (l *lane) signal() {
-	one := uint64(1)
-	unix.Write(l.wake, (*[8]byte)(unsafe.Pointer(&one))[:])
-}
-
-// run is the lane's thread: it waits for a packet, a due time or a command,
-// whichever is first. Timers of the Go runtime are a millisecond coarse, so
-// ppoll is the timer, with the kernel's slack turned off.
-func (l *lane) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
-	var out [][]byte
-	for !l.stopping.Load() {
-		l.obey()
-		out = l.direction.departures(l.now(), out[:0])
-		l.out.send(out)
-		l.direction.recycle(out)
-		frames := l.in.receive()
-		if len(frames) == 0 {
-			l.sleep()
-			continue
-		}
-		now := l.now()
-		for _, f := range frames {
-			l.direction.accept(f, now)
-		}
-	}
-}
-
-// obey runs a command if one came.
-func (l *lane) obey() {
-	select {
-	case f := <-l.commands:
-		f()
-	default:
-	}
-}
-
-// sleep waits until something is to be done.
-func (l *lane) sleep() {
-	var timeout *unix.Timespec
-	if d, ok := l.direction.wait(l.now()); ok {
-		ts := unix.NsecToTimespec(int64(d))
-		timeout = &ts
-	}
-	fds := [2]unix.PollFd{{Fd: int32(l.in.rx), Events: unix.POLLIN}, {Fd: int32(l.wake), Events: unix.POLLIN}}
-	if _, err := unix.Ppoll(fds[:], timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
-		panic(fmt.Sprintf("wire: ppoll: %v", err)) // only a programming error can cause it
-	}
-	if fds[1].Revents == 0 {
+// round sends what is due and takes what has come, or waits.
+func (l *lane) round() {
+	l.departing = l.direction.departures(l.now(), l.departing[:0])
+	l.out.send(l.departing)
+	l.direction.recycle(l.departing)
+	frames := l.in.receive()
+	if len(frames) == 0 {
+		l.sleep([]int{l.in.rx}, l.direction)
 		return
 	}
-	var count [8]byte
-	unix.Read(l.wake, count[:])
+	now := l.now()
+	for _, f := range frames {
+		l.direction.accept(f, now)
+	}
 }
-
-// now is the time in ns since the Unix epoch, never stepping back.
-func (l *lane) now() int64 { return l.start.UnixNano() + int64(time.Since(l.start)) }
