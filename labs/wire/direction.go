@@ -8,7 +8,7 @@ type direction struct {
 	index    uint8
 	identify Identify
 	plan     *Plan
-	shaper   shaper
+	queues   queues
 	line     line
 	ledger   Ledger
 	counts   Counts
@@ -27,18 +27,19 @@ func newDirection(index int, seed uint64, i Impairment, identify Identify) *dire
 // set starts a new plan; packets under way keep the fate they have.
 func (d *direction) set(seed uint64, i Impairment) {
 	d.plan = NewPlan(i, seed, int(d.index), d.identify)
-	d.shaper.rate, d.shaper.limit = i.Rate, i.Queue
-	if i.Queue == 0 {
-		d.shaper.limit = DefaultQueue
-	}
+	d.release(d.queues.all)
+	d.queues.set(&i)
 }
+
+// begin says when the plan in force begins, ns; see [Plan.Begin].
+func (d *direction) begin(now int64) { d.plan.Begin(now) }
 
 // accept takes a frame that came at now (ns); the frame stays the caller's.
 func (d *direction) accept(frame []byte, now int64) {
 	d.counts.Came++
 	d.counts.CameBytes += uint64(len(frame))
 	p := parse(frame)
-	decision := d.plan.decide(&p)
+	decision := d.plan.decide(&p, now)
 	r := Row{
 		Time: now, Hash: Hash(frame), Seq: p.seq, Length: uint32(len(frame)), Span: p.span,
 		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
@@ -57,43 +58,117 @@ func (d *direction) accept(frame []byte, now int64) {
 		row.Fate = Lost
 		return
 	}
-	sent, ok := d.shaper.admit(now, len(frame))
-	if !ok || d.line.len() >= maxHeld {
-		d.counts.Overflow++
-		row.Fate = Overflow
-		return
-	}
-	d.hold(frame, row, sent+int64(decision.Delay), decision)
-}
-
-// hold puts the packet's copies on the line.
-func (d *direction) hold(frame []byte, row *Row, due int64, decision Decision) {
-	row.Fate, row.Due = Held, due
 	copies := 1
 	if decision.Duplicate {
-		d.counts.Duplicated++
 		copies = 2
 	}
-	if decision.Corrupt && len(frame) > ethernetHeader {
-		d.counts.Corrupted++
-	}
-	for range copies {
-		b := append(d.buffer(), frame...)
-		if bits := uint64(len(b)-ethernetHeader) * 8; decision.Corrupt && len(b) > ethernetHeader {
-			bit := decision.Bit % bits
-			b[ethernetHeader+bit/8] ^= 1 << (bit % 8)
+	row.Fate = Held
+	s := d.shaper(decision.Rule, now)
+	for copy := range copies {
+		if d.line.len() >= maxHeld || !d.queue(s, frame, row, now, decision) {
+			if copy == 0 {
+				row.Fate = Overflow
+				d.counts.Overflow++
+			}
+			return
 		}
-		d.line.push(due, b, row)
+		if copy > 0 {
+			d.counts.Duplicated++
+		} else if decision.Corrupt {
+			d.counts.Corrupted++
+		}
+	}
+}
+
+// shaper returns the queue for a packet that a rule (or none, -1) decided.
+func (d *direction) shaper(rule int, now int64) *shaper {
+	if holds := d.plan.holds(now); d.queues.changes(holds) {
+		d.serve(now)
+		d.release(d.queues.all[:1])
+		d.queues.all[0].limits = holds.limits()
+	}
+	return d.queues.of(rule)
+}
+
+// queue brings one copy of a packet to the line, or into the queue before
+// it; false if there is no room.
+func (d *direction) queue(s *shaper, frame []byte, row *Row, now int64, decision Decision) bool {
+	if s.rate > 0 && s.aqm == CoDel {
+		d.serve(now)
+		if !s.enqueue(waiting{frame: append(d.buffer(), frame...), row: row, arrived: now, decision: decision}) {
+			return false
+		}
+		row.underWay++
+		d.line.waiting++
+		d.serve(now)
+		return true
+	}
+	sent, ok := s.admit(now, len(frame))
+	if ok {
+		row.underWay++
+		d.hold(append(d.buffer(), frame...), row, sent, &decision)
+	}
+	return ok
+}
+
+// hold puts one copy of a packet, sent at a time, on the line. The frame
+// becomes the line's.
+func (d *direction) hold(frame []byte, row *Row, sent int64, decision *Decision) {
+	if decision.Corrupt {
+		flip(frame, decision.flipped, decision.Bit)
+	}
+	row.Due = sent + int64(decision.Delay)
+	d.line.push(row.Due, frame, row)
+}
+
+// serve lets the line take what CoDel's queues had for it by now.
+func (d *direction) serve(now int64) {
+	for _, s := range d.queues.all {
+		for at, ok := s.next(); ok && at <= now; at, ok = s.next() {
+			w, some := s.dequeue(at)
+			for i := range s.dropped {
+				d.drop(&s.dropped[i])
+			}
+			s.dropped = s.dropped[:0]
+			if some {
+				d.line.waiting--
+				d.hold(w.frame, w.row, s.transmit(at, len(w.frame)), &w.decision)
+			}
+		}
+	}
+}
+
+// drop notes that CoDel dropped a copy. Another copy may be on its way.
+func (d *direction) drop(w *waiting) {
+	d.line.waiting--
+	d.counts.Overflow++
+	d.spare = append(d.spare, w.frame)
+	if w.row.underWay--; w.row.underWay == 0 && w.row.Copies == 0 {
+		w.row.Fate = Overflow
+	}
+}
+
+// release plans the departure of all that waits in queues whose limits are
+// about to change: at the rate that it came to wait for.
+func (d *direction) release(queues []*shaper) {
+	for _, s := range queues {
+		for _, w := range s.queue {
+			d.line.waiting--
+			d.hold(w.frame, w.row, s.transmit(w.arrived, len(w.frame)), &w.decision)
+		}
+		s.queue, s.queued, s.codel = nil, 0, codel{}
 	}
 }
 
 // departures moves what is due at now to out. The frames stay valid until
 // they are given back with recycle.
 func (d *direction) departures(now int64, out [][]byte) [][]byte {
-	for d.line.len() > 0 && d.line.due() <= now {
+	d.serve(now)
+	for due, ok := d.line.due(); ok && due <= now; due, ok = d.line.due() {
 		p := d.line.pop()
-		p.row.Out, p.row.OutHash = now, p.row.Hash
+		p.row.Out, p.row.OutHash, p.row.Due = now, p.row.Hash, due
 		p.row.Copies++
+		p.row.underWay--
 		p.row.Fate = Passed
 		if h := Hash(p.frame); h != p.row.Hash {
 			p.row.OutHash, p.row.Fate = h, Corrupted
@@ -105,12 +180,18 @@ func (d *direction) departures(now int64, out [][]byte) [][]byte {
 	return out
 }
 
-// wait returns how long nothing will be due; false if the line is empty.
+// wait returns how long nothing will be due; false if nothing is under way.
 func (d *direction) wait(now int64) (time.Duration, bool) {
-	if d.line.len() == 0 {
+	next, ok := d.line.due()
+	for _, s := range d.queues.all {
+		if at, some := s.next(); some && (!ok || at < next) {
+			next, ok = at, true
+		}
+	}
+	if !ok {
 		return 0, false
 	}
-	return max(0, time.Duration(d.line.due()-now)), true
+	return max(0, time.Duration(next-now)), true
 }
 
 func (d *direction) buffer() []byte {

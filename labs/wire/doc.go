@@ -17,10 +17,21 @@
 // origin and a sequence number. With it, an event's fate does not move when a control datagram is sent
 // once more, nor when packets before it changed their order.
 //
-// Impairments are given in netem's words and units. Every packet draws the
-// same count of numbers, so changing only the loss leaves every delay as it
-// was. Only rate and queue depend on time: what they drop is up to when
-// packets come.
+// Impairments are given in netem's words and units, see [ParseImpairment].
+// Every packet has the same numbers of its own whatever the impairment asks
+// for, so changing only the loss leaves every delay as it was.
+//
+// What lies behind a packet's neighbours, a burst of losses or a gap between
+// packets that overtake, follows the chain that the packet belongs to, not
+// the order in which packets come. The chain of a datagram with an identity
+// is its origin's events by their sequence numbers; fragments at one offset,
+// and what comes for the nth time, have chains of their own. The chain of a
+// TCP segment is the stream, by pieces of an MSS, for the nth time; that of
+// anything else its flow. So a burst takes events 41 to 46 also when 44 comes
+// first, and there is nothing that timing could change.
+//
+// Only this depends on time: what the queue before a rate drops, and in which
+// phase of a schedule a packet comes.
 //
 // The package knows Ethernet, IP, TCP and UDP headers, and nothing of what
 // they carry.

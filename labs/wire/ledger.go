@@ -41,6 +41,7 @@ type Row struct {
 	Copies      uint8 // how many left
 	Fate        Fate
 	HasIdentity bool
+	underWay    uint8 // copies that may still leave
 }
 
 // Hash names a frame by its bytes, so that what a capture saw can be joined

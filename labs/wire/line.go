@@ -2,8 +2,9 @@ package wire
 
 // line holds the packets under way in one direction, by due time.
 type line struct {
-	held []heldPacket // binary heap on (due, order)
-	next uint64
+	held    []heldPacket // binary heap on (due, order)
+	next    uint64
+	waiting int // packets in a queue before the line, which have no due time yet
 }
 
 type heldPacket struct {
@@ -13,10 +14,16 @@ type heldPacket struct {
 	row   *Row
 }
 
-func (l *line) len() int { return len(l.held) }
+// len counts the packets under way.
+func (l *line) len() int { return len(l.held) + l.waiting }
 
-// due returns when the next packet must leave; only with len > 0.
-func (l *line) due() int64 { return l.held[0].due }
+// due returns when the next packet must leave; false if that is open.
+func (l *line) due() (int64, bool) {
+	if len(l.held) == 0 {
+		return 0, false
+	}
+	return l.held[0].due, true
+}
 
 func (l *line) less(i, j int) bool {
 	a, b := &l.held[i], &l.held[j]
@@ -56,34 +63,4 @@ func (l *line) pop() heldPacket {
 		l.held[i], l.held[child] = l.held[child], l.held[i]
 		i = child
 	}
-}
-
-// shaper serialises packets at a rate behind a queue of limited length.
-type shaper struct {
-	rate    int64   // bits per second; 0 is no limit
-	limit   int     // packets
-	free    int64   // when the line is idle again, ns
-	leaving []int64 // when each waiting packet will have been sent, ascending
-	gone    int     // of leaving, how many have been
-}
-
-// admit returns when a frame that came now will have been sent; false if the
-// queue is full.
-func (s *shaper) admit(now int64, bytes int) (int64, bool) {
-	if s.rate == 0 {
-		return now, true
-	}
-	for s.gone < len(s.leaving) && s.leaving[s.gone] <= now {
-		s.gone++
-	}
-	if s.gone > len(s.leaving)/2 {
-		s.leaving = append(s.leaving[:0], s.leaving[s.gone:]...)
-		s.gone = 0
-	}
-	if len(s.leaving)-s.gone >= s.limit {
-		return 0, false
-	}
-	s.free = max(s.free, now) + int64(bytes)*8*1e9/s.rate
-	s.leaving = append(s.leaving, s.free)
-	return s.free, true
 }

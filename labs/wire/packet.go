@@ -34,11 +34,15 @@ type packet struct {
 
 	fragmentID     uint16 // IPv4's identification
 	fragmentOffset uint16 // in units of 8 bytes
+
+	ports               [2]uint16 // also of a first fragment, whose flow has none
+	length              int       // of the frame
+	ip, transport, data span      // where in the frame they are; empty if they are not
 }
 
 // parse reads f as far as it makes sense; what it cannot read stays zero.
 func parse(f []byte) packet {
-	var p packet
+	p := packet{length: len(f)}
 	if len(f) < ethernetHeader {
 		return p
 	}
@@ -59,6 +63,7 @@ func (p *packet) parseIPv4(b []byte) {
 		return
 	}
 	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	p.ip = span{ethernetHeader, ethernetHeader + min(max(header, 20), len(b))}
 	copy(p.flow.src[:], b[12:16])
 	copy(p.flow.dst[:], b[16:20])
 	p.flow.protocol = b[9]
@@ -66,7 +71,11 @@ func (p *packet) parseIPv4(b []byte) {
 		p.flow.fragment = true
 		p.fragmentID, p.fragmentOffset = binary.BigEndian.Uint16(b[4:]), flags&0x1fff
 	}
-	if header < 20 || total < header || total > len(b) || p.fragmentOffset > 0 {
+	if header < 20 || total < header || total > len(b) {
+		return
+	}
+	if p.fragmentOffset > 0 {
+		p.data = span{p.ip.to, ethernetHeader + total}
 		return
 	}
 	p.parseTransport(b[header:total])
@@ -83,6 +92,7 @@ func (p *packet) parseIPv6(b []byte) {
 	copy(p.flow.src[:], b[8:24])
 	copy(p.flow.dst[:], b[24:40])
 	p.flow.protocol = b[6]
+	p.ip = span{ethernetHeader, ethernetHeader + 40}
 	if end := 40 + int(binary.BigEndian.Uint16(b[4:])); end <= len(b) {
 		p.parseTransport(b[40:end])
 	}
@@ -104,4 +114,8 @@ func (p *packet) parseTransport(b []byte) {
 	}
 	p.flow.srcPort = binary.BigEndian.Uint16(b)
 	p.flow.dstPort = binary.BigEndian.Uint16(b[2:])
+	p.ports = [2]uint16{p.flow.srcPort, p.flow.dstPort}
+	end := p.ip.to + len(b)
+	p.transport = span{p.ip.to, end - len(p.payload)}
+	p.data = span{p.transport.to, end}
 }

@@ -19,8 +19,11 @@ type Decision struct {
 	Duplicate bool
 	Corrupt   bool
 	Overtake  bool          // skip the delay
-	Bit       uint64        // which bit to flip, modulo those of the frame
+	Bit       uint64        // which bit to flip, modulo those of the range
 	Delay     time.Duration // with jitter
+	Rule      int           // which of the impairment's rules decided; -1 if none
+
+	flipped span // the range of the frame in which Corrupt flips a bit
 }
 
 // Plan decides the fates of one direction's packets. It is not safe for
@@ -28,11 +31,23 @@ type Decision struct {
 type Plan struct {
 	impairment Impairment
 	identify   Identify
+	direction  uint8
 	seed       uint64 // of this direction
 	flows      map[flowID]*flow
 	kinds      map[uint64]uint64      // flows seen so far, by kind
 	seen       map[identityKey]uint64 // how often an identity came
-	fragmented map[fragmentKey]event  // what datagrams in IP fragments carry
+	fragmented map[fragmentKey]first  // of datagrams in IP fragments
+	bursts     map[burstKey]*burst
+	gaps       map[gapKey]*gapState
+	start      int64 // ns, of the schedule
+	started    bool
+}
+
+// first is what the later fragments of a datagram have from its first one.
+type first struct {
+	event event
+	known bool // that it carries an event
+	ports [2]uint16
 }
 
 // Identify finds what a UDP payload carries: an event of an origin, which
@@ -94,35 +109,72 @@ func NewPlan(i Impairment, seed uint64, direction int, identify Identify) *Plan 
 	return &Plan{
 		impairment: i,
 		identify:   identify,
+		direction:  uint8(direction),
 		seed:       mix(seed, uint64(direction)+1),
 		flows:      map[flowID]*flow{},
 		kinds:      map[uint64]uint64{},
 		seen:       map[identityKey]uint64{},
-		fragmented: map[fragmentKey]event{},
+		fragmented: map[fragmentKey]first{},
+		bursts:     map[burstKey]*burst{},
+		gaps:       map[gapKey]*gapState{},
 	}
 }
 
-// Decide returns what becomes of the next packet, given as an Ethernet frame.
-func (p *Plan) Decide(frame []byte) Decision {
+// Begin says when the schedule begins, ns. Without it, the first packet does.
+func (p *Plan) Begin(now int64) { p.start, p.started = now, true }
+
+// Decide returns what becomes of the next packet, given as an Ethernet frame
+// that came at now (ns).
+func (p *Plan) Decide(frame []byte, now int64) Decision {
 	pkt := parse(frame)
-	return p.decide(&pkt)
+	return p.decide(&pkt, now)
 }
 
-func (p *Plan) decide(pkt *packet) Decision {
-	n := p.key(pkt).number
-	i := &p.impairment
-	d := Decision{
-		Lose:      share(mix(n, 1)) < i.Loss,
-		Corrupt:   share(mix(n, 2)) < i.Corrupt,
-		Bit:       mix(n, 3),
-		Overtake:  share(mix(n, 4)) < i.Reorder,
-		Duplicate: share(mix(n, 6)) < i.Duplicate,
-		Delay:     i.Delay + time.Duration((2*share(mix(n, 5))-1)*float64(i.Jitter)),
+func (p *Plan) decide(pkt *packet, now int64) Decision {
+	k := p.key(pkt)
+	i, rule := p.holds(now), p.match(pkt)
+	if rule >= 0 {
+		i = &p.impairment.Rules[rule].Impairment
 	}
+	d := Decision{
+		Lose:      p.loses(i, &k),
+		Corrupt:   share(mix(k.number, 2)) < i.Corrupt,
+		Bit:       mix(k.number, 3),
+		Overtake:  p.overtakes(i, &k),
+		Duplicate: share(mix(k.number, 6)) < i.Duplicate,
+		Delay:     i.delay(k.number),
+		Rule:      rule,
+		flipped:   pkt.at(i.Layer),
+	}
+	d.Corrupt = d.Corrupt && d.flipped.to > d.flipped.from
 	if d.Overtake {
 		d.Delay = 0
 	}
 	return d
+}
+
+// holds returns the impairment of packets that no rule picks.
+func (p *Plan) holds(now int64) *Impairment {
+	if len(p.impairment.Schedule.Phases) == 0 {
+		return &p.impairment
+	}
+	if !p.started {
+		p.Begin(now)
+	}
+	if i := p.impairment.Schedule.at(time.Duration(now - p.start)); i != nil {
+		return i
+	}
+	return &p.impairment
+}
+
+// match returns the first rule that picks the packet, or -1.
+func (p *Plan) match(pkt *packet) int {
+	for n := range p.impairment.Rules {
+		if p.impairment.Rules[n].matches(pkt, p.direction) {
+			return n
+		}
+	}
+	return -1
 }
 
 // key tells which packet this is. The number draws on kind, event and flow;
@@ -152,22 +204,22 @@ func (p *Plan) key(pkt *packet) key {
 // event finds what a datagram carries. A later fragment carries what the
 // datagram's first does, told apart by its offset.
 func (p *Plan) event(pkt *packet) (event, bool) {
-	key := fragmentKey{pkt.flow, pkt.fragmentID}
 	if pkt.flow.fragment && pkt.fragmentOffset > 0 {
-		e, ok := p.fragmented[key]
-		e.fragment = pkt.fragmentOffset
-		return e, ok
+		f := p.fragmented[fragmentKey{pkt.flow, pkt.fragmentID}]
+		f.event.fragment = pkt.fragmentOffset
+		pkt.ports = f.ports
+		return f.event, f.known
 	}
 	if pkt.payload == nil {
 		return event{}, false
 	}
 	origin, sequence, ok := p.identify(pkt.payload)
 	e := event{origin: origin, sequence: sequence}
-	if ok && pkt.flow.fragment {
+	if pkt.flow.fragment {
 		if len(p.fragmented) >= maxFragmented {
 			clear(p.fragmented)
 		}
-		p.fragmented[key] = e
+		p.fragmented[fragmentKey{pkt.flow, pkt.fragmentID}] = first{event: e, known: ok, ports: pkt.ports}
 	}
 	return e, ok
 }

@@ -48,7 +48,7 @@ func identify(payload []byte) (origin, sequence uint64, ok bool) {
 func lost(p *wire.Plan, order []uint64, srcPort uint16) map[uint64]bool {
 	m := map[uint64]bool{}
 	for i, id := range order {
-		if p.Decide(udpFrame(srcPort, 9700, id, uint16(i))).Lose {
+		if p.Decide(udpFrame(srcPort, 9700, id, uint16(i)), 0).Lose {
 			m[id] = true
 		}
 	}
@@ -64,7 +64,7 @@ func TestPlanFateIsIdentitys(t *testing.T) {
 	half := wire.Impairment{Loss: 0.05}
 	want := lost(wire.NewPlan(half, 7, 0, identify), forward, 40000)
 	p := wire.NewPlan(half, 7, 0, identify)
-	p.Decide(udpFrame(40001, 9700, 1<<56, 0)) // a datagram without identity comes first
+	p.Decide(udpFrame(40001, 9700, 1<<56, 0), 0) // a datagram without identity comes first
 	got := lost(p, backward, 50000)
 	if len(got) != len(want) {
 		t.Fatalf("lost %d backward, %d forward", len(got), len(want))
@@ -103,7 +103,7 @@ func TestPlanDelaysDoNotMoveWithLoss(t *testing.T) {
 	low, high := time.Hour, time.Duration(0)
 	for id := range uint64(5000) {
 		f := udpFrame(40000, 9700, id, 0)
-		da, db := a.Decide(f).Delay, b.Decide(f).Delay
+		da, db := a.Decide(f, 0).Delay, b.Decide(f, 0).Delay
 		if da != db {
 			t.Fatalf("event %d: delay %v without loss, %v with", id, da, db)
 		}
@@ -117,11 +117,11 @@ func TestPlanDelaysDoNotMoveWithLoss(t *testing.T) {
 func TestPlanTCPFateIsSegments(t *testing.T) {
 	fates := func(isn uint32, order []int) map[int]bool {
 		p := wire.NewPlan(wire.Impairment{Loss: 0.3}, 5, 0, nil)
-		p.Decide(tcpFrame(isn, 0x02, 0))
+		p.Decide(tcpFrame(isn, 0x02, 0), 0)
 		m := map[int]bool{}
 		for _, s := range order {
-			p.Decide(tcpFrame(isn+1, 0x10, 0)) // acknowledgements in between change nothing
-			m[s] = p.Decide(tcpFrame(isn+1+uint32(s*1448), 0x10, 1448)).Lose
+			p.Decide(tcpFrame(isn+1, 0x10, 0), 0) // acknowledgements in between change nothing
+			m[s] = p.Decide(tcpFrame(isn+1+uint32(s*1448), 0x10, 1448), 0).Lose
 		}
 		return m
 	}
@@ -138,12 +138,12 @@ func TestPlanSurvivesAnyBytes(t *testing.T) {
 	p := wire.NewPlan(wire.Impairment{Loss: 0.1}, 1, 0, nil)
 	whole := tcpFrame(1, 0x10, 100)
 	for cut := range whole {
-		p.Decide(whole[:cut])
+		p.Decide(whole[:cut], 0)
 	}
 	for i := range whole {
 		f := append([]byte(nil), whole...)
 		f[i] ^= 0xff
-		p.Decide(f)
+		p.Decide(f, 0)
 	}
 }
 

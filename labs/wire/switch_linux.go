@@ -84,8 +84,12 @@ func (s *Switch) Set(link int, seed uint64, up, down Impairment) error {
 		return err
 	}
 	s.do(func() {
-		s.links[link].up.set(seed, up)
-		s.links[link].down.set(seed, down)
+		now := s.now()
+		l := s.links[link]
+		l.up.set(seed, up)
+		l.up.begin(now)
+		l.down.set(seed, down)
+		l.down.begin(now)
 	})
 	return nil
 }

@@ -85,7 +85,10 @@ func (w *Wire) Set(seed uint64, impairments [2]Impairment) error {
 		}
 	}
 	for i, l := range w.lanes {
-		l.do(func() { l.direction.set(seed, impairments[i]) })
+		l.do(func() {
+			l.direction.set(seed, impairments[i])
+			l.direction.begin(l.now())
+		})
 	}
 	return nil
 }
