@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,10 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	r := out.Result
 	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, "kernel"
+	if o.timed() && r.Backend == "kernel" {
+		r.Reproducible = false
+		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
+	}
 	r.Checks = append(r.Checks, balance(r)...)
 	return out, nil
 }
@@ -46,10 +51,11 @@ type Outcome struct {
 
 // Options are what a user may change.
 type Options struct {
-	Events        int             // to emit over each transport
-	Size          int             // payload of an event, bytes
-	Pace          float64         // events per second that the emitter means to send
-	Impairment    wire.Impairment // of both directions
+	Events        int              // to emit over each transport
+	Size          int              // payload of an event, bytes
+	Pace          float64          // events per second that the emitter means to send
+	Impairment    wire.Impairment  // of both directions
+	Back          *wire.Impairment // of the direction to the client, where that is another
 	Seed          uint64
 	ReaderDelay   time.Duration  // that the subscriber takes for each event
 	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
@@ -96,7 +102,8 @@ func (o *Options) Validate() error {
 	case o.ReceiveBuffer < 0 || o.ReceiveBuffer > 1<<30:
 		err = fmt.Errorf("--rcvbuf %d: must be 0 to %d bytes", o.ReceiveBuffer, 1<<30)
 	default:
-		err = o.Impairment.Validate()
+		i := o.impairments()
+		err = errors.Join(i[0].Validate(), i[1].Validate())
 	}
 	if err != nil {
 		return &OptionError{err}
@@ -104,12 +111,32 @@ func (o *Options) Validate() error {
 	return nil
 }
 
+// impairments returns both directions'; the first leads to the server.
+func (o *Options) impairments() [2]wire.Impairment {
+	if o.Back == nil {
+		return [2]wire.Impairment{o.Impairment, o.Impairment}
+	}
+	return [2]wire.Impairment{o.Impairment, *o.Back}
+}
+
+// timed tells whether a schedule decides what is lost.
+func (o *Options) timed() bool {
+	i := o.impairments()
+	return i[0].Timed() || i[1].Timed()
+}
+
+// path is what of the impairments belongs to the path itself.
+func (o *Options) path() [2]wire.Impairment {
+	i := o.impairments()
+	return [2]wire.Impairment{i[0].Path(), i[1].Path()}
+}
+
 func (o *Options) scenario() report.Scenario {
-	i := &o.Impairment
+	i, both := &o.Impairment, o.impairments()
 	return report.Scenario{
 		Events: o.Events, Size: o.Size, Pace: o.Pace, Loss: i.Loss, DelayUS: i.Delay.Microseconds(),
 		JitterUS: i.Jitter.Microseconds(), Reorder: i.Reorder, Duplicate: i.Duplicate, Corrupt: i.Corrupt,
-		Rate: i.Rate, Queue: i.Queue, ReaderDelayUS: o.ReaderDelay.Microseconds(), ReceiveBuffer: o.ReceiveBuffer,
+		Rate: i.Rate, Queue: i.Queue, ToServer: both[0].String(), ToClient: both[1].String(), ReaderDelayUS: o.ReaderDelay.Microseconds(), ReceiveBuffer: o.ReceiveBuffer,
 	}
 }
 

@@ -45,19 +45,38 @@ func lossChecks(o *Options, out *Outcome) []report.Check {
 		Measured: fmt.Sprintf("%s of %s, %d twice", report.Count(tcp.Delivered), report.Count(tcp.Emitted), tcp.Duplicates),
 		Held:     tcp.Delivered == tcp.Emitted && tcp.Duplicates == 0,
 	}}
-	if o.Impairment.Loss > 0 {
-		low, high := binomial(udp.Emitted, 1-(1-o.Impairment.Loss)*(1-o.Impairment.Loss))
-		lost := udp.Fates["wire-loss"]
-		plain := o.Impairment.Corrupt == 0 && o.Impairment.Duplicate == 0 && o.Impairment.Rate == 0 && o.Size <= 1300
-		if plain {
-			checks = append(checks, report.Check{
-				Claim:    fmt.Sprintf("UDP loses what two crossings of a wire with %s loss take", percent(o.Impairment.Loss)),
-				Measured: fmt.Sprintf("%s events, expected %s to %s", report.Count(lost), report.Count(low), report.Count(high)),
-				Held:     lost >= low && lost <= high || udp.Fates["receive-buffer"] > 0 && lost <= high,
-			})
-		}
+	if o.plainLoss() {
+		checks = append(checks, lossCheck(o, udp))
 	}
 	return append(checks, retransmitCheck(out.Evidence[0].Ledger))
+}
+
+// plainLoss tells whether the wire does nothing but lose and delay packets,
+// each on its own, so that the share of events lost is known beforehand.
+func (o *Options) plainLoss() bool {
+	loss := false
+	for _, i := range o.impairments() {
+		if i.Down || i.Burst != (wire.Gilbert{}) || i.Corrupt > 0 || i.Duplicate > 0 || i.Rate > 0 || i.Timed() || len(i.Rules) > 0 {
+			return false
+		}
+		loss = loss || i.Loss > 0
+	}
+	return loss && o.Size <= 1300
+}
+
+func lossCheck(o *Options, udp *report.Run) report.Check {
+	i := o.impairments()
+	low, high := binomial(udp.Emitted, 1-(1-i[0].Loss)*(1-i[1].Loss))
+	lost := udp.Fates["wire-loss"]
+	share := percent(i[0].Loss)
+	if i[1].Loss != i[0].Loss {
+		share += " and " + percent(i[1].Loss)
+	}
+	return report.Check{
+		Claim:    fmt.Sprintf("UDP loses what two crossings of a wire with %s loss take", share),
+		Measured: fmt.Sprintf("%s events, expected %s to %s", report.Count(lost), report.Count(low), report.Count(high)),
+		Held:     lost >= low && lost <= high || udp.Fates["receive-buffer"] > 0 && lost <= high,
+	}
 }
 
 // retransmitCheck holds the wire's count against the kernels' own.

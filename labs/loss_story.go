@@ -88,9 +88,15 @@ func behindStory(o *Options, r *report.Result) string {
 	switch {
 	case o.ReaderDelay.Seconds()*o.Pace > 1:
 		why = "the subscriber reads more slowly than that, its window closes, and the emitter is made to wait"
-	case o.Impairment.Rate > 0:
+	case o.limited():
 		why = "that is more than the wire's rate lets through"
 	}
 	return fmt.Sprintf("TCP fell behind the pace of %g events per second: %s. Half of the events took %s or more.",
 		o.Pace, why, report.Milliseconds(tcp.LatencyUS.P50))
+}
+
+// limited tells whether either direction has a rate.
+func (o *Options) limited() bool {
+	i := o.impairments()
+	return i[0].Rate > 0 || i[1].Rate > 0
 }

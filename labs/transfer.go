@@ -84,21 +84,20 @@ func (p *plan) title() string { return strings.TrimSpace(p.transport.name + " " 
 // loses, doubles, changes or overtakes packets waits until the clients have
 // connected, and ends before they part.
 func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
-	path := wire.Impairment{Delay: x.options.Impairment.Delay, Rate: x.options.Impairment.Rate, Queue: x.options.Impairment.Queue}
-	if err := x.impair(path); err != nil {
+	if err := x.impair(x.options.path()); err != nil {
 		return nil, err
 	}
 	defer x.abandon()
 	if err := x.connect(ctx); err != nil {
 		return nil, err
 	}
-	if err := x.impair(x.options.Impairment); err != nil {
+	if err := x.impair(x.options.impairments()); err != nil {
 		return nil, err
 	}
 	if err := x.script(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(x.impair(path), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
+	if err := errors.Join(x.impair(x.options.path()), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
 		return nil, err
 	}
 	return x.collect()
@@ -112,8 +111,8 @@ func steady(ctx context.Context, x *transfer) error {
 	return x.settle(ctx, x.options.Events)
 }
 
-func (x *transfer) impair(i wire.Impairment) error {
-	return x.network.Impair(x.options.Seed, [2]wire.Impairment{i, i})
+func (x *transfer) impair(i [2]wire.Impairment) error {
+	return x.network.Impair(x.options.Seed, i)
 }
 
 // connect starts the server, the subscriber and the emitter, in this order.

@@ -41,6 +41,8 @@ type Scenario struct {
 	Corrupt           float64 `json:"corrupt"`
 	Rate              int64   `json:"rate_bits_per_second"`
 	Queue             int     `json:"queue_packets"`
+	ToServer          string  `json:"to_server"` // all that the wire did that way, in the words of an impairment
+	ToClient          string  `json:"to_client"`
 	ReaderDelayUS     int64   `json:"reader_delay_us"`
 	ReceiveBuffer     int     `json:"receive_buffer_bytes"`
 	CongestionControl string  `json:"congestion_control,omitempty"`
