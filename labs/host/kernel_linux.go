@@ -40,36 +40,54 @@ func NewKernel(c *Config) (*Kernel, error) {
 }
 
 func (k *Kernel) build(c *Config) error {
-	middle := wireEnds()
-	hosts := [2]*Host{k.Client, k.Server}
-	for i, h := range hosts {
-		if err := h.create(middle[i]); err != nil {
-			return fmt.Errorf("host %s: %w", h.Name, err)
-		}
-		if err := quietEnd(middle[i]); err != nil {
-			return fmt.Errorf("wire end of host %s: %w", h.Name, err)
-		}
-		if err := h.tune(c.Hosts[h.Name]); err != nil {
-			return fmt.Errorf("host %s: %w", h.Name, err)
-		}
+	ends, err := connect(c, []*Host{k.Client, k.Server})
+	if err != nil {
+		return err
 	}
-	for i, h := range hosts {
-		if err := h.neighbour(hosts[1-i]); err != nil {
-			return fmt.Errorf("host %s: neighbour: %w", h.Name, err)
-		}
-	}
-	var err error
-	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: middle, Seed: c.Seed, Forget: c.Forget}, wireEnv+"=1")
+	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: [2]string(ends), Seed: c.Seed, Forget: c.Forget}, wireEnv+"=1")
 	return err
 }
 
-// ends counts the wire's ends of this process, so that several labs can run
-// at once.
-var ends atomic.Int64
+// connect makes hosts, each with a cable, and introduces them to each other.
+// It returns the cables' other ends, which are in the caller's namespace.
+func connect(c *Config, hosts []*Host) ([]string, error) {
+	ends := wireEnds(len(hosts))
+	for i, h := range hosts {
+		if err := h.create(ends[i]); err != nil {
+			return nil, fmt.Errorf("host %s: %w", h.Name, err)
+		}
+		if err := quietEnd(ends[i]); err != nil {
+			return nil, fmt.Errorf("wire end of host %s: %w", h.Name, err)
+		}
+		if err := h.tune(c.Hosts[h.Name]); err != nil {
+			return nil, fmt.Errorf("host %s: %w", h.Name, err)
+		}
+	}
+	for _, h := range hosts {
+		for _, other := range hosts {
+			if h == other {
+				continue
+			}
+			if err := h.neighbour(other); err != nil {
+				return nil, fmt.Errorf("host %s: neighbour: %w", h.Name, err)
+			}
+		}
+	}
+	return ends, nil
+}
 
-func wireEnds() [2]string {
-	n := ends.Add(2)
-	return [2]string{fmt.Sprintf("wire%d", n-2), fmt.Sprintf("wire%d", n-1)}
+// endsMade counts the wire's ends of this process, so that several labs can
+// run at once.
+var endsMade atomic.Int64
+
+// wireEnds names n new interfaces.
+func wireEnds(n int) []string {
+	last := endsMade.Add(int64(n))
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("wire%d", last-int64(n-i))
+	}
+	return names
 }
 
 // quietEnd sets up the wire's end of a cable: it must say nothing itself and

@@ -17,9 +17,11 @@ import (
 
 type request struct {
 	Start       *startRequest
+	StartSwitch *SwitchConfig
 	Set         bool
 	Seed        uint64
-	Impairments [2]Impairment
+	Impairments [2]Impairment // of a switch's link: up and down
+	Link        int           // of a switch, for Set
 	Stop        bool
 }
 
@@ -34,38 +36,39 @@ type reply struct {
 	Err   string
 	Stats [2]Stats
 	Rows  [2][]Row // only the answer to Stop
+	Links []LinkStats
+	Taken []LinkRows // only the answer to Stop
 }
 
-// Serve is the wire's process: it obeys requests from r until r ends or a
-// stop is asked for.
+// carrier is a wire or a switch, as its process sees it.
+type carrier interface {
+	obey(q *request, p *reply) error // Set, Stop, or tell the counters
+}
+
+// Serve is the wire's process, or the switch's: it obeys requests from r
+// until r ends or a stop is asked for.
 func Serve(r io.Reader, w io.Writer, identify Identify) error {
 	in, out := gob.NewDecoder(r), gob.NewEncoder(w)
-	var wire *Wire
+	var c carrier
 	for {
 		var q request
 		if err := in.Decode(&q); err != nil {
-			if wire != nil {
-				wire.Stop()
+			if c != nil {
+				c.obey(&request{Stop: true}, &reply{})
 			}
 			return err
 		}
 		var p reply
+		var err error
 		switch {
-		case q.Start != nil:
-			c := Config{Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed, Forget: q.Start.Forget, Identify: identify}
-			w, err := Start(&c)
-			wire = w
-			p.Err = text(err)
-		case wire == nil:
-			p.Err = "wire: not started"
-		case q.Set:
-			p.Err = text(wire.Set(q.Seed, q.Impairments))
-		case q.Stop:
-			p.Stats = wire.Stats()
-			p.Rows = wire.Stop()
+		case q.Start != nil || q.StartSwitch != nil:
+			c, err = begin(&q, identify)
+		case c == nil:
+			err = errors.New("wire: not started")
 		default:
-			p.Stats = wire.Stats()
+			err = c.obey(&q, &p)
 		}
+		p.Err = text(err)
 		if err := out.Encode(&p); err != nil {
 			return err
 		}
@@ -75,6 +78,48 @@ func Serve(r io.Reader, w io.Writer, identify Identify) error {
 	}
 }
 
+// begin starts what a request asks for.
+func begin(q *request, identify Identify) (carrier, error) {
+	if q.StartSwitch != nil {
+		q.StartSwitch.Identify = identify
+		s, err := StartSwitch(q.StartSwitch)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	w, err := Start(&Config{
+		Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed,
+		Forget: q.Start.Forget, Identify: identify,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Wire) obey(q *request, p *reply) error {
+	if q.Set {
+		return w.Set(q.Seed, q.Impairments)
+	}
+	p.Stats = w.Stats()
+	if q.Stop {
+		p.Rows = w.Stop()
+	}
+	return nil
+}
+
+func (s *Switch) obey(q *request, p *reply) error {
+	if q.Set {
+		return s.Set(q.Link, q.Seed, q.Impairments[0], q.Impairments[1])
+	}
+	p.Links = s.Stats()
+	if q.Stop {
+		p.Taken = s.Stop()
+	}
+	return nil
+}
+
 func text(err error) string {
 	if err == nil {
 		return ""
@@ -82,8 +127,8 @@ func text(err error) string {
 	return err.Error()
 }
 
-// Process is a wire in a process of its own. It is safe for concurrent use.
-type Process struct {
+// process is a child that obeys requests. It is safe for concurrent use.
+type process struct {
 	mu  sync.Mutex
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -91,38 +136,84 @@ type Process struct {
 	enc *gob.Encoder
 }
 
+// Process is a wire in a process of its own. It is safe for concurrent use.
+type Process struct{ process }
+
+// SwitchProcess is a switch in a process of its own. It is safe for
+// concurrent use.
+type SwitchProcess struct{ process }
+
 // StartProcess starts a wire in a new process, in the caller's network
 // namespace. The process runs this program again with env set in addition,
 // which must make it call [Serve] on its standard input and output.
 func StartProcess(c *Config, env string) (*Process, error) {
+	p := &Process{}
+	start := &startRequest{Interfaces: c.Interfaces, Impairments: c.Impairments, Seed: c.Seed, Forget: c.Forget}
+	if err := p.start(env, &request{Start: start}); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// StartSwitchProcess starts a switch in a new process, as [StartProcess] does
+// a wire.
+func StartSwitchProcess(c *SwitchConfig, env string) (*SwitchProcess, error) {
+	p := &SwitchProcess{}
+	bare := *c
+	bare.Identify = nil // the process has its own
+	if err := p.start(env, &request{StartSwitch: &bare}); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Set does as [Switch.Set].
+func (p *SwitchProcess) Set(link int, seed uint64, up, down Impairment) error {
+	_, err := p.ask(&request{Set: true, Link: link, Seed: seed, Impairments: [2]Impairment{up, down}})
+	return err
+}
+
+// Stats does as [Switch.Stats].
+func (p *SwitchProcess) Stats() ([]LinkStats, error) {
+	r, err := p.ask(&request{})
+	return r.Links, err
+}
+
+// Stop ends the switch and returns the ledgers of every link, with the last
+// counters.
+func (p *SwitchProcess) Stop() ([]LinkRows, []LinkStats, error) {
+	r, err := p.ask(&request{Stop: true})
+	return r.Taken, r.Links, errors.Join(err, p.Close())
+}
+
+func (p *process) start(env string, first *request) error {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), env)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the lab's to handle
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("wire: start process: %w", err)
+		return fmt.Errorf("wire: start process: %w", err)
 	}
-	p := &Process{cmd: cmd, in: in, out: gob.NewDecoder(out), enc: gob.NewEncoder(in)}
-	start := &startRequest{Interfaces: c.Interfaces, Impairments: c.Impairments, Seed: c.Seed, Forget: c.Forget}
-	if _, err := p.ask(request{Start: start}); err != nil {
-		return nil, errors.Join(err, p.Close())
+	p.cmd, p.in, p.out, p.enc = cmd, in, gob.NewDecoder(out), gob.NewEncoder(in)
+	if _, err := p.ask(first); err != nil {
+		return errors.Join(err, p.Close())
 	}
-	return p, nil
+	return nil
 }
 
-func (p *Process) ask(q request) (reply, error) {
+func (p *process) ask(q *request) (reply, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var r reply
-	if err := p.enc.Encode(&q); err != nil {
+	if err := p.enc.Encode(q); err != nil {
 		return r, fmt.Errorf("wire: its process is gone: %w", err)
 	}
 	if err := p.out.Decode(&r); err != nil {
@@ -135,29 +226,29 @@ func (p *Process) ask(q request) (reply, error) {
 }
 
 // PID names the process.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *process) PID() int { return p.cmd.Process.Pid }
 
 // Set does as [Wire.Set].
 func (p *Process) Set(seed uint64, impairments [2]Impairment) error {
-	_, err := p.ask(request{Set: true, Seed: seed, Impairments: impairments})
+	_, err := p.ask(&request{Set: true, Seed: seed, Impairments: impairments})
 	return err
 }
 
 // Stats does as [Wire.Stats].
 func (p *Process) Stats() ([2]Stats, error) {
-	r, err := p.ask(request{})
+	r, err := p.ask(&request{})
 	return r.Stats, err
 }
 
 // Stop ends the wire and returns its ledger by direction, with the last
 // counters.
 func (p *Process) Stop() ([2][]Row, [2]Stats, error) {
-	r, err := p.ask(request{Stop: true})
+	r, err := p.ask(&request{Stop: true})
 	return r.Rows, r.Stats, errors.Join(err, p.Close())
 }
 
 // Close ends the process, if it has not ended, and waits for it.
-func (p *Process) Close() error {
+func (p *process) Close() error {
 	p.in.Close() // the process ends when its input does
 	err := p.cmd.Wait()
 	if _, ok := errors.AsType[*exec.ExitError](err); ok {
