@@ -57,6 +57,7 @@ type Options struct {
 	Impairment    wire.Impairment  // of both directions
 	Back          *wire.Impairment // of the direction to the client, where that is another
 	Seed          uint64
+	IPv6          bool           // over IPv6, not IPv4
 	ReaderDelay   time.Duration  // that the subscriber takes for each event
 	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
 	Progress      func(Progress) // told now and then; nil: nobody is
@@ -136,7 +137,7 @@ func (o *Options) scenario() report.Scenario {
 	return report.Scenario{
 		Events: o.Events, Size: o.Size, Pace: o.Pace, Loss: i.Loss, DelayUS: i.Delay.Microseconds(),
 		JitterUS: i.Jitter.Microseconds(), Reorder: i.Reorder, Duplicate: i.Duplicate, Corrupt: i.Corrupt,
-		Rate: i.Rate, Queue: i.Queue, ToServer: both[0].String(), ToClient: both[1].String(), ReaderDelayUS: o.ReaderDelay.Microseconds(), ReceiveBuffer: o.ReceiveBuffer,
+		IPv6: o.IPv6, Rate: i.Rate, Queue: i.Queue, ToServer: both[0].String(), ToClient: both[1].String(), ReaderDelayUS: o.ReaderDelay.Microseconds(), ReceiveBuffer: o.ReceiveBuffer,
 	}
 }
 

@@ -60,8 +60,10 @@ func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 			o.Impairment.Loss, o.Impairment.Rate, o.Impairment.Queue = 0, 2_000_000, 5
 			o.Events = 500
 		}, account.WireQueue},
-		"small buffer": {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
-		"fragments":    {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+		"small buffer":      {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
+		"IPv6":              {func(o *labs.Options) { o.IPv6 = true }, account.WireLoss},
+		"fragments of IPv6": {func(o *labs.Options) { o.IPv6 = true; o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+		"fragments":         {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(labs.Loss, 1000)

@@ -23,7 +23,7 @@ var Loss = &Lab{
 	},
 	Takes: []string{
 		"events", "size", "pace", "loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"seed", "reader-delay", "rcvbuf",
+		"seed", "ipv6", "reader-delay", "rcvbuf",
 	},
 	run: runLoss,
 }

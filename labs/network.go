@@ -46,8 +46,13 @@ type Recording struct {
 	CongestionControl string          // of the hosts' TCP
 }
 
-// Server is the address of the servers' port in every lab.
-const (
-	serverPort    = 9700
-	serverAddress = "10.77.0.2:9700"
-)
+// serverPort is the servers' port in every lab.
+const serverPort = 9700
+
+// serverAddress is where clients find the server.
+func (o *Options) serverAddress() string {
+	if o.IPv6 {
+		return "[fd77::2]:9700"
+	}
+	return "10.77.0.2:9700"
+}

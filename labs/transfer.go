@@ -122,7 +122,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{clock: x.clock, trace: x.trace.note, topics: x.topics})
+	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{address: x.options.serverAddress(), clock: x.clock, trace: x.trace.note, topics: x.topics})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
@@ -134,7 +134,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{clock: x.clock, origin: emitterID}); err != nil {
+	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
@@ -142,7 +142,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
-	d := &dialOptions{clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
+	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
 	if x.listener, err = x.transport.dial(ctx, x.network.Client(), d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}

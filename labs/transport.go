@@ -33,13 +33,15 @@ type transport struct {
 
 // serverOptions are what labs ask of a server.
 type serverOptions struct {
-	clock  clock.Clock
-	trace  func(queue.TraceEvent)
-	topics map[string]queue.Policy
+	address string
+	clock   clock.Clock
+	trace   func(queue.TraceEvent)
+	topics  map[string]queue.Policy
 }
 
 // dialOptions are what labs ask of a client.
 type dialOptions struct {
+	address string // of the server
 	clock   clock.Clock
 	name    string // of a durable client
 	origin  uint64
@@ -90,7 +92,7 @@ var overTCP = &transport{
 		if err != nil {
 			return nil, err
 		}
-		l, err := h.Listen(ctx, "tcp", serverAddress)
+		l, err := h.Listen(ctx, "tcp", s.address)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +101,7 @@ var overTCP = &transport{
 		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return tcpq.Dial(ctx, serverAddress, &tcpq.ClientConfig{
+		return tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
 		})
 	},
@@ -112,7 +114,7 @@ var overUDP = &transport{
 		if err != nil {
 			return nil, err
 		}
-		c, err := h.ListenPacket(ctx, "udp", serverAddress)
+		c, err := h.ListenPacket(ctx, "udp", s.address)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +122,7 @@ var overUDP = &transport{
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return udpq.Dial(ctx, serverAddress, &udpq.ClientConfig{
+		return udpq.Dial(ctx, d.address, &udpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
 			KeepAlive:     -1, // nothing but events is on the wire while it is watched
 			ReceiveBuffer: -1, // the lab has set it

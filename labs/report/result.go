@@ -33,6 +33,7 @@ type Scenario struct {
 	Events            int     `json:"events"`
 	Size              int     `json:"size"`
 	Pace              float64 `json:"events_per_second"`
+	IPv6              bool    `json:"ipv6"`
 	Loss              float64 `json:"loss"`
 	DelayUS           int64   `json:"delay_us"`
 	JitterUS          int64   `json:"jitter_us"`

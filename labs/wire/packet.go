@@ -32,7 +32,7 @@ type packet struct {
 	span    uint32 // TCP sequence numbers taken: payload, SYN and FIN (RFC 9293, section 3.4)
 	payload []byte // of TCP or UDP, without Ethernet padding; of a first fragment as far as it goes
 
-	fragmentID     uint16 // IPv4's identification
+	fragmentID     uint32 // IP's identification
 	fragmentOffset uint16 // in units of 8 bytes
 
 	ports               [2]uint16 // also of a first fragment, whose flow has none
@@ -69,7 +69,7 @@ func (p *packet) parseIPv4(b []byte) {
 	p.flow.protocol = b[9]
 	if flags := binary.BigEndian.Uint16(b[6:]); flags&0x3fff != 0 { // more fragments, or not the first
 		p.flow.fragment = true
-		p.fragmentID, p.fragmentOffset = binary.BigEndian.Uint16(b[4:]), flags&0x1fff
+		p.fragmentID, p.fragmentOffset = uint32(binary.BigEndian.Uint16(b[4:])), flags&0x1fff
 	}
 	if header < 20 || total < header || total > len(b) {
 		return
@@ -94,8 +94,33 @@ func (p *packet) parseIPv6(b []byte) {
 	p.flow.protocol = b[6]
 	p.ip = span{ethernetHeader, ethernetHeader + 40}
 	if end := 40 + int(binary.BigEndian.Uint16(b[4:])); end <= len(b) {
-		p.parseTransport(b[40:end])
+		p.parseUpper(b[40:end])
 	}
+}
+
+// fragmentHeader is the next-header value of IPv6's fragment header, which is
+// 8 bytes long (RFC 8200, section 4.5).
+const fragmentHeader = 44
+
+// parseUpper reads what an IPv6 header carries; b ends where the packet does.
+func (p *packet) parseUpper(b []byte) {
+	if p.flow.protocol != fragmentHeader {
+		p.parseTransport(b)
+		return
+	}
+	if len(b) < 8 {
+		return
+	}
+	p.flow.fragment = true
+	p.flow.protocol = b[0]
+	p.fragmentOffset, p.fragmentID = binary.BigEndian.Uint16(b[2:])>>3, binary.BigEndian.Uint32(b[4:])
+	p.ip.to += 8
+	if p.fragmentOffset > 0 {
+		p.data = span{p.ip.to, p.ip.to + len(b) - 8}
+		return
+	}
+	p.parseTransport(b[8:])
+	p.flow.srcPort, p.flow.dstPort = 0, 0 // the later fragments have none, and belong to the same flow
 }
 
 func (p *packet) parseTransport(b []byte) {

@@ -84,7 +84,7 @@ type key struct {
 // fragmentKey tells IP datagrams of one flow apart (RFC 791, section 3.2).
 type fragmentKey struct {
 	flow flowID
-	id   uint16
+	id   uint32
 }
 
 // maxFragmented bounds the datagrams whose fragments may still come.

@@ -75,6 +75,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.Var(&f.units.rate, "rate", "of the wire, in bits per second, as `10Mbit`; 0 is no limit")
 	s.IntVar(&o.Impairment.Queue, "queue", 0, "packets that may wait for the rate (default 1000 where there is a rate)")
 	s.Uint64Var(&o.Seed, "seed", 0, "decides every packet's fate")
+	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")

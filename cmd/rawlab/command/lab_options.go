@@ -30,6 +30,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"rate":         func() { o.Impairment.Rate = int64(u.rate) },
 		"queue":        func() { o.Impairment.Queue = f.options.Impairment.Queue },
 		"seed":         func() { o.Seed = f.options.Seed },
+		"ipv6":         func() { o.IPv6 = f.options.IPv6 },
 		"reader-delay": func() { o.ReaderDelay = f.options.ReaderDelay },
 		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
 	}
