@@ -112,7 +112,7 @@ func TestCongestionControlsLoseTheSameSegments(t *testing.T) {
 	}
 	const bytes = 1448 * 600
 	var want []uint32
-	for _, cc := range strings.Fields(string(text)) {
+	for cc := range strings.FieldsSeq(string(text)) {
 		got := lostSegments(t, cc, bytes)
 		if want == nil {
 			want = got
