@@ -34,7 +34,7 @@ var floors = []floor{
 		never:    []string{"capture", "labs"},
 	},
 	{packages: []string{"labs/host"}},
-	{packages: []string{"labs/report", "labs/bench"}},
+	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
 	{packages: []string{"labs"}},
 	{packages: []string{"cmd/rawlab/command"}},
 	{packages: []string{"cmd/rawlab"}},
