@@ -13,7 +13,7 @@ func (d *Direction) Set(seed uint64, i Impairment)          { d.d.set(seed, i) }
 func (d *Direction) Begin(now int64)                        { d.d.begin(now) }
 func (d *Direction) Accept(frame []byte, now int64)         { d.d.accept(frame, now) }
 func (d *Direction) Wait(now int64) (time.Duration, bool)   { return d.d.wait(now) }
-func (d *Direction) Len() int                               { return d.d.line.len() }
+func (d *Direction) Counts() Counts                         { return d.d.counts }
 func (d *Direction) Rows() []Row                            { return d.d.ledger.Rows() }
 func (d *Direction) Recycle(frames [][]byte)                { d.d.recycle(frames) }
 func (d *Direction) Departures(now int64) (frames [][]byte) { return d.d.departures(now, nil) }
