@@ -61,6 +61,21 @@ func TestCoDelDropsByTheControlLaw(t *testing.T) {
 	}
 }
 
+// TestCoDelSparesOneFrame: on a slow line a single frame waits longer than
+// the target, and that is no queue (section 5.4).
+func TestCoDelSparesOneFrame(t *testing.T) {
+	d := direction(t, "rate 1mbit aqm codel") // 10 ms a frame
+	d.Accept(sized(1000, frame), 0)
+	for id := range uint64(200) {
+		now := int64(id) * int64(10*ms)
+		d.Accept(sized(id, frame), now)
+		d.Recycle(d.Departures(now))
+	}
+	if c := d.Counts(); c.Overflow != 0 {
+		t.Errorf("dropped %d of %d", c.Overflow, c.Came)
+	}
+}
+
 // TestCoDelKeepsResponsiveQueuesShort runs a sender that halves its window on
 // a loss, as TCP does, and compares the wait with tail-drop's.
 func TestCoDelKeepsResponsiveQueuesShort(t *testing.T) {

@@ -51,7 +51,7 @@ func TestRateIsExact(t *testing.T) {
 		bytes int
 	}{
 		{"rate 10mbit queue 100000", 10e6, 1514},
-		{"rate 10gbit queue 100000", 10e9, 60},
+		{"rate 9gbit queue 100000", 9e9, 60},
 		{"rate 7777777bit queue 100000", 7777777, 99},
 		{"rate 10mbit queue 100000 duplicate 50%", 10e6, 1000},
 		{"rate 3mbit queue 100000 delay 10ms", 3e6, 500},
