@@ -48,11 +48,15 @@ type record struct {
 
 // New returns an empty store of up to limit bytes of frames; limit 0 means
 // [DefaultLimit].
-func New(limit int64) *Store {
+func New(limit int64) *Store { return NewWithEpoch(limit, randomEpoch()) }
+
+// NewWithEpoch is New with an epoch that the caller has drawn, for runs that
+// must repeat to the byte.
+func NewWithEpoch(limit int64, epoch uint64) *Store {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return &Store{epoch: randomEpoch(), limit: limit, logs: make(map[string]*log)}
+	return &Store{epoch: max(1, epoch), limit: limit, logs: make(map[string]*log)}
 }
 
 func randomEpoch() uint64 {
