@@ -1,0 +1,185 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"time"
+)
+
+const (
+	// patience is how long, in real time, the lab's goroutines may take to
+	// come to rest before something must be wrong.
+	patience = 30 * time.Second
+
+	restsPerLook    = 1 << 14   // between two looks for what waits outside of the lab's time
+	restsPerMeasure = 1 << 12   // between two looks at the heap
+	garbageBytes    = 384 << 20 // allocated before garbage is collected
+)
+
+// StallError says that a run on virtual time stood still.
+type StallError struct {
+	After time.Duration // since the clock's start
+	Where string        // what its goroutines wait for
+}
+
+func (e *StallError) Error() string {
+	return fmt.Sprintf("stalled %v after the start: everybody waits, and nothing is due\n%s", e.After, e.Where)
+}
+
+// OutsideError says that something did not keep to the lab's time.
+type OutsideError struct {
+	What  string
+	Where string
+}
+
+func (e *OutsideError) Error() string {
+	return fmt.Sprintf("virtual time cannot be kept: %s\n%s", e.What, e.Where)
+}
+
+// barrier tells when every goroutine but the caller's has come to rest. It is
+// exact only while the process runs one goroutine at a time: then a
+// goroutine is either the caller, or runnable, or blocked.
+type barrier struct {
+	samples []metrics.Sample
+	outside uint64 // goroutines that were in system calls from the start: the one that waits for signals
+	first   string // this goroutine's name in dumps; what was there before it is not the lab's
+	rests   int
+	heap    []metrics.Sample
+	collect uint64 // heap size at which garbage is collected
+}
+
+func newBarrier() *barrier {
+	return &barrier{
+		samples: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}, {Name: "/sched/goroutines/not-in-go:goroutines"}},
+		heap:    []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}},
+		collect: garbageBytes,
+	}
+}
+
+// begin notes what does not belong to the lab.
+func (b *barrier) begin() {
+	const looks = 200 // long enough for a goroutine on its way into a system call to get there
+	for range looks {
+		runtime.Gosched()
+		metrics.Read(b.samples)
+		b.outside = max(b.outside, b.samples[1].Value.Uint64())
+	}
+	for b.samples[1].Value.Uint64() > 1 && b.outside > 1 { // a write under way ends
+		runtime.Gosched()
+		metrics.Read(b.samples)
+		b.outside = min(b.outside, b.samples[1].Value.Uint64())
+		break
+	}
+}
+
+// wait returns when all are at rest.
+func (b *barrier) wait() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+	if b.rests++; b.rests%restsPerMeasure == 0 {
+		b.tidy()
+	}
+	if b.rests%restsPerLook == 0 {
+		return b.look()
+	}
+	return nil
+}
+
+func (b *barrier) settle() error {
+	var since time.Time
+	for n := 1; ; n++ {
+		runtime.Gosched()
+		metrics.Read(b.samples)
+		if b.samples[0].Value.Uint64() == 0 && b.samples[1].Value.Uint64() <= b.outside {
+			return nil
+		}
+		if n%1024 != 0 {
+			continue
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since) > patience {
+			what := fmt.Sprintf("for %v %d goroutines did not stop running and %d stayed in system calls",
+				patience, b.samples[0].Value.Uint64(), b.samples[1].Value.Uint64()-min(b.outside, b.samples[1].Value.Uint64()))
+			return &OutsideError{What: what, Where: dump(running1)}
+		}
+	}
+}
+
+// tidy collects garbage when there is much: all are at rest, so nobody is
+// made to assist.
+func (b *barrier) tidy() {
+	metrics.Read(b.heap)
+	if b.heap[0].Value.Uint64() < b.collect {
+		return
+	}
+	runtime.GC()
+	metrics.Read(b.heap)
+	b.collect = b.heap[0].Value.Uint64() + garbageBytes
+}
+
+// look finds goroutines that wait for the machine's time or for its network:
+// they would wake at a moment that means nothing to the lab.
+func (b *barrier) look() error {
+	if where := dump(outside); where != "" {
+		return &OutsideError{What: "a goroutine waits for the machine, not for the lab", Where: where}
+	}
+	return nil
+}
+
+// stall says where a run stands still.
+func (b *barrier) stall(after time.Duration) error {
+	if err := b.look(); err != nil {
+		return err
+	}
+	return &StallError{After: after, Where: dump(waiting)}
+}
+
+// What a goroutine's state, as a dump names it, says about it.
+func outside(state string) bool {
+	return strings.HasPrefix(state, "sleep") || strings.HasPrefix(state, "IO wait")
+}
+
+func running1(state string) bool {
+	return strings.HasPrefix(state, "run") || strings.HasPrefix(state, "syscall")
+}
+
+func waiting(state string) bool { return !running1(state) }
+
+// dump lists the program's goroutines in certain states: where each of them
+// stands, innermost call of this program first.
+func dump(which func(state string) bool) string {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	var out strings.Builder
+	for i, g := range bytes.Split(buf, []byte("\n\n")) {
+		head, frames, _ := strings.Cut(string(g), "\n")
+		_, state, ok := strings.Cut(head, "[")
+		if i == 0 || !ok || !which(state) { // the first is the caller's
+			continue
+		}
+		if at := calls(frames); at != "" {
+			fmt.Fprintf(&out, "  [%s %s\n", strings.TrimSuffix(state, ":"), at)
+		}
+	}
+	return out.String()
+}
+
+// calls returns a goroutine's innermost calls of this module.
+func calls(frames string) string {
+	const most = 3
+	var own []string
+	lines := strings.Split(frames, "\n")
+	for i := 0; i+1 < len(lines) && len(own) < most; i += 2 {
+		name, _, _ := strings.Cut(strings.TrimPrefix(lines[i], "created by "), "(0x")
+		if strings.HasPrefix(name, "rawlab/") && !strings.Contains(name, "host.(*vtime).ask") {
+			own = append(own, strings.TrimSuffix(name, "(...)"))
+		}
+	}
+	return strings.Join(own, " < ")
+}
