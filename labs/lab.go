@@ -34,8 +34,8 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 		return nil, err
 	}
 	r := out.Result
-	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, "kernel"
-	if o.timed() && r.Backend == "kernel" {
+	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, o.backend()
+	if o.timed() && r.Backend == BackendKernel {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
 	}
@@ -58,6 +58,7 @@ type Options struct {
 	Back          *wire.Impairment // of the direction to the client, where that is another
 	Seed          uint64
 	IPv6          bool           // over IPv6, not IPv4
+	Backend       string         // BackendKernel or BackendVirtual; empty: kernel in a process with namespaces of its own, else virtual
 	ReaderDelay   time.Duration  // that the subscriber takes for each event
 	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
 	Progress      func(Progress) // told now and then; nil: nobody is
@@ -102,6 +103,8 @@ func (o *Options) Validate() error {
 		err = fmt.Errorf("--reader-delay %v: must be 0 to 1m", o.ReaderDelay)
 	case o.ReceiveBuffer < 0 || o.ReceiveBuffer > 1<<30:
 		err = fmt.Errorf("--rcvbuf %d: must be 0 to %d bytes", o.ReceiveBuffer, 1<<30)
+	case o.Backend != "" && o.Backend != BackendKernel && o.Backend != BackendVirtual:
+		err = fmt.Errorf("--backend %s: must be %s or %s", o.Backend, BackendKernel, BackendVirtual)
 	default:
 		i := o.impairments()
 		err = errors.Join(i[0].Validate(), i[1].Validate())

@@ -3,12 +3,18 @@ package labs_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"rawlab/labs/host"
 )
 
 // TestMain puts the tests into namespaces of their own.
 func TestMain(m *testing.M) {
+	if os.Getenv(burnEnv) != "" {
+		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		}
+		os.Exit(0)
+	}
 	host.RunRole()
 	os.Exit(host.IsolateTests(m.Run))
 }

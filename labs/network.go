@@ -56,3 +56,30 @@ func (o *Options) serverAddress() string {
 	}
 	return "10.77.0.2:9700"
 }
+
+// Backends of a lab.
+const (
+	BackendKernel  = "kernel"  // namespaces of this machine's kernel, in real time
+	BackendVirtual = "virtual" // stacks in this process, on virtual time
+)
+
+// newNetwork makes a network of the options' backend. The context that it
+// returns ends when the network cannot go on.
+func newNetwork(ctx context.Context, o *Options) (context.Context, Network, error) {
+	if o.backend() == BackendVirtual {
+		return newVirtualNetwork(ctx, o.Seed)
+	}
+	n, err := newKernelNetwork(o.Seed)
+	return ctx, n, err
+}
+
+// backend is what was asked for, or what this process can have.
+func (o *Options) backend() string {
+	switch {
+	case o.Backend != "":
+		return o.Backend
+	case host.Isolated():
+		return BackendKernel
+	}
+	return BackendVirtual
+}

@@ -4,5 +4,5 @@ package labs
 
 import "rawlab/labs/host"
 
-// newNetwork fails: kernel hosts are Linux's.
-func newNetwork(uint64) (Network, error) { return nil, host.CanIsolate() }
+// newKernelNetwork fails: kernel hosts are Linux's.
+func newKernelNetwork(uint64) (Network, error) { return nil, host.CanIsolate() }

@@ -14,7 +14,8 @@ func newResult(o *Options) *report.Result {
 }
 
 // conduct carries out the plans at the same time, each over a network of its
-// own, so that whatever else the machine does meets both.
+// own, so that whatever else the machine does meets both. On virtual time
+// nothing else does, and one plan follows the other.
 func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -22,6 +23,9 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	recordings := make([]*Recording, len(plans))
 	var wg sync.WaitGroup
 	for i, p := range plans {
+		if o.backend() == BackendVirtual {
+			wg.Wait()
+		}
 		wg.Go(func() {
 			var err error
 			if evidence[i], recordings[i], err = p.run(ctx, o); err != nil {

@@ -61,7 +61,7 @@ type transfer struct {
 
 // run makes the network, carries the plan out and settles the account.
 func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recording, error) {
-	n, err := newNetwork(o.Seed)
+	ctx, n, err := newNetwork(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +122,9 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{address: x.options.serverAddress(), clock: x.clock, trace: x.trace.note, topics: x.topics})
+	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{
+		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics,
+	})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
@@ -312,6 +314,7 @@ func (x *transfer) collect() (*Recording, error) {
 	x.input.Deliveries = x.deliveries
 	x.input.Server = x.trace.records()
 	x.input.Taps = r.Taps
+	x.input.Repeats = x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
 	return r, nil
 }

@@ -11,6 +11,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
+	"rawlab/internal/queue/memory"
 	"rawlab/tcpq"
 	"rawlab/udpq"
 )
@@ -35,8 +36,13 @@ type transport struct {
 type serverOptions struct {
 	address string
 	clock   clock.Clock
+	epoch   uint64 // of the queue's logs; it travels in every welcome
 	trace   func(queue.TraceEvent)
 	topics  map[string]queue.Policy
+}
+
+func (s *serverOptions) queue() (*queue.Queue, error) {
+	return queue.New(&queue.Config{Clock: s.clock, Store: memory.NewWithEpoch(0, s.epoch), Topics: s.topics, Trace: s.trace})
 }
 
 // dialOptions are what labs ask of a client.
@@ -88,7 +94,7 @@ func start(ctx context.Context, socket any, serve func(context.Context) error) *
 var overTCP = &transport{
 	name: "tcp", reliability: "tcp", protocol: dissect.TCP, stream: true,
 	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
-		q, err := queue.New(&queue.Config{Clock: s.clock, Topics: s.topics, Trace: s.trace})
+		q, err := s.queue()
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +116,7 @@ var overTCP = &transport{
 var overUDP = &transport{
 	name: "udp", reliability: "none", protocol: dissect.UDP,
 	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
-		q, err := queue.New(&queue.Config{Clock: s.clock, Topics: s.topics, Trace: s.trace})
+		q, err := s.queue()
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,7 @@ func (l *Ledger) witness(in *Input) {
 		l.witnessLeg(in, leg, way)
 	}
 	for _, f := range Fates {
-		if l.Fates[f] == 0 {
+		if l.Fates[f] == 0 || in.Repeats {
 			continue
 		}
 		switch f {

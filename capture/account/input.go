@@ -108,6 +108,7 @@ type Input struct {
 	Taps       [2]Tap  // by side
 	Wire       [2]Wire // by leg
 	Kernels    [2]Kernel
+	Repeats    bool      // timing is part of what repeats: the hosts ran on virtual time
 	Broken     bool      // a connection ended before its time
 	End        time.Time // when the run was over; what came later was not watched to its end. Zero: no limit
 }

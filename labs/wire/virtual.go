@@ -67,6 +67,7 @@ func (v *Virtual) Set(seed uint64, impairments [2]Impairment) error {
 	for i, l := range v.lanes {
 		l.mu.Lock()
 		l.direction.set(seed, impairments[i])
+		l.direction.begin(l.now())
 		l.rearm()
 		l.mu.Unlock()
 	}

@@ -135,7 +135,7 @@ func (f *captureFlags) run(c *cobra.Command) error {
 	case f.read != "":
 		return f.runFile(c)
 	case f.inside && !host.Isolated():
-		return runIsolated(c.Context())
+		return rerun(c.Context(), host.Isolate)
 	}
 	return f.runLive(c)
 }

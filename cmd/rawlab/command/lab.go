@@ -1,17 +1,14 @@
 package command
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rawlab/labs"
-	"rawlab/labs/host"
 	"rawlab/labs/report"
 )
 
@@ -42,6 +39,7 @@ func newLabList() *cobra.Command {
 type labFlags struct {
 	options labs.Options
 	units   units
+	backend string
 	json    bool
 	folder  string
 }
@@ -52,8 +50,11 @@ func newLabRun() *cobra.Command {
 		Use:   "run NAME…",
 		Short: "Run labs and account for every event",
 		Long: "Run labs, one after the other, on two hosts and a wire of their own, which any\n" +
-			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs.",
-		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json",
+			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs.\n\n" +
+			"Kernel hosts are namespaces of this machine, in real time. Virtual hosts are network\n" +
+			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
+			"in a moment, and the same seed gives the same bytes.",
+		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms",
 		Args:    positional(cobra.MinimumNArgs(1)),
 		RunE:    func(c *cobra.Command, names []string) error { return f.run(c, names) },
 	}
@@ -78,6 +79,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
+	s.StringVar(&f.backend, "backend", backendAuto, "hosts to run on: `kernel`, virtual, or auto: kernel where this machine lets them be made")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
 	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
 }
@@ -102,35 +104,22 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 	if f.folder != "" && len(names) > 1 {
 		return usagef("-o holds one bundle: run one lab at a time")
 	}
-	if !host.Isolated() {
-		return runIsolated(c.Context())
+	backend, err := f.chooseBackend(c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if again := runsElsewhere(backend); again != nil {
+		return rerun(c.Context(), again)
 	}
 	var errs []error
 	for i, l := range runs {
 		if i > 0 {
 			fmt.Fprintln(c.OutOrStdout())
 		}
+		options[i].Backend = backend
 		errs = append(errs, f.runOne(c, l, &options[i]))
 	}
 	return errors.Join(errs...)
-}
-
-// exitError carries the exit code of an inner process that has already said
-// what there was to say.
-type exitError struct{ code int }
-
-func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
-
-// runIsolated runs this command line again in namespaces of its own.
-func runIsolated(ctx context.Context) error {
-	code, err := host.Isolate(ctx, os.Args[1:])
-	if err != nil {
-		return err
-	}
-	if code != exitOK {
-		return &exitError{code}
-	}
-	return nil
 }
 
 // optionsFor joins what the user said with the lab's defaults and refuses

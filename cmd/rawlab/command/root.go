@@ -44,7 +44,7 @@ func (e *checkError) Unwrap() error { return e.err }
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if !host.Isolated() { // inside, the terminal's signal and the outer process's mean the same
+	if !host.Isolated() && !host.Alone() { // inside, the terminal's signal and the outer process's mean the same
 		context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	}
 	root := newRoot()

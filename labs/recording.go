@@ -1,0 +1,72 @@
+package labs
+
+import (
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/capture/dissect"
+	"rawlab/labs/wire"
+)
+
+// record starts a recording with what the wire knows.
+func record(rows [2][]wire.Row, stats [2]wire.Stats) *Recording {
+	r := &Recording{}
+	for leg := range rows {
+		r.Wire[leg] = passages(rows[leg])
+		r.Wire[leg].Missed = stats[leg].RingDrops + stats[leg].Refused + stats[leg].Missing
+		for i := range rows[leg] {
+			if rows[leg][i].Out != 0 {
+				r.Lateness = append(r.Lateness, rows[leg][i].Lateness())
+			}
+		}
+	}
+	return r
+}
+
+// passages translates the wire's rows into account's words.
+func passages(rows []wire.Row) account.Wire {
+	fates := map[wire.Fate]account.PacketFate{
+		wire.Passed: account.PacketPassed, wire.Lost: account.PacketLost, wire.Corrupted: account.PacketCorrupted,
+		wire.Overflow: account.PacketOverflow, wire.Held: account.PacketHeld,
+	}
+	protocols := map[uint8]dissect.Protocol{wire.ProtocolTCP: dissect.TCP, wire.ProtocolUDP: dissect.UDP}
+	w := account.Wire{Passages: make([]account.Passage, len(rows))}
+	for i := range rows {
+		r := &rows[i]
+		w.Passages[i] = account.Passage{
+			Time: time.Unix(0, r.Time), Out: time.Unix(0, r.Out), Hash: r.Hash, OutHash: r.OutHash,
+			Seq: r.Seq, Length: int(r.Length), Span: int(r.Span), SrcPort: r.SrcPort, DstPort: r.DstPort,
+			Protocol: protocols[r.Protocol], Fate: fates[r.Fate], Copies: int(r.Copies),
+		}
+	}
+	return w
+}
+
+// maxTapBytes bounds what one tap keeps in memory; a packet beyond it counts
+// as dropped.
+const maxTapBytes = 1 << 30
+
+const arenaBytes = 1 << 20
+
+// keeper keeps a tap's packets.
+type keeper struct {
+	packets []account.Packet
+	bytes   int
+	excess  uint64 // packets beyond maxTapBytes
+	arena   []byte // where packets' bytes are copied to, a chunk at a time
+}
+
+func (k *keeper) keep(at time.Time, outgoing bool, data []byte) {
+	if k.bytes += len(data); k.bytes > maxTapBytes {
+		k.excess++
+		return
+	}
+	if len(k.arena)+len(data) > cap(k.arena) {
+		k.arena = make([]byte, 0, max(arenaBytes, len(data)))
+	}
+	from := len(k.arena)
+	k.arena = append(k.arena, data...)
+	k.packets = append(k.packets, account.Packet{
+		Time: at, Data: k.arena[from:len(k.arena):len(k.arena)], Hash: wire.Hash(data), Outgoing: outgoing,
+	})
+}

@@ -1,0 +1,164 @@
+package labs_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/labs"
+	"rawlab/labs/report"
+)
+
+// runVirtual runs a lab on virtual hosts.
+func runVirtual(t *testing.T, l *labs.Lab, o labs.Options) *labs.Outcome {
+	t.Helper()
+	o.Backend = labs.BackendVirtual
+	out, err := l.Run(t.Context(), &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range out.Result.Runs {
+		if r := &out.Result.Runs[i]; !r.Balances() {
+			t.Errorf("%s %s does not balance: %+v", r.Transport, r.Variant, *r)
+		}
+	}
+	if !out.Result.Reproducible {
+		t.Errorf("not reproducible: %v", out.Result.Reasons)
+	}
+	return out
+}
+
+func holds(t *testing.T, out *labs.Outcome) {
+	t.Helper()
+	for _, c := range out.Result.Checks {
+		if !c.Held {
+			t.Errorf("%s: measured %s", c.Claim, c.Measured)
+		}
+	}
+}
+
+// impaired are the loss lab's options, one impairment each, and the fate over
+// UDP that must come of it.
+var impaired = map[string]struct {
+	change func(*labs.Options)
+	fate   account.Fate
+}{
+	"loss":      {func(o *labs.Options) {}, account.WireLoss},
+	"corrupt":   {func(o *labs.Options) { o.Impairment.Corrupt = 0.05 }, account.WireCorrupt},
+	"duplicate": {func(o *labs.Options) { o.Impairment.Duplicate = 0.1 }, account.WireLoss},
+	"reorder":   {func(o *labs.Options) { o.Impairment.Reorder = 0.1; o.Impairment.Jitter = time.Millisecond }, account.WireLoss},
+	"queue": {func(o *labs.Options) {
+		o.Impairment.Loss, o.Impairment.Rate, o.Impairment.Queue = 0, 2_000_000, 5
+		o.Events = 500
+	}, account.WireQueue},
+	"small buffer": {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
+	"fragments":    {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+}
+
+func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
+	for name, c := range impaired {
+		t.Run(name, func(t *testing.T) {
+			o := options(labs.Loss, 1000)
+			c.change(&o)
+			out := runVirtual(t, labs.Loss, o)
+			holds(t, out)
+			if udp(out).Fates[string(c.fate)] == 0 {
+				t.Errorf("no event has the fate %s: %v", c.fate, udp(out).Fates)
+			}
+		})
+	}
+}
+
+func TestVirtualLabsHold(t *testing.T) {
+	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss} {
+		out := runVirtual(t, l, l.Defaults)
+		holds(t, out)
+		if out.Result.Backend != labs.BackendVirtual {
+			t.Errorf("%s: backend %q", l.Name, out.Result.Backend)
+		}
+	}
+}
+
+// TestVirtualDelayIsExact: nothing but the wire takes time.
+func TestVirtualDelayIsExact(t *testing.T) {
+	o := options(labs.Loss, 500)
+	o.Impairment.Delay = 7 * time.Millisecond
+	l := udp(runVirtual(t, labs.Loss, o)).LatencyUS
+	if l.P50 != 14_000 || l.Max != 14_000 {
+		t.Errorf("UDP latency %+v, want twice 7 ms", *l)
+	}
+}
+
+// bundleOf writes a run's bundle and returns its files' bytes.
+func bundleOf(t *testing.T, out *labs.Outcome, folder string) map[string][]byte {
+	t.Helper()
+	b, err := report.OpenBundle(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Write(out.Result, out.Evidence); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, name := range []string{"result.json", "ledger.csv", "capture.pcapng"} {
+		if files[name], err = os.ReadFile(filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// TestVirtualRepeatsToTheByte runs the loss lab 50 times under every
+// impairment at once, the second half of them on a machine that is busy with
+// other things.
+func TestVirtualRepeatsToTheByte(t *testing.T) {
+	runs := 50
+	if testing.Short() {
+		runs = 6
+	}
+	o := options(labs.Loss, 300)
+	o.Impairment.Jitter, o.Impairment.Reorder = time.Millisecond, 0.05
+	o.Impairment.Duplicate, o.Impairment.Corrupt, o.Impairment.Rate = 0.02, 0.02, 20_000_000
+	var first map[string][]byte
+	for i := range runs {
+		if i == runs/2 {
+			burn(t)
+		}
+		folder := filepath.Join(t.ArtifactDir(), "run")
+		got := bundleOf(t, runVirtual(t, labs.Loss, o), folder)
+		if first == nil {
+			first = got
+		}
+		for name := range first {
+			if !bytes.Equal(got[name], first[name]) {
+				kept := filepath.Join(t.ArtifactDir(), "first-"+name)
+				os.WriteFile(kept, first[name], 0o666)
+				t.Fatalf("run %d: %s is not that of the first run; both are in %s", i+1, name, t.ArtifactDir())
+			}
+		}
+	}
+}
+
+// burn keeps every processor busy several times over until the test ends.
+func burn(t *testing.T) {
+	t.Helper()
+	for range 3 * runtime.NumCPU() {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), burnEnv+"=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+		})
+	}
+}
+
+// burnEnv makes the test binary do nothing but keep a processor busy.
+const burnEnv = "RAWLAB_TEST_BURN"
