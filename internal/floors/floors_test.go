@@ -37,7 +37,7 @@ var floors = []floor{
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
 	{packages: []string{"labs"}},
 	{packages: []string{"cmd/rawlab/command"}},
-	{packages: []string{"cmd/rawlab"}},
+	{packages: []string{"cmd/rawlab", "scripts/peers"}},
 }
 
 // floorOf returns the floor of a package, -1 if the table does not know it.

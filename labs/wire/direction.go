@@ -5,14 +5,15 @@ import "time"
 // direction carries packets one way: it decides their fate when they come
 // and holds them until they are due. It does no input or output itself.
 type direction struct {
-	index    uint8
-	identify Identify
-	plan     *Plan
-	queues   queues
-	line     line
-	ledger   Ledger
-	counts   Counts
-	spare    [][]byte // buffers of packets that have left
+	index     uint8
+	identify  Identify
+	plan      *Plan
+	queues    queues
+	line      line
+	ledger    Ledger
+	counts    Counts
+	spare     [][]byte // buffers of packets that have left
+	forgotten []*Row   // rows that no ledger keeps, of packets that have left
 }
 
 func newDirection(index int, seed uint64, i Impairment, identify Identify) *direction {
@@ -34,25 +35,27 @@ func (d *direction) set(seed uint64, i Impairment) {
 // begin says when the plan in force begins, ns; see [Plan.Begin].
 func (d *direction) begin(now int64) { d.plan.Begin(now) }
 
+// passes tries the short way: a frame that came at now, meets no impairment
+// and has nobody to wait for may be sent on as it is. It reports whether so;
+// if not, the frame is for accept.
+func (d *direction) passes(frame []byte, now int64) bool {
+	if c := d.plan.constant; c == nil || c.Delay > 0 || d.line.len() > 0 || d.queues.limited() {
+		return false
+	}
+	p := parse(frame)
+	row := d.row(&p, frame, now)
+	row.Due = now
+	d.left(row, len(frame), now)
+	d.forget(row)
+	return true
+}
+
 // accept takes a frame that came at now (ns); the frame stays the caller's.
 func (d *direction) accept(frame []byte, now int64) {
-	d.counts.Came++
-	d.counts.CameBytes += uint64(len(frame))
 	p := parse(frame)
 	decision := d.plan.decide(&p, now)
-	r := Row{
-		Time: now, Hash: Hash(frame), Seq: p.seq, Length: uint32(len(frame)), Span: p.span,
-		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
-	}
-	if r.Protocol == ProtocolUDP && p.payload != nil && !p.flow.fragment {
-		var e event
-		e.origin, e.sequence, r.HasIdentity = d.identify(p.payload)
-		r.Identity = e.identity()
-	}
-	row := d.ledger.add(r)
-	if row == nil {
-		row = &r // carried all the same, and counted as missing from the ledger
-	}
+	row := d.row(&p, frame, now)
+	defer d.forget(row)
 	if decision.Lose {
 		d.counts.Lost++
 		row.Fate = Lost
@@ -78,6 +81,53 @@ func (d *direction) accept(frame []byte, now int64) {
 			d.counts.Corrupted++
 		}
 	}
+}
+
+// row counts a packet that came and starts its line in the ledger. Where the
+// ledger keeps none, the row lives only as long as the packet is under way.
+func (d *direction) row(p *packet, frame []byte, now int64) *Row {
+	d.counts.Came++
+	d.counts.CameBytes += uint64(len(frame))
+	r := Row{
+		Time: now, Seq: p.seq, Length: uint32(len(frame)), Span: p.span,
+		SrcPort: p.flow.srcPort, DstPort: p.flow.dstPort, Direction: d.index, Protocol: p.flow.protocol,
+	}
+	if !d.ledger.forget {
+		r.Hash = Hash(frame)
+		if r.Protocol == ProtocolUDP && p.payload != nil && !p.flow.fragment {
+			var e event
+			e.origin, e.sequence, r.HasIdentity = d.identify(p.payload)
+			r.Identity = e.identity()
+		}
+	}
+	if row := d.ledger.add(r); row != nil {
+		return row
+	}
+	// Carried all the same; a full ledger has counted it as missing.
+	row := &Row{}
+	if n := len(d.forgotten); n > 0 {
+		row, d.forgotten = d.forgotten[n-1], d.forgotten[:n-1]
+	}
+	*row = r
+	row.forgotten = true
+	return row
+}
+
+// forget takes a row back that no ledger keeps, once its packet has left.
+func (d *direction) forget(row *Row) {
+	if row.forgotten && row.underWay == 0 {
+		row.forgotten = false // taken back once, however many copies there were
+		d.forgotten = append(d.forgotten, row)
+	}
+}
+
+// left notes that a copy of a packet leaves at now.
+func (d *direction) left(row *Row, bytes int, now int64) {
+	row.Out, row.OutHash = now, row.Hash
+	row.Copies++
+	row.Fate = Passed
+	d.counts.Left++
+	d.counts.LeftBytes += uint64(bytes)
 }
 
 // shaper returns the queue for a packet that a rule (or none, -1) decided.
@@ -118,7 +168,7 @@ func (d *direction) hold(frame []byte, row *Row, sent int64, decision *Decision)
 		flip(frame, decision.flipped, decision.Bit)
 	}
 	row.Due = sent + int64(decision.Delay)
-	d.line.push(row.Due, frame, row)
+	d.line.push(row.Due, frame, row, decision.Corrupt)
 }
 
 // serve lets the line take what CoDel's queues had for it by now.
@@ -146,6 +196,7 @@ func (d *direction) drop(w *waiting) {
 	if w.row.underWay--; w.row.underWay == 0 && w.row.Copies == 0 {
 		w.row.Fate = Overflow
 	}
+	d.forget(w.row)
 }
 
 // release plans the departure of all that waits in queues whose limits are
@@ -166,15 +217,16 @@ func (d *direction) departures(now int64, out [][]byte) [][]byte {
 	d.serve(now)
 	for due, ok := d.line.due(); ok && due <= now; due, ok = d.line.due() {
 		p := d.line.pop()
-		p.row.Out, p.row.OutHash, p.row.Due = now, p.row.Hash, due
-		p.row.Copies++
+		p.row.Due = due
 		p.row.underWay--
-		p.row.Fate = Passed
-		if h := Hash(p.frame); h != p.row.Hash {
-			p.row.OutHash, p.row.Fate = h, Corrupted
+		d.left(p.row, len(p.frame), now)
+		if p.corrupted {
+			p.row.Fate = Corrupted
+			if !d.ledger.forget {
+				p.row.OutHash = Hash(p.frame)
+			}
 		}
-		d.counts.Left++
-		d.counts.LeftBytes += uint64(len(p.frame))
+		d.forget(p.row)
 		out = append(out, p.frame)
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -245,18 +246,18 @@ func TestScheduleGoesByTime(t *testing.T) {
 	} {
 		d := direction(t, text)
 		d.Begin(1000)
-		got := ""
+		var got strings.Builder
 		for id := range uint64(30) {
 			now := 1000 + int64(id)*int64(ms)
 			d.Accept(sized(id, 100), now)
 			if len(d.Departures(now)) == 0 {
-				got += "x"
+				got.WriteString("x")
 			} else {
-				got += "."
+				got.WriteString(".")
 			}
 		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
+		if got.String() != want {
+			t.Errorf("%s: %s, want %s", text, got.String(), want)
 		}
 	}
 }

@@ -121,3 +121,10 @@ func (i *Impairment) Path() Impairment {
 	}
 	return p
 }
+
+// draws reports whether packets meet different fates under i, apart from
+// what rate and queue do.
+func (i *Impairment) draws() bool {
+	return i.Loss > 0 || i.Burst != (Gilbert{}) || i.Duplicate > 0 || i.Corrupt > 0 || i.Reorder > 0 || i.Gap > 1 ||
+		i.Jitter > 0 || i.Down || len(i.Schedule.Phases) > 0 || len(i.Rules) > 0
+}

@@ -42,6 +42,7 @@ type Row struct {
 	Fate        Fate
 	HasIdentity bool
 	underWay    uint8 // copies that may still leave
+	forgotten   bool  // no ledger keeps the row
 }
 
 // Hash names a frame by its bytes, so that what a capture saw can be joined

@@ -12,6 +12,8 @@ type heldPacket struct {
 	order uint64
 	frame []byte
 	row   *Row
+
+	corrupted bool
 }
 
 // len counts the packets under way.
@@ -30,8 +32,8 @@ func (l *line) less(i, j int) bool {
 	return a.due < b.due || a.due == b.due && a.order < b.order
 }
 
-func (l *line) push(due int64, frame []byte, row *Row) {
-	l.held = append(l.held, heldPacket{due: due, order: l.next, frame: frame, row: row})
+func (l *line) push(due int64, frame []byte, row *Row, corrupted bool) {
+	l.held = append(l.held, heldPacket{due: due, order: l.next, frame: frame, row: row, corrupted: corrupted})
 	l.next++
 	for i := len(l.held) - 1; i > 0; {
 		parent := (i - 1) / 2

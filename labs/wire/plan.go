@@ -41,6 +41,7 @@ type Plan struct {
 	gaps       map[gapKey]*gapState
 	start      int64 // ns, of the schedule
 	started    bool
+	constant   *Decision // of every packet, where nothing is left to draw
 }
 
 // first is what the later fragments of a datagram have from its first one.
@@ -106,7 +107,7 @@ func NewPlan(i Impairment, seed uint64, direction int, identify Identify) *Plan 
 	if identify == nil {
 		identify = identifyNothing
 	}
-	return &Plan{
+	p := &Plan{
 		impairment: i,
 		identify:   identify,
 		direction:  uint8(direction),
@@ -118,6 +119,11 @@ func NewPlan(i Impairment, seed uint64, direction int, identify Identify) *Plan 
 		bursts:     map[burstKey]*burst{},
 		gaps:       map[gapKey]*gapState{},
 	}
+	if i.draws() {
+		return p
+	}
+	p.constant = &Decision{Delay: i.Delay, Rule: -1}
+	return p
 }
 
 // Begin says when the schedule begins, ns. Without it, the first packet does.
@@ -131,6 +137,9 @@ func (p *Plan) Decide(frame []byte, now int64) Decision {
 }
 
 func (p *Plan) decide(pkt *packet, now int64) Decision {
+	if p.constant != nil {
+		return *p.constant
+	}
 	k := p.key(pkt)
 	i, rule := p.holds(now), p.match(pkt)
 	if rule >= 0 {

@@ -44,3 +44,6 @@ func (q *queues) of(rule int) *shaper {
 	}
 	return q.byRule[rule]
 }
+
+// limited reports whether packets may have to wait for the link.
+func (q *queues) limited() bool { return q.all[0].rate > 0 }

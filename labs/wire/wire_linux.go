@@ -26,7 +26,8 @@ type lane struct {
 	*thread
 	direction *direction
 	in, out   *port
-	departing [][]byte
+	departing [][]byte // frames of the direction's, due now
+	passing   [][]byte // frames of the ring's, which meet no impairment
 }
 
 // Start attaches to both interfaces and begins to carry packets.
@@ -135,7 +136,13 @@ func (l *lane) round() {
 		return
 	}
 	now := l.now()
+	l.passing = l.passing[:0]
 	for _, f := range frames {
-		l.direction.accept(f, now)
+		if l.direction.passes(f, now) {
+			l.passing = append(l.passing, f)
+		} else {
+			l.direction.accept(f, now)
+		}
 	}
+	l.out.send(l.passing)
 }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func hostsTopic(*settings) ([]comparison, func() error, error) {
+	return nil, nil, errors.New("kernel hosts need Linux")
+}
