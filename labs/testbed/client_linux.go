@@ -65,7 +65,7 @@ func (p *peer) next() (*reply, error) {
 // lost says what the end of a conversation before its answer means.
 func (p *peer) lost(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
-		return errors.New("the net has ended: its processes are gone")
+		return errors.New("it has ended: its processes are gone")
 	}
 	return err
 }
@@ -157,13 +157,13 @@ func Down(ctx context.Context, name string) (*Status, error) {
 	stop := context.AfterFunc(ctx, func() { p.conn.Close() })
 	defer stop()
 	r, err := p.ask(&request{Down: &struct{}{}})
+	if init >= 0 && ctx.Err() == nil {
+		if late := awaitExit(init, leaveGrace); late != nil {
+			return nil, fmt.Errorf("%s: its processes do not end: %w", quoted(name), late)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", quoted(name), err)
-	}
-	if init >= 0 {
-		if err := awaitExit(init, leaveGrace); err != nil {
-			return r.Status, fmt.Errorf("%s: its processes do not end: %w", quoted(name), err)
-		}
 	}
 	return r.Status, nil
 }

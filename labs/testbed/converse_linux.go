@@ -63,6 +63,9 @@ func (k *keeper) obey(p *peer, q *request, files []*os.File) error {
 	case q.Down != nil:
 		k.finish(nil)
 		<-k.gone
+		if k.last == nil {
+			return errors.New("it has ended, without its last counters: the wire's process had died")
+		}
 		return p.out.Encode(&reply{Status: k.last})
 	}
 	return errors.New("testbed: a request that this version does not know")

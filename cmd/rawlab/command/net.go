@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -187,7 +186,7 @@ func newNetDown(f *netFlags) *cobra.Command {
 			if asJSON {
 				return writeJSON(c.OutOrStdout(), s)
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "%s is down\n", strings.TrimSpace("net "+s.Name))
+			fmt.Fprintf(c.ErrOrStderr(), "net %q is down\n", s.Name)
 			return writeDirections(c.OutOrStdout(), s)
 		},
 	}

@@ -108,7 +108,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func writeStatus(w io.Writer, s *testbed.Status) error {
-	fmt.Fprintf(w, "net %s, up for %v\n", s.Name, (time.Duration(s.Uptime) * time.Second).String())
+	fmt.Fprintf(w, "net %q, up for %v\n", s.Name, (time.Duration(s.Uptime) * time.Second).String())
 	if err := writeImpairments(w, s); err != nil {
 		return err
 	}
@@ -134,16 +134,33 @@ func writeStatus(w io.Writer, s *testbed.Status) error {
 	return nil
 }
 
-// writeDirections prints the wire's counters.
+var wireCounters = []struct {
+	name  string
+	value func(*testbed.Direction) uint64
+}{
+	{"packets", func(d *testbed.Direction) uint64 { return d.Packets }},
+	{"bytes", func(d *testbed.Direction) uint64 { return d.Bytes }},
+	{"passed", func(d *testbed.Direction) uint64 { return d.Passed }},
+	{"lost", func(d *testbed.Direction) uint64 { return d.Lost }},
+	{"duplicated", func(d *testbed.Direction) uint64 { return d.Duplicated }},
+	{"corrupted", func(d *testbed.Direction) uint64 { return d.Corrupted }},
+	{"queue drops", func(d *testbed.Direction) uint64 { return d.QueueDrops }},
+	{"ring drops", func(d *testbed.Direction) uint64 { return d.RingDrops }},
+	{"refused", func(d *testbed.Direction) uint64 { return d.Refused }},
+	{"held", func(d *testbed.Direction) uint64 { return uint64(d.Held) }},
+}
+
+// writeDirections prints the wire's counters, a column for each direction.
 func writeDirections(w io.Writer, s *testbed.Status) error {
-	header := []string{"wire", "packets", "bytes", "passed", "lost", "duplicated", "corrupted", "queue drops", "ring drops", "refused", "held"}
-	var rows [][]string
+	header, rows := []string{"wire"}, make([][]string, len(wireCounters))
+	for i, c := range wireCounters {
+		rows[i] = []string{c.name}
+	}
 	for _, d := range s.Directions {
-		row := []string{d.From + " → " + d.To}
-		for _, v := range []uint64{d.Packets, d.Bytes, d.Passed, d.Lost, d.Duplicated, d.Corrupted, d.QueueDrops, d.RingDrops, d.Refused, uint64(d.Held)} {
-			row = append(row, strconv.FormatUint(v, 10))
+		header = append(header, d.From+" → "+d.To)
+		for i, c := range wireCounters {
+			rows[i] = append(rows[i], strconv.FormatUint(c.value(&d), 10))
 		}
-		rows = append(rows, row)
 	}
 	return writeTable(w, numbers(len(header)), header, rows)
 }
