@@ -22,8 +22,8 @@ var Loss = &Lab{
 		Impairment: wire.Impairment{Loss: 0.05, Delay: 10 * time.Millisecond},
 	},
 	Takes: []string{
-		"events", "size", "pace", "loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"seed", "ipv6", "reader-delay", "rcvbuf",
+		"events", "size", "pace", "loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue",
+		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf",
 	},
 	run: runLoss,
 }

@@ -3,7 +3,10 @@ package command
 import (
 	"io"
 
+	"github.com/spf13/cobra"
+
 	"rawlab/internal/machine"
+	"rawlab/labs"
 	"rawlab/labs/bench"
 )
 
@@ -19,3 +22,22 @@ func (d *diagnosis) WriteText(w io.Writer) error { return d.writeText(w) }
 func (d *diagnosis) WriteJSON(w io.Writer) error { return d.writeJSON(w) }
 
 func WriteBench(w io.Writer, r *bench.Result) error { return writeBench(w, r) }
+
+// LabOptions returns what a lab is run with, given the arguments behind its
+// name.
+func LabOptions(name string, args []string) (labs.Options, error) {
+	var f labFlags
+	c := &cobra.Command{}
+	f.register(c)
+	if err := c.ParseFlags(args); err != nil {
+		return labs.Options{}, err
+	}
+	if err := readScenario(c.Flags(), f.scenario); err != nil {
+		return labs.Options{}, err
+	}
+	l, err := labs.Find(name)
+	if err != nil {
+		return labs.Options{}, err
+	}
+	return f.optionsFor(c, l)
+}

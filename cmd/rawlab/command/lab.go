@@ -42,6 +42,9 @@ type labFlags struct {
 	backend string
 	json    bool
 	folder  string
+
+	directions directionFlags
+	scenario   string
 }
 
 func newLabRun() *cobra.Command {
@@ -67,24 +70,22 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.IntVar(&o.Events, "events", 0, "events to emit over each transport")
 	s.Var(&f.units.size, "size", "payload of an event, `bytes` (K, M)")
 	s.Float64Var(&o.Pace, "pace", 0, "events per second that the emitter means to send")
-	s.Var(&f.units.loss, "loss", "share of packets lost, each way, as `5%` or 0.05")
-	s.DurationVar(&o.Impairment.Delay, "delay", 0, "added to every packet, each way")
-	s.DurationVar(&o.Impairment.Jitter, "jitter", 0, "up to this much more or less delay")
-	s.Var(&f.units.reorder, "reorder", "share of packets that skip the delay, as `1%`")
-	s.Var(&f.units.duplicate, "duplicate", "share of packets sent twice, as `1%`")
-	s.Var(&f.units.corrupt, "corrupt", "share of packets with one bit flipped, as `1%`")
-	s.Var(&f.units.rate, "rate", "of the wire, in bits per second, as `10Mbit`; 0 is no limit")
-	s.IntVar(&o.Impairment.Queue, "queue", 0, "packets that may wait for the rate (default 1000 where there is a rate)")
+	registerWords(s, &o.Impairment.Jitter)
+	f.directions.register(s)
 	s.Uint64Var(&o.Seed, "seed", 0, "decides every packet's fate")
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	s.StringVar(&f.backend, "backend", backendAuto, "hosts to run on: `kernel`, virtual, or auto: kernel where this machine lets them be made")
+	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
 	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
 }
 
 func (f *labFlags) run(c *cobra.Command, names []string) error {
+	if err := readScenario(c.Flags(), f.scenario); err != nil {
+		return err
+	}
 	var runs []*labs.Lab
 	var options []labs.Options
 	for _, name := range names {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"rawlab/labs"
@@ -21,29 +22,47 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"events":       func() { o.Events = f.options.Events },
 		"size":         func() { o.Size = int(u.size) },
 		"pace":         func() { o.Pace = f.options.Pace },
-		"loss":         func() { o.Impairment.Loss = float64(u.loss) },
-		"delay":        func() { o.Impairment.Delay = f.options.Impairment.Delay },
-		"jitter":       func() { o.Impairment.Jitter = f.options.Impairment.Jitter },
-		"reorder":      func() { o.Impairment.Reorder = float64(u.reorder) },
-		"duplicate":    func() { o.Impairment.Duplicate = float64(u.duplicate) },
-		"corrupt":      func() { o.Impairment.Corrupt = float64(u.corrupt) },
-		"rate":         func() { o.Impairment.Rate = int64(u.rate) },
-		"queue":        func() { o.Impairment.Queue = f.options.Impairment.Queue },
 		"seed":         func() { o.Seed = f.options.Seed },
 		"ipv6":         func() { o.IPv6 = f.options.IPv6 },
 		"reader-delay": func() { o.ReaderDelay = f.options.ReaderDelay },
 		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
 	}
-	for flag, apply := range set {
-		if !c.Flags().Changed(flag) {
-			continue
+	var refused error
+	c.Flags().Visit(func(flag *pflag.Flag) {
+		switch {
+		case slices.Contains(ownFlags, flag.Name):
+		case !slices.Contains(l.Takes, flag.Name):
+			refused = usagef("lab %s does not take --%s; it takes %v", l.Name, flag.Name, l.Takes)
+		case set[flag.Name] != nil:
+			set[flag.Name]()
 		}
-		if !slices.Contains(l.Takes, flag) {
-			return o, usagef("lab %s does not take --%s; it takes %v", l.Name, flag, l.Takes)
-		}
-		apply()
+	})
+	if refused != nil {
+		return o, refused
 	}
-	return o, nil
+	return o, f.impairments(c.Flags(), &o)
+}
+
+// ownFlags are not the lab's, but of the command line.
+var ownFlags = []string{"json", "output", "scenario", "backend", "help"}
+
+// impairments puts into the options what the user said of the wire: single
+// words of both directions, then each direction's own, then schedule and
+// rules of both.
+func (f *labFlags) impairments(s *pflag.FlagSet, o *labs.Options) error {
+	i, err := withWords(s, o.Impairment, f.options.Impairment.Jitter)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	both, err := f.directions.apply(i)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	o.Impairment = both[0]
+	if both[1].String() != both[0].String() {
+		o.Back = &both[1]
+	}
+	return nil
 }
 
 // progress shows on stderr how far a lab is: a bar on a terminal, a line per

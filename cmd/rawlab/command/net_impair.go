@@ -19,37 +19,17 @@ type impairFlags struct {
 	clear  bool
 }
 
-// impairWords are the flags whose values are what follows the same word in
-// the language of wire.ParseImpairment.
-var impairWords = []struct{ name, usage string }{
-	{"loss", "share of packets lost, as `5%` or 0.05; or 'gemodel 1% 10%' for bursts"},
-	{"delay", "added to every packet, as `20ms`"},
-	{"reorder", "share of packets that skip the delay, as `1%`"},
-	{"duplicate", "share of packets sent twice, as `1%`"},
-	{"corrupt", "share of packets with one bit flipped, as `1%`"},
-	{"rate", "of the wire, in bits per second, as `10Mbit`; 0 is no limit"},
-	{"queue", "what may wait for the rate: `packets`, or bytes as 64kb (default 1000 packets)"},
-}
-
 func (f *impairFlags) register(c *cobra.Command) {
 	s := c.Flags()
 	s.String("impair", "", "all of netem's `WORDS` at once, phases and rules too: 'delay 10ms; 3s; 2s loss 30%; 1s down'")
-	for _, w := range impairWords {
-		s.String(w.name, "", w.usage)
-	}
-	s.DurationVar(&f.jitter, "jitter", 0, "up to this much more or less delay")
+	registerWords(s, &f.jitter)
 	s.Uint64Var(&f.seed, "seed", 1, "decides every packet's fate")
 	s.StringVar(&f.to, "to", "", "only the direction to this `HOST`, client or server (default both)")
 }
 
 // given tells whether anything was said.
 func (f *impairFlags) given(c *cobra.Command) bool {
-	for _, w := range impairWords {
-		if c.Flags().Changed(w.name) {
-			return true
-		}
-	}
-	return c.Flags().Changed("impair") || c.Flags().Changed("jitter") || c.Flags().Changed("seed") || f.clear
+	return wordsGiven(c.Flags()) || c.Flags().Changed("impair") || c.Flags().Changed("seed") || f.clear
 }
 
 // change returns what holds after what the user said, where before held.
@@ -90,7 +70,7 @@ func (f *impairFlags) directions() ([2]bool, error) {
 }
 
 // apply returns the impairment with what the user said: the whole text first,
-// then the single words. The jitter comes before the check of all together.
+// then the single words.
 func (f *impairFlags) apply(c *cobra.Command, i wire.Impairment) (wire.Impairment, error) {
 	s := c.Flags()
 	if f.clear {
@@ -102,19 +82,7 @@ func (f *impairFlags) apply(c *cobra.Command, i wire.Impairment) (wire.Impairmen
 			return i, fmt.Errorf("--impair %w", err)
 		}
 	}
-	for _, w := range impairWords {
-		if !s.Changed(w.name) {
-			continue
-		}
-		value, _ := s.GetString(w.name)
-		if i, err = i.With(w.name + " " + value); err != nil {
-			return i, fmt.Errorf("--%w", err)
-		}
-	}
-	if s.Changed("jitter") {
-		i.Jitter = f.jitter
-	}
-	return i, i.Validate()
+	return withWords(s, i, f.jitter)
 }
 
 // writeImpairments says what holds now, in the words of --impair.
