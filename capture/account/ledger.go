@@ -28,6 +28,7 @@ type Ledger struct {
 	Emitted           int
 	Delivered         int
 	Duplicates        int
+	Reordered         Reordered // how far deliveries were out of order
 	Fates             map[Fate]int
 	LostOn            [2]int   // events that the wire lost, by leg
 	Packets           int      // that the wire saw, both directions

@@ -17,6 +17,7 @@ func Settle(in *Input) *Ledger {
 	l.wireTotals(in)
 	l.KernelRetransmits = in.Kernels[Client].Retransmits + in.Kernels[Server].Retransmits
 	delivered := l.deliver(in, index)
+	l.Reordered = MeasureReordering(in.Deliveries)
 	for i := range l.Events {
 		l.resolve(in, &l.Events[i], delivered[i])
 	}

@@ -65,7 +65,32 @@ type Run struct {
 	WireBytes    int64          `json:"wire_bytes"`
 	PayloadBytes int64          `json:"payload_bytes"`
 	Retransmits  int            `json:"retransmits"`
+	Reordered    *Reordered     `json:"reordered,omitempty"`    // absent if nothing was delivered
 	WireLateUS   *Latency       `json:"wire_late_us,omitempty"` // how far packets left the wire behind its own schedule
+}
+
+// Reordered is how far deliveries were out of order, by RFC 4737.
+type Reordered struct {
+	Events     int     `json:"events"` // that came when a later one had come before
+	Ratio      float64 `json:"ratio"`  // of the events delivered
+	ExtentP50  int     `json:"extent_p50"`
+	ExtentMax  int     `json:"extent_max"`  // how many places too late
+	NReordered []int   `json:"n_reordered"` // events with 1, 2, … later ones just before them, as far as 16
+}
+
+// maxDegree bounds the degrees of n-reordering that a result lists.
+const maxDegree = 16
+
+// fromReordering sums up the order of deliveries.
+func fromReordering(m *account.Reordered) *Reordered {
+	if m.Received == 0 {
+		return nil
+	}
+	r := &Reordered{Events: m.Events, Ratio: m.Ratio(), NReordered: append([]int{}, m.NReordered[:min(len(m.NReordered), maxDegree)]...)}
+	if e := slices.Sorted(slices.Values(m.Extents)); len(e) > 0 {
+		r.ExtentP50, r.ExtentMax = e[(len(e)-1)/2], e[len(e)-1]
+	}
+	return r
 }
 
 // Latency holds exact percentiles (nearest rank), in microseconds; an
@@ -108,7 +133,7 @@ func FromLedger(transport, reliability string, size int, l *account.Ledger) Run 
 		Transport: transport, Reliability: reliability,
 		Emitted: l.Emitted, Delivered: l.Delivered, Duplicates: l.Duplicates,
 		Fates: fates, Unexplained: l.Unexplained(), LostDigest: l.LostDigest(),
-		LatencyUS: latency(l.Events), Packets: l.Packets, WireBytes: l.WireBytes,
+		Reordered: fromReordering(&l.Reordered), LatencyUS: latency(l.Events), Packets: l.Packets, WireBytes: l.WireBytes,
 		PayloadBytes: int64(l.Emitted) * int64(size), Retransmits: l.Retransmits,
 	}
 }

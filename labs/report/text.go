@@ -65,6 +65,18 @@ func (r *Result) rows() []row {
 	return append(rows,
 		row{"unexplained", func(u *Run) string { return Count(u.Unexplained) }, nil},
 		row{"duplicates", func(u *Run) string { return Count(u.Duplicates) }, func(u *Run) bool { return u.Duplicates > 0 }},
+		row{"reordered (RFC 4737)", func(u *Run) string {
+			if u.Reordered == nil {
+				return "–"
+			}
+			return Share(u.Reordered.Events, u.Delivered)
+		}, func(u *Run) bool { return u.Reordered != nil && u.Reordered.Events > 0 }},
+		row{"  places late, at most", func(u *Run) string {
+			if u.Reordered == nil {
+				return "–"
+			}
+			return Count(u.Reordered.ExtentMax)
+		}, func(u *Run) bool { return u.Reordered != nil && u.Reordered.Events > 0 }},
 		row{"latency p50", ms(func(l *Latency) float64 { return l.P50 }), nil},
 		row{"latency p99", ms(func(l *Latency) float64 { return l.P99 }), nil},
 		row{"latency max", ms(func(l *Latency) float64 { return l.Max }), nil},
@@ -147,6 +159,9 @@ func (r *Result) writeRepeat(b *strings.Builder) {
 	if cc := r.Scenario.CongestionControl; cc != "" {
 		line += ", TCP congestion control " + cc
 	}
+	if late := r.late(); late != "" {
+		line += ", wire late " + late
+	}
 	if r.Reproducible {
 		line += "; the same seed loses the same events again"
 	} else {
@@ -156,6 +171,21 @@ func (r *Result) writeRepeat(b *strings.Builder) {
 	for _, reason := range r.Reasons {
 		b.WriteString(Wrap(reason, "  - ", width))
 	}
+}
+
+// late says how far the wire was behind its own schedule, in the run where
+// that was most; empty where it never was.
+func (r *Result) late() string {
+	var worst *Latency
+	for i := range r.Runs {
+		if l := r.Runs[i].WireLateUS; l != nil && l.Max > 0 && (worst == nil || l.P99 > worst.P99) {
+			worst = l
+		}
+	}
+	if worst == nil {
+		return ""
+	}
+	return fmt.Sprintf("p50 %.0f µs, p99 %.0f µs", worst.P50, worst.P99)
 }
 
 // Wrap breaks text into lines of at most width characters; the first begins
