@@ -2,7 +2,8 @@ package host
 
 // Counters are a host's own counts of what its stack did, from
 // /proc/net/snmp (RFC 1213 and RFC 4113 names, prefixed by the protocol:
-// "Udp.RcvbufErrors"), and of its interface ("Link.TxDropped").
+// "Udp.RcvbufErrors"), of its interface ("Link.TxDropped"), and of the queue
+// before it ("Qdisc.Dropped").
 type Counters map[string]int64
 
 // Minus returns what was counted since before.

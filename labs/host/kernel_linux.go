@@ -44,7 +44,14 @@ func (k *Kernel) build(c *Config) error {
 	if err != nil {
 		return err
 	}
-	k.Wire, err = wire.StartProcess(&wire.Config{Interfaces: [2]string(ends), Seed: c.Seed, Forget: c.Forget}, wireEnv+"=1")
+	inherit, err := inheritance(k.Client, k.Server)
+	if err != nil {
+		return err
+	}
+	defer inherit.close()
+	k.Wire, err = wire.StartProcess(&wire.Config{
+		Interfaces: [2]string(ends), Seed: c.Seed, Forget: c.Forget,
+	}, inherit.environment(), inherit.files...)
 	return err
 }
 
@@ -60,6 +67,9 @@ func connect(c *Config, hosts []*Host) ([]string, error) {
 			return nil, fmt.Errorf("wire end of host %s: %w", h.Name, err)
 		}
 		if err := h.tune(c.Hosts[h.Name]); err != nil {
+			return nil, fmt.Errorf("host %s: %w", h.Name, err)
+		}
+		if err := h.openQueue(); err != nil {
 			return nil, fmt.Errorf("host %s: %w", h.Name, err)
 		}
 	}

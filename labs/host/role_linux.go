@@ -10,7 +10,8 @@ import (
 	"rawlab/labs/wire"
 )
 
-// wireEnv marks a process that NewKernel started to be the wire.
+// wireEnv marks a process that was started to be the wire. Its value is how
+// many hosts' namespaces the process inherits.
 const wireEnv = "RAWLAB_WIRE"
 
 // RunRole makes this process what a parent started it as, if it was started
@@ -28,7 +29,10 @@ func RunRole() {
 // serveWire is the wire's process; it ends when its parent closes the pipe,
 // or dies.
 func serveWire() int {
-	err := wire.Serve(os.Stdin, os.Stdout, framing.Identify)
+	v, err := inheritValves(os.Getenv(wireEnv))
+	if err == nil {
+		err = wire.Serve(os.Stdin, os.Stdout, framing.Identify, v.hold)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		fmt.Fprintf(os.Stderr, "rawlab: wire: %v\n", err)
 		return 1

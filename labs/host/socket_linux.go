@@ -68,6 +68,9 @@ func (h *Host) Counters() (Counters, error) {
 	if s := link.Attrs().Statistics; s != nil {
 		c["Link.TxDropped"], c["Link.RxDropped"] = int64(s.TxDropped), int64(s.RxDropped)
 	}
+	if c["Qdisc.Dropped"], err = h.queueDrops(link); err != nil {
+		return nil, fmt.Errorf("host %s: queue: %w", h.Name, err)
+	}
 	return c, nil
 }
 

@@ -66,7 +66,12 @@ func (s *Switched) build(c *Config) error {
 	for i, h := range hosts {
 		config.Links = append(config.Links, wire.Link{Interface: ends[i], Hardware: [6]byte(h.hardware)})
 	}
-	s.Switch, err = wire.StartSwitchProcess(config, wireEnv+"=1")
+	inherit, err := inheritance(hosts...)
+	if err != nil {
+		return err
+	}
+	defer inherit.close()
+	s.Switch, err = wire.StartSwitchProcess(config, inherit.environment(), inherit.files...)
 	return err
 }
 

@@ -26,8 +26,9 @@ type port struct {
 	frames  [][]byte
 	iov     [batch]unix.Iovec
 	msgs    [batch]mmsghdr
-	dropped uint64 // by the kernel because the ring was full
-	refused uint64 // frames that the interface did not take
+	dropped uint64  // by the kernel because the ring was full
+	refused uint64  // frames that the interface did not take
+	holder  *holder // nil: its host cannot be held
 }
 
 type mmsghdr struct {
@@ -99,6 +100,9 @@ func (p *port) receive() [][]byte {
 		p.frames = append(p.frames, f[h.Mac:uint32(h.Mac)+h.Snaplen])
 		p.taken++
 	}
+	if p.holder != nil {
+		p.holder.watch(p)
+	}
 	return p.frames
 }
 
@@ -143,6 +147,9 @@ func (p *port) drops() uint64 {
 }
 
 func (p *port) close() {
+	if p.holder != nil {
+		p.holder.close()
+	}
 	if p.ring != nil {
 		unix.Munmap(p.ring)
 	}

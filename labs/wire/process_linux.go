@@ -46,8 +46,8 @@ type carrier interface {
 }
 
 // Serve is the wire's process, or the switch's: it obeys requests from r
-// until r ends or a stop is asked for.
-func Serve(r io.Reader, w io.Writer, identify Identify) error {
+// until r ends or a stop is asked for. See [Config] for identify and hold.
+func Serve(r io.Reader, w io.Writer, identify Identify, hold func(port int, stop bool)) error {
 	in, out := gob.NewDecoder(r), gob.NewEncoder(w)
 	var c carrier
 	for {
@@ -62,7 +62,7 @@ func Serve(r io.Reader, w io.Writer, identify Identify) error {
 		var err error
 		switch {
 		case q.Start != nil || q.StartSwitch != nil:
-			c, err = begin(&q, identify)
+			c, err = begin(&q, identify, hold)
 		case c == nil:
 			err = errors.New("wire: not started")
 		default:
@@ -79,9 +79,9 @@ func Serve(r io.Reader, w io.Writer, identify Identify) error {
 }
 
 // begin starts what a request asks for.
-func begin(q *request, identify Identify) (carrier, error) {
+func begin(q *request, identify Identify, hold func(port int, stop bool)) (carrier, error) {
 	if q.StartSwitch != nil {
-		q.StartSwitch.Identify = identify
+		q.StartSwitch.Identify, q.StartSwitch.Hold = identify, hold
 		s, err := StartSwitch(q.StartSwitch)
 		if err != nil {
 			return nil, err
@@ -90,7 +90,7 @@ func begin(q *request, identify Identify) (carrier, error) {
 	}
 	w, err := Start(&Config{
 		Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed,
-		Forget: q.Start.Forget, Identify: identify,
+		Forget: q.Start.Forget, Identify: identify, Hold: hold,
 	})
 	if err != nil {
 		return nil, err
@@ -145,11 +145,12 @@ type SwitchProcess struct{ process }
 
 // StartProcess starts a wire in a new process, in the caller's network
 // namespace. The process runs this program again with env set in addition,
-// which must make it call [Serve] on its standard input and output.
-func StartProcess(c *Config, env string) (*Process, error) {
+// which must make it call [Serve] on its standard input and output. It finds
+// the files to inherit from descriptor 3 on.
+func StartProcess(c *Config, env string, inherit ...*os.File) (*Process, error) {
 	p := &Process{}
 	start := &startRequest{Interfaces: c.Interfaces, Impairments: c.Impairments, Seed: c.Seed, Forget: c.Forget}
-	if err := p.start(env, &request{Start: start}); err != nil {
+	if err := p.start(env, inherit, &request{Start: start}); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -157,11 +158,11 @@ func StartProcess(c *Config, env string) (*Process, error) {
 
 // StartSwitchProcess starts a switch in a new process, as [StartProcess] does
 // a wire.
-func StartSwitchProcess(c *SwitchConfig, env string) (*SwitchProcess, error) {
+func StartSwitchProcess(c *SwitchConfig, env string, inherit ...*os.File) (*SwitchProcess, error) {
 	p := &SwitchProcess{}
 	bare := *c
-	bare.Identify = nil // the process has its own
-	if err := p.start(env, &request{StartSwitch: &bare}); err != nil {
+	bare.Identify, bare.Hold = nil, nil // the process has its own
+	if err := p.start(env, inherit, &request{StartSwitch: &bare}); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -186,10 +187,10 @@ func (p *SwitchProcess) Stop() ([]LinkRows, []LinkStats, error) {
 	return r.Taken, r.Links, errors.Join(err, p.Close())
 }
 
-func (p *process) start(env string, first *request) error {
+func (p *process) start(env string, files []*os.File, first *request) error {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), env)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr, cmd.ExtraFiles = os.Stderr, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the lab's to handle
 	in, err := cmd.StdinPipe()
 	if err != nil {

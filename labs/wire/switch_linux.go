@@ -19,6 +19,7 @@ type SwitchConfig struct {
 	Links    []Link
 	Seed     uint64
 	Identify Identify
+	Hold     func(port int, stop bool) // as in [Config]; a port is a link
 }
 
 // Switch joins any number of hosts, each by a link with impairments of its
@@ -60,6 +61,7 @@ func StartSwitch(c *SwitchConfig) (*Switch, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.release())
 		}
+		p.holdBy(c.Hold, i)
 		link := &switchLink{
 			port: p,
 			up:   newDirection(2*i, c.Seed, l.Up, c.Identify),
@@ -100,8 +102,8 @@ func (s *Switch) Stats() []LinkStats {
 	s.do(func() {
 		for i, l := range s.links {
 			stats[i] = LinkStats{
-				Up:   Stats{RingDrops: l.port.drops(), Missing: l.up.ledger.Missing, Held: l.up.line.len(), Packets: l.up.ledger.n},
-				Down: Stats{Refused: l.port.refused, Missing: l.down.ledger.Missing, Held: l.down.line.len(), Packets: l.down.ledger.n},
+				Up:   Stats{Counts: l.up.counts, RingDrops: l.port.drops(), Missing: l.up.ledger.Missing, Held: l.up.line.len(), Packets: l.up.ledger.n},
+				Down: Stats{Counts: l.down.counts, Refused: l.port.refused, Missing: l.down.ledger.Missing, Held: l.down.line.len(), Packets: l.down.ledger.n},
 			}
 		}
 	})

@@ -13,6 +13,10 @@ type Config struct {
 	Seed        uint64
 	Identify    Identify // see the package's documentation
 	Forget      bool     // keep counters only and no ledger, for a wire that stays up long
+
+	// Hold, if it is not nil, makes a port's host wait with its packets while
+	// the wire cannot keep up, or go on.
+	Hold func(port int, stop bool)
 }
 
 // Wire carries packets between two interfaces until it is stopped.
@@ -46,6 +50,8 @@ func Start(c *Config) (*Wire, error) {
 			thread: t, direction: newDirection(i, c.Seed, c.Impairments[i], c.Identify),
 			in: ports[i], out: ports[1-i],
 		}
+		w.lanes[i].direction.ledger.forget = c.Forget
+		ports[i].holdBy(c.Hold, i)
 	}
 	for _, l := range w.lanes {
 		w.wg.Go(func() { l.loop(l.round) })
