@@ -178,6 +178,7 @@ func (h *VirtualHost) open(t *target, prepare func(*vsocket) tcpip.Error) (*vsoc
 		s = h.newSocket(t.network, ep, wq)
 		if fault = prepare(s); fault != nil {
 			ep.Close()
+			delete(h.time.open, s.id)
 			return true
 		}
 		s.name()

@@ -44,6 +44,7 @@ func (h *VirtualHost) newSocket(network string, ep tcpip.Endpoint, wq *waiter.Qu
 	// EventErr as well: an ICMP error wakes a reader although there is nothing to read.
 	s.entry.Init(s, waiter.ReadableEvents|waiter.WritableEvents|waiter.EventErr|waiter.EventHUp)
 	wq.EventRegister(&s.entry)
+	h.time.open[s.id] = s
 	return s
 }
 
@@ -154,6 +155,7 @@ func (s *vsocket) Close() error {
 			return
 		}
 		s.closed = true
+		delete(s.host.time.open, s.id)
 		for k := range s.deadlines {
 			s.setDeadline(kind(k), time.Time{})
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"rawlab/internal/clock"
 )
@@ -29,10 +30,12 @@ type vtime struct {
 	failure error
 	ended   bool
 
-	round   []*request // sorted, to be done one by one; of the loop alone
-	sockets uint64     // made so far
-	done    chan struct{}
-	restore func()
+	round    []*request          // sorted, to be done one by one; of the loop alone
+	sockets  uint64              // made so far; of the loop alone
+	open     map[uint64]*vsocket // those not yet closed; of the loop alone
+	done     chan struct{}
+	restore  func()
+	patience time.Duration // left for a run that has failed to end
 }
 
 // request is something that a goroutine asks the loop to do, and waits for.
@@ -68,7 +71,7 @@ var running sync.Mutex
 func startVirtualTime(c *clock.Virtual, fail func(error)) *vtime {
 	running.Lock()
 	procs, percent := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1)
-	t := &vtime{clock: c, rest: newBarrier(), fail: fail, done: make(chan struct{})}
+	t := &vtime{clock: c, rest: newBarrier(), fail: fail, open: map[uint64]*vsocket{}, done: make(chan struct{}), patience: patience}
 	t.restore = func() {
 		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(procs)
@@ -98,7 +101,11 @@ func (t *vtime) run() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
-	for _, r := range append(t.round, t.asked...) {
+	left := append(t.round, t.asked...)
+	for _, s := range t.open {
+		left = append(left, append(s.unpark(kindRead), s.unpark(kindWrite)...)...)
+	}
+	for _, r := range left {
 		r.finish(ErrVirtualEnded)
 	}
 }
@@ -125,15 +132,24 @@ func (t *vtime) turn() bool {
 	return true
 }
 
-// giveUp fails the run. Its goroutines get the chance to come to their ends;
-// if then nothing moves either, there is nobody left to tell but the user.
+// giveUp fails the run. Its goroutines then get the time to come to their
+// ends, whatever they wait for; if they do not, there is nobody left to tell
+// but the user.
 func (t *vtime) giveUp(err error) {
 	t.mu.Lock()
-	again := t.failure != nil
+	first := t.failure == nil
 	t.failure = cmp.Or(t.failure, err)
 	t.mu.Unlock()
-	if again {
-		panic(err)
+	if !first {
+		const nap = time.Millisecond
+		time.Sleep(nap)
+		if t.patience -= nap; t.patience < 0 {
+			panic(err)
+		}
+		return
+	}
+	for _, s := range t.open {
+		s.retry() // in vain: that is how it learns
 	}
 	t.fail(err)
 }

@@ -45,7 +45,6 @@ func (e *OutsideError) Error() string {
 type barrier struct {
 	samples []metrics.Sample
 	outside uint64 // goroutines that were in system calls from the start: the one that waits for signals
-	first   string // this goroutine's name in dumps; what was there before it is not the lab's
 	rests   int
 	heap    []metrics.Sample
 	collect uint64 // heap size at which garbage is collected
@@ -59,20 +58,15 @@ func newBarrier() *barrier {
 	}
 }
 
-// begin notes what does not belong to the lab.
+// begin notes what does not belong to the lab. It does not wait for a
+// system call to return: the one that waits for signals never does.
 func (b *barrier) begin() {
 	const looks = 200 // long enough for a goroutine on its way into a system call to get there
 	for range looks {
 		runtime.Gosched()
-		metrics.Read(b.samples)
-		b.outside = max(b.outside, b.samples[1].Value.Uint64())
 	}
-	for b.samples[1].Value.Uint64() > 1 && b.outside > 1 { // a write under way ends
-		runtime.Gosched()
-		metrics.Read(b.samples)
-		b.outside = min(b.outside, b.samples[1].Value.Uint64())
-		break
-	}
+	metrics.Read(b.samples)
+	b.outside = b.samples[1].Value.Uint64()
 }
 
 // wait returns when all are at rest.
@@ -106,7 +100,7 @@ func (b *barrier) settle() error {
 		if time.Since(since) > patience {
 			what := fmt.Sprintf("for %v %d goroutines did not stop running and %d stayed in system calls",
 				patience, b.samples[0].Value.Uint64(), b.samples[1].Value.Uint64()-min(b.outside, b.samples[1].Value.Uint64()))
-			return &OutsideError{What: what, Where: dump(running1)}
+			return &OutsideError{What: what, Where: dump(isRunning)}
 		}
 	}
 }
@@ -126,7 +120,7 @@ func (b *barrier) tidy() {
 // look finds goroutines that wait for the machine's time or for its network:
 // they would wake at a moment that means nothing to the lab.
 func (b *barrier) look() error {
-	if where := dump(outside); where != "" {
+	if where := dump(isOutside); where != "" {
 		return &OutsideError{What: "a goroutine waits for the machine, not for the lab", Where: where}
 	}
 	return nil
@@ -137,19 +131,19 @@ func (b *barrier) stall(after time.Duration) error {
 	if err := b.look(); err != nil {
 		return err
 	}
-	return &StallError{After: after, Where: dump(waiting)}
+	return &StallError{After: after, Where: dump(isWaiting)}
 }
 
 // What a goroutine's state, as a dump names it, says about it.
-func outside(state string) bool {
+func isOutside(state string) bool {
 	return strings.HasPrefix(state, "sleep") || strings.HasPrefix(state, "IO wait")
 }
 
-func running1(state string) bool {
+func isRunning(state string) bool {
 	return strings.HasPrefix(state, "run") || strings.HasPrefix(state, "syscall")
 }
 
-func waiting(state string) bool { return !running1(state) }
+func isWaiting(state string) bool { return !isRunning(state) }
 
 // dump lists the program's goroutines in certain states: where each of them
 // stands, innermost call of this program first.
