@@ -28,7 +28,9 @@ type virtualLane struct {
 
 	mu        sync.Mutex
 	direction *direction
-	wake      int64 // when the lane looks for departures next, ns since the Unix epoch; 0 if never
+	departing [][]byte // due, to be delivered one by one
+	delivered int      // of departing
+	wake      int64    // when the lane looks for departures next, ns since the Unix epoch; 0 if never
 	stopped   bool
 }
 
@@ -115,23 +117,39 @@ func (l *virtualLane) rearm() {
 	}
 }
 
-// depart delivers what is due. It does not hold mu meanwhile, since hosts
-// answer at once.
+// depart delivers one frame that is due, if one is: what a host does about
+// it is to be over before the next one comes, even at the same moment. It
+// does not hold mu meanwhile, since hosts answer at once.
 func (l *virtualLane) depart() {
-	l.mu.Lock()
-	now := l.now()
-	if l.stopped || now < l.wake {
-		l.mu.Unlock()
-		return // of an earlier wake-up's leavings
-	}
-	l.wake = 0
-	frames := l.direction.departures(now, nil)
-	l.mu.Unlock()
-	for _, f := range frames {
+	if f, ok := l.next(); ok {
 		l.deliver(f)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.direction.recycle(frames)
+	if l.stopped {
+		return
+	}
+	if l.delivered < len(l.departing) {
+		l.config.After(0, l.depart)
+		return
+	}
+	l.direction.recycle(l.departing)
+	l.departing, l.delivered = l.departing[:0], 0
 	l.rearm()
+}
+
+// next returns the next frame that is due.
+func (l *virtualLane) next() ([]byte, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if l.delivered == len(l.departing) && !l.stopped && now >= l.wake {
+		l.wake = 0
+		l.departing = l.direction.departures(now, l.departing)
+	}
+	if l.delivered == len(l.departing) {
+		return nil, false
+	}
+	l.delivered++
+	return l.departing[l.delivered-1], true
 }
