@@ -57,8 +57,12 @@ func (t *Tuning) sysctls() []string { return slices.Sorted(maps.Keys(t.Sysctls))
 // sysctlPath returns the file of a sysctl, below /proc/sys. Only those of the
 // network belong to a host.
 func sysctlPath(name string) (string, error) {
-	path := strings.ReplaceAll(name, ".", "/")
-	if !strings.HasPrefix(path, "net/") || slices.Contains(strings.Split(path, "/"), "") {
+	parts := strings.Split(name, ".")
+	if strings.Contains(name, "/") {
+		parts = strings.Split(name, "/") // sysctl(8) takes both; an interface's name may hold a dot
+	}
+	path := strings.Join(parts, "/")
+	if parts[0] != "net" || len(parts) < 2 || slices.Contains(parts, "") || slices.Contains(parts, "..") {
 		return "", fmt.Errorf("sysctl %q: a host has only those of its network, such as net.ipv4.tcp_sack", name)
 	}
 	return path, nil

@@ -2,8 +2,10 @@ package host
 
 // Counters are a host's own counts of what its stack did, from
 // /proc/net/snmp (RFC 1213 and RFC 4113 names, prefixed by the protocol:
-// "Udp.RcvbufErrors"), of its interface ("Link.TxDropped"), and of the queue
-// before it ("Qdisc.Dropped").
+// "Udp.RcvbufErrors"), of its interface ("Link.TxDropped"), of the queue
+// before it ("Qdisc.Dropped"), and of what the wire put on its cable and the
+// interface did not take ("Cable.Dropped": larger than its MTU, or too much
+// at once).
 type Counters map[string]int64
 
 // Minus returns what was counted since before.

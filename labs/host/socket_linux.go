@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,6 +68,9 @@ func (h *Host) Counters() (Counters, error) {
 	}
 	if s := link.Attrs().Statistics; s != nil {
 		c["Link.TxDropped"], c["Link.RxDropped"] = int64(s.TxDropped), int64(s.RxDropped)
+	}
+	if cable, err := netlink.LinkByIndex(h.cable.Attrs().Index); err == nil && cable.Attrs().Statistics != nil {
+		c["Cable.Dropped"] = int64(cable.Attrs().Statistics.TxDropped)
 	}
 	if c["Qdisc.Dropped"], err = h.queueDrops(link); err != nil {
 		return nil, fmt.Errorf("host %s: queue: %w", h.Name, err)

@@ -75,8 +75,8 @@ func setSysctl(name, value string) error {
 	}
 	err = os.WriteFile("/proc/sys/"+path, []byte(value), 0o644)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("sysctl %s: a host has no such setting; the kernel keeps it for the whole machine, or not at all", name)
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("sysctl %s: a host cannot have that of its own; the kernel keeps it for the whole machine, or not at all", name)
 	case errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("sysctl %s: the kernel refuses the value %q", name, value)
 	case err != nil:

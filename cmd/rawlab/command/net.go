@@ -26,11 +26,11 @@ terminal are those of whoever calls 'exec'.
 
 For an ordinary user, programs look as if they ran as root and may do what root
 may to their host's network: ports below 1024, ping, tcpdump, ip, tc. To files
-they are that one user. Programs that want to become somebody else cannot:
+they are that one user, and they cannot become another:
 
-  nginx    rawlab net exec server -- nginx -g 'user root; daemon off;'
-  sshd     it must separate privileges; use dropbear, or run rawlab as root
-  sudo su  needless: you are root there
+  nginx    add -g 'user root;' and -p DIR with a configuration that keeps its
+           pid and its *_temp_path in DIR; it complains of initgroups and runs
+  sshd     wants root's folders and a user of its own: run rawlab as root
 
 Called by root, programs may become other users as ever.`
 

@@ -167,7 +167,7 @@ func writeDirections(w io.Writer, s *testbed.Status) error {
 
 // dropCounters are a host's counters of what it could not send or deliver.
 var dropCounters = []string{
-	"Link.TxDropped", "Link.RxDropped", "Udp.NoPorts", "Udp.RcvbufErrors", "Udp.SndbufErrors",
+	"Qdisc.Dropped", "Link.TxDropped", "Link.RxDropped", "Cable.Dropped", "Udp.NoPorts", "Udp.RcvbufErrors", "Udp.SndbufErrors",
 	"Udp.InCsumErrors", "Tcp.RetransSegs", "Tcp.InErrs", "Ip.ReasmFails", "Ip.OutDiscards",
 }
 

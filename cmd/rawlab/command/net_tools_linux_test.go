@@ -1,0 +1,190 @@
+package command_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// needTools skips the test where a program is not installed, unless
+// RAWLAB_REQUIRE_TOOLS says that it has to be there.
+func needTools(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
+			t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
+		} else if err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
+// TestNetPing meets the wire's delay, and the same losses with the same seed.
+func TestNetPing(t *testing.T) {
+	needTools(t, "ping")
+	m := newNet(t, "--delay", "10ms", "--loss", "20%")
+	var runs []string
+	for range 2 {
+		if out, code := m.run("net", "set", "--seed", "5"); code != 0 {
+			t.Fatalf("exit code %d: %s", code, out)
+		}
+		out, _ := m.run("net", "exec", "client", "--", "ping", "-c", "20", "-i", "0.01", "-W", "1", "10.77.0.2")
+		var answered []string
+		for line := range strings.Lines(out) {
+			if _, rest, ok := strings.Cut(line, "icmp_seq="); ok {
+				sequence, took, _ := strings.Cut(rest, " ")
+				answered = append(answered, sequence)
+				if !strings.Contains(took, "time=2") {
+					t.Errorf("%q over a wire of 10ms each way", line)
+				}
+			}
+		}
+		runs = append(runs, strings.Join(answered, " "))
+	}
+	if runs[0] != runs[1] || runs[0] == "" || strings.Count(runs[0], " ") == 19 {
+		t.Errorf("with one seed, ping got answers to\n%s\nand to\n%s", runs[0], runs[1])
+	}
+}
+
+// serve runs a server on a host until the test ends.
+func (m *marked) serve(t *testing.T, command ...string) {
+	t.Helper()
+	cmd := m.command(append([]string{"net", "exec", "server", "--"}, command...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.run("net", "down"); cmd.Wait() })
+}
+
+func TestNetHTTP(t *testing.T) {
+	needTools(t, "python3", "curl")
+	folder := t.TempDir()
+	want := strings.Repeat("a line of text\n", 20_000)
+	if err := os.WriteFile(filepath.Join(folder, "text"), []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := newNet(t, "--loss", "2%", "--delay", "5ms")
+	m.serve(t, "python3", "-m", "http.server", "--directory", folder, "80")
+	got, err := m.command("net", "exec", "client", "--", "curl", "-s", "--retry", "20", "--retry-connrefused", "--retry-delay", "1",
+		"--max-time", "40", "http://server/text").Output()
+	if err != nil || string(got) != want {
+		t.Errorf("curl got %d bytes, %v, want %d", len(got), err, len(want))
+	}
+	if d := m.status(t).Directions[1]; d.Lost == 0 || d.Bytes < uint64(len(want)) {
+		t.Errorf("the wire to the client tells %+v", d)
+	}
+}
+
+func TestNetIperf3(t *testing.T) {
+	needTools(t, "iperf3")
+	m := newNet(t, "--rate", "20Mbit")
+	m.serve(t, "iperf3", "-s")
+	var r struct {
+		End struct {
+			Received struct {
+				Rate float64 `json:"bits_per_second"`
+			} `json:"sum_received"`
+		} `json:"end"`
+	}
+	eventually(t, "iperf3 measures", func() bool {
+		out, _ := m.command("net", "exec", "client", "--", "iperf3", "-c", "10.77.0.2", "-t", "3", "-J").Output()
+		return json.Unmarshal(out, &r) == nil && r.End.Received.Rate > 0
+	})
+	// 20 Mbit/s of frames of 1514 bytes hold 19.1 Mbit/s of TCP payload.
+	if mbit := r.End.Received.Rate / 1e6; mbit < 15 || mbit > 20 {
+		t.Errorf("iperf3 measured %.1f Mbit/s over a wire of 20", mbit)
+	}
+	m.run("net", "set", "--rate", "0")
+	cmd := m.command("net", "exec", "client", "--", "iperf3", "-c", "10.77.0.2", "-t", "5")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "status shows iperf3's connection", func() bool {
+		for _, c := range m.status(t, "--tcp").Hosts[0].Connections {
+			if c.State == "ESTABLISHED" && c.Remote.Port() == 5201 && c.CongestionWindow > 10 && c.RTT > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	m.run("net", "down")
+	cmd.Wait()
+}
+
+// TestNetTerminal runs a shell with job control on a terminal, as a person
+// would.
+func TestNetTerminal(t *testing.T) {
+	m := newNet(t)
+	master, slave := terminal(t)
+	defer master.Close()
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 33, Col: 77}); err != nil {
+		t.Fatal(err)
+	}
+	cmd := m.command("net", "exec", "client", "--", "bash", "--norc", "-i")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	screen := make(chan string)
+	go func() {
+		var all strings.Builder
+		for b := make([]byte, 4096); ; {
+			n, err := master.Read(b)
+			all.Write(b[:n])
+			if err != nil {
+				screen <- all.String()
+				return
+			}
+		}
+	}()
+	for _, keys := range []string{"stty size\n", "sleep 1000\n", "\x1a", "jobs\n", "kill %1; wait\n", "sleep 1000\n", "\x03", "echo code $?\n", "exit 5\n"} {
+		time.Sleep(300 * time.Millisecond) // as fast as a person types
+		if _, err := master.WriteString(keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Wait()
+	text := <-screen
+	if code := cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("exit code %d, want the shell's 5", code)
+	}
+	for _, want := range []string{"33 77", "Stopped", "code 130"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the screen never showed %q:\n%s", want, text)
+		}
+	}
+	for _, no := range []string{"no job control", "cannot set terminal process group"} {
+		if strings.Contains(text, no) {
+			t.Errorf("the shell complained of %q", no)
+		}
+	}
+}
+
+// terminal opens a pair as pty(7) describes.
+func terminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		slave, err = os.OpenFile(filepath.Join("/dev/pts", strconv.Itoa(number)), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
