@@ -25,6 +25,9 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	for i, p := range plans {
 		if o.backend() == BackendVirtual {
 			wg.Wait()
+			if ctx.Err() != nil {
+				break
+			}
 		}
 		wg.Go(func() {
 			var err error

@@ -107,9 +107,13 @@ var overTCP = &transport{
 		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
+		c, err := tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
 		})
+		if err != nil {
+			return nil, err // and not a client that is nil
+		}
+		return c, nil
 	},
 }
 
@@ -128,10 +132,14 @@ var overUDP = &transport{
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return udpq.Dial(ctx, d.address, &udpq.ClientConfig{
+		c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
 			KeepAlive:     -1, // nothing but events is on the wire while it is watched
 			ReceiveBuffer: -1, // the lab has set it
 		})
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	},
 }

@@ -2,9 +2,11 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"rawlab/labs"
 	"rawlab/labs/host"
@@ -30,6 +32,9 @@ func (f *labFlags) chooseBackend(stderr io.Writer) (string, error) {
 		return labs.BackendVirtual, nil
 	}
 	if err := host.CanIsolate(); err != nil {
+		if e, ok := errors.AsType[*host.IsolationError](err); ok && runtime.GOOS != "linux" {
+			err = e.Err // without the advice, which is Linux's
+		}
 		fmt.Fprintf(stderr, "running on virtual hosts: %v\n", err)
 		return labs.BackendVirtual, nil
 	}

@@ -10,11 +10,15 @@ import (
 	"rawlab/labs/host"
 )
 
+// programEnv makes the test binary the program itself.
+const programEnv = "RAWLAB_TEST_PROGRAM"
+
 // TestMain lets this test binary be what it starts itself as: a process that
-// package host wants, or a benchmark's server.
+// package host wants, a benchmark's server, or the program.
 func TestMain(m *testing.M) {
 	host.RunRole()
-	if len(os.Args) > 2 && slices.Equal(os.Args[1:3], []string{"bench", "server"}) {
+	server := len(os.Args) > 2 && slices.Equal(os.Args[1:3], []string{"bench", "server"})
+	if server || os.Getenv(programEnv) != "" {
 		os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

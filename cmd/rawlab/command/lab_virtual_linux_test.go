@@ -1,0 +1,71 @@
+package command_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestVirtualLabsRepeatThoughStopped stops the process every few milliseconds
+// for long enough that the runtime's scheduler interrupts whatever goroutine
+// is running: the bytes must be those of an undisturbed run.
+func TestVirtualLabsRepeatThoughStopped(t *testing.T) {
+	for _, lab := range []string{"loss", "missed-event"} {
+		run := func(name string, disturb bool) map[string][]byte {
+			folder := filepath.Join(t.ArtifactDir(), lab+"-"+name)
+			cmd := rawlab(t, "lab", "run", lab, "--backend", "virtual", "--events", "900", "-o", folder)
+			cmd.Env = append(cmd.Env, "RAWLAB_ALONE=1") // so that it is this process that stops
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			for stops := 0; ; stops++ {
+				select {
+				case err := <-ended:
+					if err != nil {
+						t.Fatal(err)
+					}
+					if disturb && stops < 3 {
+						t.Errorf("stopped only %d times", stops)
+					}
+					return bundle(t, folder)
+				case <-time.After(time.Duration(1+stops%5) * time.Millisecond):
+				}
+				if disturb {
+					cmd.Process.Signal(syscall.SIGSTOP)
+					time.Sleep(22 * time.Millisecond) // the runtime interrupts after 10
+					cmd.Process.Signal(syscall.SIGCONT)
+				}
+			}
+		}
+		want, got := run("undisturbed", false), run("stopped", true)
+		for name := range want {
+			if !bytes.Equal(got[name], want[name]) {
+				t.Errorf("%s: %s differs; both bundles are in %s", lab, name, t.ArtifactDir())
+			}
+		}
+	}
+}
+
+func TestVirtualLabEndsOnInterrupt(t *testing.T) {
+	cmd := rawlab(t, "lab", "run", "loss", "--backend", "virtual", "--events", "2000000")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	cmd.Process.Signal(os.Interrupt) // the outer process alone, as kill does
+	began := time.Now()
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !bytes.Contains(stderr.Bytes(), []byte("interrupted")) {
+		t.Errorf("exit code %d, stderr %s, want 1 and that it was interrupted", code, stderr.Bytes())
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it ended %v after the interrupt", took)
+	}
+}
