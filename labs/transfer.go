@@ -27,7 +27,10 @@ const (
 	// a lab's question is about the wire, unless it asks for a small one.
 	largeBuffer = 16 << 20
 
-	settleWithin = 60 * time.Second // without any progress, a run has stalled
+	// settleWithin without any progress, a run has stalled. Linux lets 120 s
+	// pass before it sends a segment again (TCP_RTO_MAX), which a wire that is
+	// down at the wrong times can bring about.
+	settleWithin = 130 * time.Second
 )
 
 // plan is what a lab does over one transport.

@@ -92,3 +92,31 @@ func TestDirectionsAreTheirOwn(t *testing.T) {
 		t.Errorf("latency p50 of %v µs, want at least the way back's 20 ms", u.LatencyUS.P50)
 	}
 }
+
+// TestBurstsRepeat: the same seed loses the same bursts, whatever overtakes.
+func TestBurstsRepeat(t *testing.T) {
+	digests := map[uint64]string{}
+	for _, seed := range []uint64{1, 1, 1, 2} {
+		o := options(labs.Loss, 1000)
+		o.Seed = seed
+		o.Impairment = wire.Impairment{
+			Burst: wire.Gilbert{P: 0.02, R: 0.2, BadLoss: 1}, Delay: 3 * time.Millisecond,
+			Jitter: time.Millisecond, Distribution: wire.Normal, Reorder: 0.25, Gap: 5,
+		}
+		out := run(t, labs.Loss, o)
+		if !out.Result.Reproducible {
+			t.Errorf("seed %d: not reproducible: %v", seed, out.Result.Reasons)
+		}
+		if u := udp(out); u.Reordered.Events == 0 || out.Result.Runs[0].Reordered.Events != 0 {
+			t.Errorf("reordered: %+v over UDP, %+v over TCP", u.Reordered, out.Result.Runs[0].Reordered)
+		}
+		got := udp(out).LostDigest
+		if before, ok := digests[seed]; ok && before != got {
+			t.Errorf("seed %d: digest %s, before %s", seed, got, before)
+		}
+		digests[seed] = got
+	}
+	if digests[1] == digests[2] {
+		t.Error("two seeds lost the same events")
+	}
+}

@@ -26,8 +26,10 @@
 // the order in which packets come. The chain of a datagram with an identity
 // is its origin's events by their sequence numbers; fragments at one offset,
 // and what comes for the nth time, have chains of their own. The chain of a
-// TCP segment is the stream, by pieces of an MSS, for the nth time; that of
-// anything else its flow. So a burst takes events 41 to 46 also when 44 comes
+// TCP segment is the stream, by pieces of an MSS. A segment sent again, or
+// without data, is in none and meets a state drawn for it alone: hosts send
+// it when they have waited, and longer each time, so a chain of them would
+// hold a burst for minutes. The chain of anything else is its flow. So a burst takes events 41 to 46 also when 44 comes
 // first, and there is nothing that timing could change.
 //
 // Only this depends on time: what the queue before a rate drops, and in which

@@ -92,7 +92,12 @@ func (p *Plan) loses(i *Impairment, k *key) bool {
 	return u < i.Burst.GoodLoss
 }
 
+// inBurst tells whether the packet meets the bad state. One that is in no
+// chain meets either as often as there is of it.
 func (p *Plan) inBurst(g *Gilbert, k *key) bool {
+	if k.alone {
+		return share(mix(k.number, 7)) < g.stationary()
+	}
 	at := burstKey{k.chain, *g}
 	last := p.bursts[at]
 	if last == nil {

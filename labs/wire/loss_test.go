@@ -119,6 +119,32 @@ func TestChainsIgnoreOrder(t *testing.T) {
 	}
 }
 
+// TestSegmentSentAgainMeetsNoOldBurst: else all segments of a burst would be
+// lost again and again, each after a longer wait.
+func TestSegmentSentAgainMeetsNoOldBurst(t *testing.T) {
+	i, err := wire.ParseImpairment("loss gemodel 1% 10%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := wire.NewPlan(i, 1, 0, nil)
+	lost, again, both, last := 0, 0, 0, false
+	const n = 20_000
+	for s := range uint32(n) {
+		f := tcpFrame(1+s*1448, 0x10, 1448)
+		lost += one(p.Decide(f, 0).Lose)
+		second := p.Decide(f, 0).Lose
+		again += one(second)
+		both += one(second && last)
+		last = second
+	}
+	share := i.Burst.Share()
+	within(t, "lost when sent again", again, n, share)
+	within(t, "neighbours lost when both are sent again", both, n, share*share)
+	if math.Abs(float64(lost)-n*share) > 5*math.Sqrt(n*share*20) {
+		t.Errorf("lost %d of %d at first, want about %.0f", lost, n, n*share)
+	}
+}
+
 // TestGapIsNetems holds the share that overtakes against netem's counting:
 // after gap-1 delayed packets, each with the share until one does.
 func TestGapIsNetems(t *testing.T) {

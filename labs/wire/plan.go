@@ -80,6 +80,7 @@ type key struct {
 	number uint64 // the packet's own 64 bits
 	chain  uint64 // what it is one of: an origin's events, a flow's packets
 	index  uint64 // which one of the chain; neighbours share a burst
+	alone  bool   // it is in no chain
 }
 
 // fragmentKey tells IP datagrams of one flow apart (RFC 791, section 3.2).
@@ -207,7 +208,7 @@ func (p *Plan) key(pkt *packet) key {
 		return f.segment(pkt)
 	}
 	f.ordinal++
-	return key{number: mix(f.hash, f.ordinal), chain: f.hash, index: f.ordinal}
+	return key{number: mix(f.hash, f.ordinal), chain: f.hash, index: f.ordinal, alone: pkt.flow.protocol == ProtocolTCP}
 }
 
 // event finds what a datagram carries. A later fragment carries what the
@@ -283,8 +284,9 @@ func (f *flow) segment(pkt *packet) key {
 	}
 	return key{
 		number: mix(mix(f.hash, name), f.sent[begin]|1<<63),
-		chain:  mix(f.hash, f.sent[begin]|1<<63),
+		chain:  mix(f.hash, 1<<63),
 		index:  piece,
+		alone:  f.sent[begin] > 1,
 	}
 }
 

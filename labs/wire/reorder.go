@@ -8,6 +8,9 @@ func (p *Plan) overtakes(i *Impairment, k *key) bool {
 	if i.Gap <= 1 {
 		return share(mix(k.number, 4)) < i.Reorder
 	}
+	if k.alone {
+		return share(mix(k.number, 4))*(float64(i.Gap-1)*i.Reorder+1) < i.Reorder // as often as in a chain
+	}
 	at := gapKey{k.chain, i.Gap, i.Reorder}
 	last := p.gaps[at]
 	if last == nil {
