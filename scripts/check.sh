@@ -62,7 +62,7 @@ install_packages() {
 		# tshark's package asks who may capture; the default, root, is right here
 		privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
 			privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
-				tshark tcpdump nftables iproute2 util-linux gcc libc6-dev iperf3 curl iputils-ping python3-minimal
+				tshark tcpdump nftables iproute2 util-linux gcc libc6-dev iperf3 curl iputils-ping python3
 	elif command -v dnf >/dev/null; then
 		privileged dnf -q -y install wireshark-cli tcpdump nftables iproute iproute-tc util-linux gcc glibc-devel iperf3 curl iputils python3
 	elif command -v apk >/dev/null; then

@@ -43,11 +43,19 @@ func openFolder() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("folder for sockets: %w", err)
 	}
-	if !info.IsDir() || !owned(info) || info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s must be a folder that only you may enter (mode 0700): it is %v; "+
-			"set XDG_RUNTIME_DIR to a folder of yours to use another place", path, info.Mode())
+	wrong := ""
+	switch {
+	case !info.IsDir():
+		wrong = "is no folder"
+	case !owned(info):
+		wrong = "is another user's"
+	case info.Mode().Perm()&0o077 != 0:
+		wrong = fmt.Sprintf("has mode %#o", info.Mode().Perm())
+	default:
+		return path, nil
 	}
-	return path, nil
+	return "", fmt.Errorf("%s %s: it must be a folder of yours that nobody else may enter (mode 0700); "+
+		"set XDG_RUNTIME_DIR to such a folder to use another place", path, wrong)
 }
 
 // socketPath returns the testbed's socket; sun_path holds 108 bytes (unix(7)).

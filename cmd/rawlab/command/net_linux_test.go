@@ -225,7 +225,7 @@ func TestNetFolderOfOthers(t *testing.T) {
 	if err := os.Chmod(filepath.Join(m.folder, "rawlab"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := m.run("net", "up"); code != 1 || !strings.Contains(out, "must be a folder that only you may enter") {
+	if out, code := m.run("net", "up"); code != 1 || !strings.Contains(out, "has mode 0777: it must be a folder of yours") {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 }
