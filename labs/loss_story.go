@@ -43,7 +43,7 @@ func udpStory(u *report.Run, l *account.Ledger) string {
 var reasons = map[account.Fate]string{
 	account.SendRefused:    "Refused by the emitter's own kernel",
 	account.HostQueue:      "Dropped inside a host, before or behind the wire",
-	account.WireQueue:      "Dropped because the queue before the wire's rate was full",
+	account.WireQueue:      "Dropped by the queue before the wire's rate",
 	account.WireCorrupt:    "Dropped because a flipped bit failed a checksum",
 	account.FragmentLost:   "Useless because one IP fragment of the datagram was missing",
 	account.NoSocket:       "Arrived where nobody was listening",

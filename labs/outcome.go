@@ -61,7 +61,7 @@ func (out *Outcome) add(e *report.Evidence, p *plan, size int) {
 	}
 	if len(e.Ledger.Doubts) == 0 && len(e.Ledger.Timed) > 0 {
 		r.Reasons = append(r.Reasons, fmt.Sprintf(
-			"%s: which events the wire loses repeats; what timing decides does not: %v", p.title(), e.Ledger.Timed))
+			"%s: timing decides which events have these fates, and that does not repeat: %v", p.title(), e.Ledger.Timed))
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	Passed    Fate = iota
 	Lost           // by the loss impairment
 	Corrupted      // delivered with a bit flipped
-	Overflow       // the queue before the rate was full
+	Overflow       // the queue before the rate was full, or too long for CoDel
 	Held           // still under way when the wire was stopped
 )
 
