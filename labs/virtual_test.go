@@ -12,6 +12,7 @@ import (
 	"rawlab/capture/account"
 	"rawlab/labs"
 	"rawlab/labs/report"
+	"rawlab/labs/wire"
 )
 
 // runVirtual runs a lab on virtual hosts.
@@ -56,8 +57,20 @@ var impaired = map[string]struct {
 		o.Impairment.Loss, o.Impairment.Rate, o.Impairment.Queue = 0, 2_000_000, 5
 		o.Events = 500
 	}, account.WireQueue},
-	"small buffer": {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
-	"fragments":    {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+	"small buffer":   {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
+	"fragments":      {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+	"many fragments": {func(o *labs.Options) { o.Size = 20_000; o.Events = 500 }, account.FragmentLost},
+	"CoDel": {func(o *labs.Options) {
+		o.Impairment.Loss, o.Impairment.Rate, o.Impairment.AQM = 0, 3_000_000, wire.CoDel
+	}, account.WireQueue},
+	"phases": {func(o *labs.Options) {
+		o.Impairment.Schedule = wire.Schedule{Phases: []wire.Phase{
+			{For: 100 * time.Millisecond},
+			{For: 50 * time.Millisecond, Impairment: wire.Impairment{Loss: 0.3, Delay: 5 * time.Millisecond}},
+			{For: 20 * time.Millisecond, Impairment: wire.Impairment{Down: true}},
+		}}
+	}, account.WireLoss},
+	"IPv6": {func(o *labs.Options) { o.IPv6 = true; o.Size = 3000 }, account.FragmentLost},
 }
 
 func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {

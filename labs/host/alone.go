@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"time"
 )
 
 // aloneEnv marks a process that RunAlone started.
@@ -15,6 +16,9 @@ const aloneEnv = "RAWLAB_ALONE"
 // Alone reports whether this process was started by RunAlone, to run virtual
 // labs and do nothing else.
 func Alone() bool { return os.Getenv(aloneEnv) != "" }
+
+// grace is how long a process may take to end where it cannot be asked to.
+const grace = 3 * time.Second
 
 // RunAlone runs this program again, with argv as its arguments, in a process
 // that has nothing else to do than to run virtual labs: virtual time passes
@@ -36,8 +40,8 @@ func RunAlone(ctx context.Context, argv []string) (int, error) {
 		return 0, fmt.Errorf("virtual hosts: a process of their own: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() {
-		if cmd.Process.Signal(os.Interrupt) != nil {
-			cmd.Process.Kill()
+		if cmd.Process.Signal(os.Interrupt) != nil { // on Windows the console has asked it already
+			time.AfterFunc(grace, func() { cmd.Process.Kill() })
 		}
 	})
 	defer stop()

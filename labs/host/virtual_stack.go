@@ -141,13 +141,23 @@ func (t stackTimer) Reset(d time.Duration) { t.Timer.Reset(d) }
 
 // seeded is the stack's randomness. It is safe for concurrent use.
 type seeded struct {
-	mu     sync.Mutex
-	source *randv2.ChaCha8
+	mu             sync.Mutex
+	source         *randv2.ChaCha8
+	identification uint16
 }
 
+// Read draws. The stack draws two bytes for IP's identification and for
+// nothing else; these count up instead, as Linux's do: of 65,535 datagrams
+// no two have the same, of a few hundred random ones two already may, and
+// their fragments would be mixed up (RFC 6864, section 5.2).
 func (s *seeded) Read(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(b) == 2 {
+		s.identification++
+		binary.NativeEndian.PutUint16(b, s.identification)
+		return len(b), nil
+	}
 	return s.source.Read(b)
 }
 

@@ -76,7 +76,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
-	s.StringVar(&f.backend, "backend", backendAuto, "hosts to run on: `kernel`, virtual, or auto: kernel where this machine lets them be made")
+	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
 	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
