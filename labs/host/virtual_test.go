@@ -353,9 +353,10 @@ func TestVirtualStallIsTold(t *testing.T) {
 	if _, err := l.Accept(); err == nil {
 		t.Error("Accept succeeded, want the stall")
 	}
-	stall, ok := errors.AsType[*host.StallError](<-failed)
-	if !ok || !strings.Contains(stall.Error(), "stalled") || !strings.Contains(stall.Where, "Accept") {
-		t.Errorf("failed by %v, want a stall in Accept", stall)
+	why := <-failed
+	stall, ok := errors.AsType[*host.StallError](why)
+	if !ok || !strings.Contains(why.Error(), "stalled") || !strings.Contains(stall.Where, "Accept") {
+		t.Errorf("failed by %v, want a stall in Accept", why)
 	}
 }
 

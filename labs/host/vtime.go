@@ -77,6 +77,7 @@ func startVirtualTime(c *clock.Virtual, fail func(error)) *vtime {
 		runtime.GOMAXPROCS(procs)
 		running.Unlock()
 	}
+	t.rest.begin()
 	go t.run()
 	return t
 }
@@ -95,7 +96,6 @@ func (t *vtime) end() {
 
 func (t *vtime) run() {
 	defer close(t.done)
-	t.rest.begin()
 	for t.turn() {
 	}
 	t.mu.Lock()

@@ -44,7 +44,8 @@ func (e *OutsideError) Error() string {
 // goroutine is either the caller, or runnable, or blocked.
 type barrier struct {
 	samples []metrics.Sample
-	outside uint64 // goroutines that were in system calls from the start: the one that waits for signals
+	outside uint64          // goroutines that were in system calls from the start: the one that waits for signals
+	before  map[string]bool // goroutines that were there from the start
 	rests   int
 	heap    []metrics.Sample
 	collect uint64 // heap size at which garbage is collected
@@ -67,6 +68,10 @@ func (b *barrier) begin() {
 	}
 	metrics.Read(b.samples)
 	b.outside = b.samples[1].Value.Uint64()
+	b.before = map[string]bool{}
+	for _, g := range goroutines() {
+		b.before[g.name] = true
+	}
 }
 
 // wait returns when all are at rest.
@@ -120,7 +125,8 @@ func (b *barrier) tidy() {
 // look finds goroutines that wait for the machine's time or for its network:
 // they would wake at a moment that means nothing to the lab.
 func (b *barrier) look() error {
-	if where := dump(isOutside); where != "" {
+	where := dump(func(g *goroutine) bool { return isOutside(g) && !b.before[g.name] })
+	if where != "" {
 		return &OutsideError{What: "a goroutine waits for the machine, not for the lab", Where: where}
 	}
 	return nil
@@ -135,30 +141,44 @@ func (b *barrier) stall(after time.Duration) error {
 }
 
 // What a goroutine's state, as a dump names it, says about it.
-func isOutside(state string) bool {
-	return strings.HasPrefix(state, "sleep") || strings.HasPrefix(state, "IO wait")
+func isOutside(g *goroutine) bool {
+	return strings.HasPrefix(g.state, "sleep") || strings.HasPrefix(g.state, "IO wait")
 }
 
-func isRunning(state string) bool {
-	return strings.HasPrefix(state, "run") || strings.HasPrefix(state, "syscall")
+func isRunning(g *goroutine) bool {
+	return strings.HasPrefix(g.state, "run") || strings.HasPrefix(g.state, "syscall")
 }
 
-func isWaiting(state string) bool { return !isRunning(state) }
+func isWaiting(g *goroutine) bool { return !isRunning(g) }
 
-// dump lists the program's goroutines in certain states: where each of them
-// stands, innermost call of this program first.
-func dump(which func(state string) bool) string {
+// goroutine is one goroutine as a dump shows it.
+type goroutine struct {
+	name   string // "goroutine 7"
+	state  string // "chan receive", perhaps with more
+	frames string
+}
+
+// goroutines lists all but the caller's.
+func goroutines() []goroutine {
 	buf := make([]byte, 1<<20)
 	buf = buf[:runtime.Stack(buf, true)]
-	var out strings.Builder
-	for i, g := range bytes.Split(buf, []byte("\n\n")) {
-		head, frames, _ := strings.Cut(string(g), "\n")
-		_, state, ok := strings.Cut(head, "[")
-		if i == 0 || !ok || !which(state) { // the first is the caller's
-			continue
+	var all []goroutine
+	for _, text := range bytes.Split(buf, []byte("\n\n"))[1:] { // the first is the caller's
+		head, frames, _ := strings.Cut(string(text), "\n")
+		if name, state, ok := strings.Cut(strings.TrimSuffix(head, "]:"), " ["); ok {
+			all = append(all, goroutine{name, state, frames})
 		}
-		if at := calls(frames); at != "" {
-			fmt.Fprintf(&out, "  [%s %s\n", strings.TrimSuffix(state, ":"), at)
+	}
+	return all
+}
+
+// dump lists certain goroutines of this program: where each of them stands,
+// innermost call of this module first.
+func dump(which func(*goroutine) bool) string {
+	var out strings.Builder
+	for _, g := range goroutines() {
+		if at := calls(g.frames); which(&g) && at != "" {
+			fmt.Fprintf(&out, "  [%s] %s\n", g.state, at)
 		}
 	}
 	return out.String()

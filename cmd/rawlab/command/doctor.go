@@ -37,14 +37,14 @@ func newDoctor() *cobra.Command {
 			if err := write(c.OutOrStdout()); err != nil {
 				return err
 			}
-			if check && !d.LabsRun {
-				return &checkError{errors.New("labs cannot run on this machine; 'rawlab doctor' says why")}
+			if check && !d.KernelHosts {
+				return &checkError{errors.New("this machine lets no kernel hosts be made, so labs run on virtual ones; 'rawlab doctor' says why")}
 			}
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object instead of tables")
-	c.Flags().BoolVar(&check, "check", false, "exit with 3 if something that a lab needs is missing")
+	c.Flags().BoolVar(&check, "check", false, "exit with 3 if something that a lab on kernel hosts needs is missing")
 	return c
 }
 
@@ -74,7 +74,9 @@ type diagnosis struct {
 	Findings []finding `json:"findings"`
 	Labs     []verdict `json:"labs"`
 	Verbs    []verdict `json:"verbs"`
-	LabsRun  bool      `json:"labs_run"`
+	LabsRun  bool      `json:"labs_run"` // on hosts of either kind
+
+	KernelHosts bool `json:"kernel_hosts"` // can be made
 }
 
 // finding is one thing that the machine allows, or not.

@@ -12,7 +12,7 @@ import (
 // can be made, nil if they can; program is the path of this program, "" if it
 // has no lasting one.
 func diagnose(f *machine.Facts, isolation error, program string, labNames []string) *diagnosis {
-	d := &diagnosis{System: f.System, Kernel: f.Kernel, CPUs: f.CPUs, LabsRun: isolation == nil}
+	d := &diagnosis{System: f.System, Kernel: f.Kernel, CPUs: f.CPUs, LabsRun: true, KernelHosts: isolation == nil}
 	d.Findings = []finding{namespacesFinding(f, isolation), rawFinding(f, isolation, program), cpuFinding(f.CPUs)}
 	if f.RawSockets == nil {
 		d.Findings = append(d.Findings, ringFinding(f.PacketRing))
@@ -38,7 +38,7 @@ func namespacesFinding(f *machine.Facts, isolation error) finding {
 	if isolation == nil {
 		return n
 	}
-	n.State, n.Found, n.Means = stateMissing, "the kernel refuses", "no lab can build its hosts"
+	n.State, n.Found, n.Means = stateMissing, "the kernel refuses", "labs run on virtual hosts, not on kernel ones"
 	switch {
 	case errors.Is(f.RawSockets, machine.ErrUnsupported):
 		n.Found = "only Linux has them"
@@ -147,7 +147,7 @@ func verdicts(f *machine.Facts, isolation error, labNames []string) (labs, verbs
 	lab := verdict{Works: true, How: "two hosts and a wire in private namespaces"}
 	namespace := verdict{Name: "capture --in-namespace", Works: true, How: "runs a command where any user may capture"}
 	if isolation != nil {
-		lab.Works, lab.How = false, "needs private namespaces"
+		lab.How = "on virtual hosts, for want of private namespaces"
 		namespace.Works, namespace.How = false, "needs private namespaces"
 	}
 	for _, name := range labNames {

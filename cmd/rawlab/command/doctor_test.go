@@ -52,9 +52,9 @@ func TestDiagnose(t *testing.T) {
 		finding   string // looked at
 		state     string
 		mend      string
-		labsRun   bool
+		kernel    bool
 	}{
-		"all well": {facts: roomy(), finding: "private namespaces", state: "ok", labsRun: true},
+		"all well": {facts: roomy(), finding: "private namespaces", state: "ok", kernel: true},
 		"no namespaces left": {
 			facts: change(func(f *machine.Facts) { f.Namespaces.Max = 0 }), isolation: refused,
 			finding: "private namespaces", state: "missing", mend: "sudo sysctl -w user.max_user_namespaces=15000",
@@ -72,37 +72,37 @@ func TestDiagnose(t *testing.T) {
 			finding: "private namespaces", state: "missing", mend: "docker run --security-opt seccomp=unconfined …",
 		},
 		"Ubuntu where it works all the same": {
-			facts: change(func(f *machine.Facts) { f.Namespaces.Restricted = 1 }), finding: "private namespaces", state: "ok", labsRun: true,
+			facts: change(func(f *machine.Facts) { f.Namespaces.Restricted = 1 }), finding: "private namespaces", state: "ok", kernel: true,
 		},
 		"no right to capture": {
 			facts: change(func(f *machine.Facts) { f.RawSockets, f.PacketRing = noRight, noRight }), program: "/opt/rawlab",
-			finding: "packet sockets", state: "missing", mend: "sudo setcap cap_net_raw+ep /opt/rawlab", labsRun: true,
+			finding: "packet sockets", state: "missing", mend: "sudo setcap cap_net_raw+ep /opt/rawlab", kernel: true,
 		},
 		"no right to capture, go run": {
 			facts:   change(func(f *machine.Facts) { f.RawSockets, f.PacketRing = noRight, noRight }),
 			finding: "packet sockets", state: "missing",
-			mend: "go build -o rawlab ./cmd/rawlab && sudo setcap cap_net_raw+ep ./rawlab", labsRun: true,
+			mend: "go build -o rawlab ./cmd/rawlab && sudo setcap cap_net_raw+ep ./rawlab", kernel: true,
 		},
 		"no packet ring": {
 			facts:   change(func(f *machine.Facts) { f.PacketRing = syscall.ENOPROTOOPT }),
-			finding: "packet ring", state: "missing", labsRun: true,
+			finding: "packet ring", state: "missing", kernel: true,
 		},
 		"small receive buffers": {
 			facts:   change(func(f *machine.Facts) { f.Receive.Max = 212992 }),
-			finding: "receive buffer", state: "limited", mend: "sudo sysctl -w net.core.rmem_max=4194304", labsRun: true,
+			finding: "receive buffer", state: "limited", mend: "sudo sysctl -w net.core.rmem_max=4194304", kernel: true,
 		},
 		"small send buffers": {
 			facts:   change(func(f *machine.Facts) { f.Send.Max = 212992 }),
-			finding: "send buffer", state: "limited", mend: "sudo sysctl -w net.core.wmem_max=4194304", labsRun: true,
+			finding: "send buffer", state: "limited", mend: "sudo sysctl -w net.core.wmem_max=4194304", kernel: true,
 		},
-		"one CPU": {facts: change(func(f *machine.Facts) { f.CPUs = 1 }), finding: "CPUs", state: "limited", labsRun: true},
+		"one CPU": {facts: change(func(f *machine.Facts) { f.CPUs = 1 }), finding: "CPUs", state: "limited", kernel: true},
 		"no GRO": {
 			facts:   change(func(f *machine.Facts) { f.Offload.Receive = syscall.ENOPROTOOPT }),
-			finding: "UDP batches", state: "limited", labsRun: true,
+			finding: "UDP batches", state: "limited", kernel: true,
 		},
 		"no BTF": {
 			facts:   change(func(f *machine.Facts) { f.KernelTypes = syscall.ENOENT }),
-			finding: "kernel types", state: "missing", labsRun: true,
+			finding: "kernel types", state: "missing", kernel: true,
 		},
 		"darwin": {facts: darwin(), isolation: &host.IsolationError{Err: errors.New("kernel hosts need Linux")}, finding: "private namespaces", state: "missing"},
 	} {
@@ -112,8 +112,8 @@ func TestDiagnose(t *testing.T) {
 				if f.Name != test.finding {
 					continue
 				}
-				if f.State != test.state || f.Mend != test.mend || d.LabsRun != test.labsRun || d.Labs[0].Works != test.labsRun {
-					t.Errorf("%s = %q, mend %q, labs run: %t, %t, want %q, %q, %t", f.Name, f.State, f.Mend, d.LabsRun, d.Labs[0].Works, test.state, test.mend, test.labsRun)
+				if f.State != test.state || f.Mend != test.mend || d.KernelHosts != test.kernel || !d.LabsRun || !d.Labs[0].Works {
+					t.Errorf("%s = %q, mend %q, kernel hosts: %t, labs run: %t, want %q, %q, %t", f.Name, f.State, f.Mend, d.KernelHosts, d.LabsRun, test.state, test.mend, test.kernel)
 				}
 				return
 			}
@@ -158,7 +158,7 @@ func TestDoctorRuns(t *testing.T) {
 		t.Errorf("doctor --json = %+v, want findings, labs and verbs", d)
 	}
 	want := 3
-	if d.LabsRun {
+	if d.KernelHosts {
 		want = 0
 	}
 	if code := command.Main(t.Context(), []string{"doctor", "--check"}, nil, &out, &errs); code != want {
