@@ -150,9 +150,27 @@ func (k *keeper) serve(l *net.UnixListener) error {
 		}
 		k.wg.Go(func() {
 			defer c.Close()
+			defer k.hurry(c)()
 			k.converse(newPeer(c))
 		})
 	}
+}
+
+// goodbyeGrace is what a client has for its last words when all else is gone.
+const goodbyeGrace = time.Second
+
+// hurry keeps a client that says nothing from holding up the end. The caller
+// calls over when the conversation is.
+func (k *keeper) hurry(c *net.UnixConn) (over func()) {
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-k.gone:
+			c.SetDeadline(time.Now().Add(goodbyeGrace))
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
 }
 
 // finish ends the testbed; why is nil if somebody asked for it.

@@ -80,11 +80,12 @@ func runAttached(p *peer, q *execRequest) (int, error) {
 		defer null.Close()
 		stdin = null // as a shell does for what it starts in the background
 	}
-	stop := p.relaySignals(relayed)
-	defer stop()
+	came := catch(relayed)
+	defer signal.Stop(came)
 	if _, err := p.ask(&request{Exec: q}, stdin, os.Stdout, os.Stderr); err != nil {
 		return 0, err
 	}
+	defer p.relaySignals(came)()
 	r, err := p.next()
 	if err != nil {
 		return 0, err
@@ -92,10 +93,17 @@ func runAttached(p *peer, q *execRequest) (int, error) {
 	return r.Code, nil
 }
 
-// relaySignals passes this process's signals on until stop is called.
-func (p *peer) relaySignals(signals []os.Signal) (stop func()) {
+// catch keeps signals from this process, for the program that it is about to
+// start.
+func catch(signals []os.Signal) chan os.Signal {
 	came := make(chan os.Signal, 8) // more at once than a person sends
 	signal.Notify(came, signals...)
+	return came
+}
+
+// relaySignals passes the signals that came on to the program, which runs,
+// until stop is called.
+func (p *peer) relaySignals(came <-chan os.Signal) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -111,7 +119,6 @@ func (p *peer) relaySignals(signals []os.Signal) (stop func()) {
 		}
 	})
 	return func() {
-		signal.Stop(came)
 		close(done)
 		wg.Wait()
 	}

@@ -27,13 +27,14 @@ func runOnTerminal(p *peer, q *execRequest) (int, error) {
 	defer master.Close()
 	copySize(master)
 	q.Terminal = true
-	stop := p.relaySignals(withoutWindow())
-	defer stop()
+	came := catch(withoutWindow())
+	defer signal.Stop(came)
 	_, err = p.ask(&request{Exec: q}, slave, slave, slave)
 	slave.Close()
 	if err != nil {
 		return 0, err
 	}
+	defer p.relaySignals(came)()
 	before, err := term.MakeRaw(int(os.Stdin.Fd()))
 	if err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -213,6 +214,19 @@ func TestNetUpAndDownTwice(t *testing.T) {
 				t.Errorf("%v after down: exit code %d, %s", verb, code, out)
 			}
 		}
+	}
+}
+
+// TestNetDownDespiteSilence has a client that connects and says nothing.
+func TestNetDownDespiteSilence(t *testing.T) {
+	m := newNet(t)
+	c, err := net.Dial("unix", filepath.Join(m.folder, "rawlab", "net.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if out, code := m.run("net", "down"); code != 0 {
+		t.Errorf("net down: exit code %d: %s", code, out)
 	}
 }
 
