@@ -175,3 +175,13 @@ func burn(t *testing.T) {
 
 // burnEnv makes the test binary do nothing but keep a processor busy.
 const burnEnv = "RAWLAB_TEST_BURN"
+
+// TestVirtualHostsLoseWhatKernelHostsLose: a datagram's fate is the seed's
+// and the event's, whatever carries it.
+func TestVirtualHostsLoseWhatKernelHostsLose(t *testing.T) {
+	o := options(labs.Loss, 1000)
+	kernel, virtual := run(t, labs.Loss, o), runVirtual(t, labs.Loss, o)
+	if k, v := udp(kernel).LostDigest, udp(virtual).LostDigest; k != v {
+		t.Errorf("kernel hosts lost %s, virtual ones %s", k, v)
+	}
+}
