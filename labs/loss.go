@@ -52,25 +52,28 @@ func lossChecks(o *Options, out *Outcome) []report.Check {
 }
 
 // plainLoss tells whether the wire does nothing but lose and delay packets,
-// each on its own, so that the share of events lost is known beforehand.
+// so that the share of events lost is known beforehand.
 func (o *Options) plainLoss() bool {
 	loss := false
 	for _, i := range o.impairments() {
-		if i.Down || i.Burst != (wire.Gilbert{}) || i.Corrupt > 0 || i.Duplicate > 0 || i.Rate > 0 || i.Timed() || len(i.Rules) > 0 {
+		if i.Down || i.Corrupt > 0 || i.Duplicate > 0 || i.Rate > 0 || i.Timed() || len(i.Rules) > 0 {
 			return false
 		}
-		loss = loss || i.Loss > 0
+		share, _ := i.LossShare()
+		loss = loss || share > 0
 	}
 	return loss && o.Size <= 1300
 }
 
 func lossCheck(o *Options, udp *report.Run) report.Check {
 	i := o.impairments()
-	low, high := binomial(udp.Emitted, 1-(1-i[0].Loss)*(1-i[1].Loss))
+	there, spreadThere := i[0].LossShare()
+	back, spreadBack := i[1].LossShare()
+	low, high := binomial(udp.Emitted, 1-(1-there)*(1-back), max(spreadThere, spreadBack))
 	lost := udp.Fates["wire-loss"]
-	share := percent(i[0].Loss)
-	if i[1].Loss != i[0].Loss {
-		share += " and " + percent(i[1].Loss)
+	share := percent(there)
+	if back != there {
+		share += " and " + percent(back)
 	}
 	return report.Check{
 		Claim:    fmt.Sprintf("UDP loses what two crossings of a wire with %s loss take", share),

@@ -15,6 +15,24 @@ func (g *Gilbert) on() bool { return *g != Gilbert{} }
 // Share is the share of packets lost in the long run.
 func (g *Gilbert) Share() float64 { bad := g.stationary(); return bad*g.BadLoss + (1-bad)*g.GoodLoss }
 
+// LossShare returns the share of packets lost in the long run, apart from
+// schedule and rules, and how many times the variance of their count is that
+// of independent losses, at most: for the states of such a chain it is
+// (1+λ)/(1-λ), where λ = 1-P-R is what a state says of the next.
+func (i *Impairment) LossShare() (share, variance float64) {
+	switch g := &i.Burst; {
+	case i.Down:
+		return 1, 1
+	case !g.on():
+		return i.Loss, 1
+	case g.P == 0:
+		return g.GoodLoss, 1
+	default:
+		stays := max(0, 1-g.P-g.R)
+		return g.Share(), (1 + stays) / max(1-stays, 1e-9)
+	}
+}
+
 // stationary is the share of packets that meet the bad state.
 func (g *Gilbert) stationary() float64 {
 	if g.P == 0 {

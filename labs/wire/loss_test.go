@@ -73,8 +73,7 @@ func TestGilbertIsAsInTheory(t *testing.T) {
 			bursts += one(now && !run)
 			run = now
 		}
-		// A chain's share varies more than that of independent draws, by (1+λ)/(1-λ) at most, λ = |1-P-R|.
-		share, more := g.Share(), (1+math.Abs(1-g.P-g.R))/(1-math.Abs(1-g.P-g.R))
+		share, more := i.LossShare()
 		if sd := math.Sqrt(n * share * (1 - share) * more); math.Abs(float64(lost)-n*share) > 5*sd {
 			t.Errorf("gemodel %s: lost %d of %d, want %.0f ± %.0f", text, lost, n, n*share, 5*sd)
 		}
