@@ -1,11 +1,14 @@
 package tcpq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,7 +71,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	g := &group{server: s, conns: make(map[*conn]struct{})}
+	g := &group{server: s, conns: make(map[*conn]uint64)}
 	err := s.accept(ctx, l, g)
 	g.drain()
 	return err
@@ -114,8 +117,8 @@ func (s *Server) pause(ctx context.Context) bool {
 type group struct {
 	server  *Server
 	mu      sync.Mutex
-	conns   map[*conn]struct{}
-	readers sync.WaitGroup // connections that may still publish
+	conns   map[*conn]uint64 // by their number
+	readers sync.WaitGroup   // connections that may still publish
 	all     sync.WaitGroup
 }
 
@@ -125,9 +128,9 @@ func (g *group) start(nc net.Conn) {
 	if s.open.Add(1) > int64(s.config.MaxConnections) {
 		c.tooMany = true
 	}
-	s.accepted.Add(1)
+	number := s.accepted.Add(1)
 	g.mu.Lock()
-	g.conns[c] = struct{}{}
+	g.conns[c] = number
 	g.mu.Unlock()
 	g.readers.Add(1)
 	g.all.Go(func() {
@@ -150,10 +153,12 @@ func (g *group) drain() {
 	g.all.Wait()
 }
 
+// each does something to every connection, in the order in which they came.
 func (g *group) each(do func(*conn)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for c := range g.conns {
+	conns := slices.SortedFunc(maps.Keys(g.conns), func(a, b *conn) int { return cmp.Compare(g.conns[a], g.conns[b]) })
+	for _, c := range conns {
 		do(c)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -179,6 +180,7 @@ func (g *group) snapshot() []*peer {
 	for _, p := range g.peers {
 		peers = append(peers, p)
 	}
+	slices.SortFunc(peers, func(a, b *peer) int { return a.to.from.Compare(b.to.from) }) // so that a run can repeat
 	return peers
 }
 

@@ -93,6 +93,7 @@ type outbox struct {
 	room    sync.Cond // for Block: something was taken, or the outbox closed
 	control []byte
 	acks    map[uint16]uint64 // by stream, the last sequence answered for
+	streams []uint16          // scratch: the keys of acks
 	live    lane              // events of ignored topics
 	kept    lane              // events of stored topics, also in their log
 	lagging []*subscription   // to be filled from the log when kept is empty

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"rawlab/framing"
@@ -64,7 +66,10 @@ func (o *outbox) take(c *Chunk) {
 func (s *Session) encodeAcks(c *Chunk) {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	for _, sequence := range s.out.acks {
+	s.out.streams = slices.AppendSeq(s.out.streams[:0], maps.Keys(s.out.acks))
+	slices.Sort(s.out.streams) // runs on virtual time repeat to the byte
+	for _, stream := range s.out.streams {
+		sequence := s.out.acks[stream]
 		f := framing.Frame{Kind: framing.KindAck, Origin: s.origin, Sequence: sequence}
 		if s.checksum {
 			f.Flags = framing.FlagCRC

@@ -150,7 +150,7 @@ func (s *vsocket) write(b []byte, to *tcpip.FullAddress) (int, error) {
 // Close ends the socket and whatever waits on it.
 func (s *vsocket) Close() error {
 	already := false
-	err := s.host.time.do(func() {
+	err := s.host.time.doFor(s.id, func() {
 		if already = s.closed; already {
 			return
 		}
@@ -185,7 +185,7 @@ func (s *vsocket) SetWriteDeadline(t time.Time) error { return s.limit(t, kindWr
 
 func (s *vsocket) limit(t time.Time, which ...kind) error {
 	var failed error
-	err := s.host.time.do(func() {
+	err := s.host.time.doFor(s.id, func() {
 		if s.closed {
 			failed = net.ErrClosed
 			return
@@ -219,7 +219,7 @@ func (s *vsocket) setDeadline(k kind, t time.Time) {
 
 // setReceiveBuffer sets how many bytes may wait to be read.
 func (s *vsocket) setReceiveBuffer(size int) error {
-	return s.host.time.do(func() { s.ep.SocketOptions().SetReceiveBufferSize(int64(size), true) })
+	return s.host.time.doFor(s.id, func() { s.ep.SocketOptions().SetReceiveBufferSize(int64(size), true) })
 }
 
 // SetReadBuffer sets how many bytes may wait to be read.
@@ -227,7 +227,7 @@ func (s *vsocket) SetReadBuffer(size int) error { return s.setReceiveBuffer(size
 
 // memory tells what waits to be read.
 func (s *vsocket) memory() (m Memory, err error) {
-	err = s.host.time.do(func() {
+	err = s.host.time.doFor(s.id, func() {
 		waiting, fault := s.ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
 		if fault == nil {
 			m.Waiting = waiting

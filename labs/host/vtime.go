@@ -209,8 +209,11 @@ func (t *vtime) ask(r *request) error {
 }
 
 // do runs f on the loop.
-func (t *vtime) do(f func()) error {
-	return t.ask(&request{kind: kindSet, try: func() bool { f(); return true }})
+func (t *vtime) do(f func()) error { return t.doFor(0, f) }
+
+// doFor runs f on the loop, for a socket.
+func (t *vtime) doFor(socket uint64, f func()) error {
+	return t.ask(&request{socket: socket, kind: kindSet, try: func() bool { f(); return true }})
 }
 
 // wake notes that a socket's stack has news. Stacks call it from goroutines

@@ -1,11 +1,17 @@
 package edge
 
+import (
+	"maps"
+	"slices"
+)
+
 // Acker is which stored events the application has finished with and the
 // server does not know of yet. The zero value is ready; it is not safe for
 // concurrent use.
 type Acker struct {
 	returned Event             // by the last Next: finished when Next is called again
 	done     map[string]uint64 // topics to acknowledge, up to and including offset
+	topics   []string          // scratch: the keys of done
 	finished int
 }
 
@@ -40,10 +46,12 @@ func (a *Acker) Finish(topic []byte, offset uint64) {
 func (a *Acker) Finished() int { return a.finished }
 
 // Take hands each topic to acknowledge, and the offset up to and including
-// which, to ack.
+// which, to ack, in the order of their names.
 func (a *Acker) Take(ack func(topic string, offset uint64)) {
-	for topic, offset := range a.done {
-		ack(topic, offset)
+	a.topics = slices.AppendSeq(a.topics[:0], maps.Keys(a.done))
+	slices.Sort(a.topics)
+	for _, topic := range a.topics {
+		ack(topic, a.done[topic])
 	}
 	clear(a.done)
 	a.finished = 0
