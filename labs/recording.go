@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"sync"
 	"time"
 
 	"rawlab/capture/account"
@@ -50,6 +51,7 @@ const arenaBytes = 1 << 20
 
 // keeper keeps a tap's packets.
 type keeper struct {
+	mu      sync.Mutex // a virtual host's goroutines take turns, and may not know it
 	packets []account.Packet
 	bytes   int
 	excess  uint64 // packets beyond maxTapBytes
@@ -57,6 +59,8 @@ type keeper struct {
 }
 
 func (k *keeper) keep(at time.Time, outgoing bool, data []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.bytes += len(data); k.bytes > maxTapBytes {
 		k.excess++
 		return

@@ -78,6 +78,9 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(labs.Loss, 1000)
 			c.change(&o)
+			if testing.Short() {
+				o.Events = min(o.Events, 400)
+			}
 			out := runVirtual(t, labs.Loss, o)
 			holds(t, out)
 			if udp(out).Fates[string(c.fate)] == 0 {
@@ -89,7 +92,11 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 
 func TestVirtualLabsHold(t *testing.T) {
 	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss} {
-		out := runVirtual(t, l, l.Defaults)
+		o := l.Defaults
+		if testing.Short() {
+			o.Events = min(o.Events, 2000)
+		}
+		out := runVirtual(t, l, o)
 		holds(t, out)
 		if out.Result.Backend != labs.BackendVirtual {
 			t.Errorf("%s: backend %q", l.Name, out.Result.Backend)

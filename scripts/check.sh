@@ -129,7 +129,12 @@ build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false
 # vet_for OS type-checks the tests of a system this machine cannot run.
 vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
 
-all_tests() { CGO_ENABLED=1 go test -race -shuffle=on -timeout 6m ./...; }
+# race_tests runs every test; those that repeat something a hundred times do so
+# a few times only, since the race detector makes virtual hosts slow.
+race_tests() { CGO_ENABLED=1 go test -race -short -shuffle=on -timeout 8m ./...; }
+
+# long_tests runs those of the labs and the commands in full.
+long_tests() { go test -shuffle=on -timeout 8m ./labs/... ./cmd/...; }
 
 # fuzz runs every fuzz target for a moment, each found by asking go test.
 fuzz() {
@@ -162,7 +167,8 @@ done
 for system in darwin windows; do
 	step "go vet for $system" vet_for "$system"
 done
-loud_step "tests, with the race detector" all_tests
+loud_step "tests, with the race detector" race_tests
+loud_step "labs and commands in full" long_tests
 loud_step "fuzzing, $FUZZTIME each" fuzz
 
 printf '\n'

@@ -75,7 +75,11 @@ func bundle(t *testing.T, folder string) map[string][]byte {
 // time.
 func TestAMinuteOfNetworkTakesAMoment(t *testing.T) {
 	began := time.Now()
-	out, err := rawlab(t, "lab", "run", "loss", "--backend", "virtual", "--pace", "333.333").CombinedOutput()
+	events, pace := "20000", "333.333"
+	if testing.Short() {
+		events, pace = "1000", "16.6667"
+	}
+	out, err := rawlab(t, "lab", "run", "loss", "--backend", "virtual", "--events", events, "--pace", pace).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

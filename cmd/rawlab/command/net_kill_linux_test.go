@@ -106,7 +106,13 @@ func interfaces(t *testing.T) string {
 	return strings.Join(names, " ")
 }
 
-const killRounds = 100
+// killRounds is how often something is killed.
+func killRounds() int {
+	if testing.Short() {
+		return 16
+	}
+	return 100
+}
 
 // TestKilledAnywhereLeavesNothing kills one process of a net or of a lab's
 // run, any one at any moment, again and again. Nothing may be left, and
@@ -138,7 +144,7 @@ func TestKilledAnywhereLeavesNothing(t *testing.T) {
 			}
 		})
 	}
-	for n := range killRounds {
+	for n := range killRounds() {
 		rounds <- n
 	}
 	close(rounds)
