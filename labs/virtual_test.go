@@ -79,7 +79,7 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 			o := options(labs.Loss, 1000)
 			c.change(&o)
 			if testing.Short() {
-				o.Events = min(o.Events, 400)
+				o.Events = min(o.Events, 800) // still beyond the schedule's first phase
 			}
 			out := runVirtual(t, labs.Loss, o)
 			holds(t, out)
