@@ -297,6 +297,7 @@ func (x *transfer) count() error {
 			Checksum:      d["Udp.InCsumErrors"],
 			NoSocket:      d["Udp.NoPorts"],
 			SendBuffer:    d["Udp.SndbufErrors"],
+			Queue:         d["Qdisc.Dropped"],
 			Retransmits:   d["Tcp.RetransSegs"],
 		}
 	}

@@ -10,6 +10,7 @@ func (l *Ledger) agree(in *Input, delivered []int) {
 	}
 	for number := range 2 {
 		l.agreeAtSocket(in, number, delivered)
+		l.agreeAtQueue(in, number)
 	}
 	if n := l.count(SendRefused, ToServer); n > 0 && in.Kernels[Client].SendBuffer == 0 {
 		l.doubt("%d events were refused by the emitter's kernel, which did not count them as full send buffers", n)
@@ -43,6 +44,19 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 	default:
 		l.reattribute(number, ReceiveBuffer, Unexplained, missing-dropped)
 		l.doubt("%d events reached a host and were not read, but its kernel counts only %d dropped at a full socket", missing, dropped)
+	}
+}
+
+// agreeAtQueue looks at the leg's beginning: events that no witness saw leave
+// the host are explained by its queue, as far as the kernel counts drops there.
+func (l *Ledger) agreeAtQueue(in *Input, number int) {
+	dropped := in.Kernels[number].Queue // a leg begins at the side of the same number
+	for i := range l.Events {
+		e := &l.Events[i]
+		if dropped > 0 && e.Fate == Unexplained && e.Lost == number && e.legs[number].sent == 0 {
+			e.Fate = HostQueue
+			dropped--
+		}
 	}
 }
 

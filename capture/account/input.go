@@ -95,6 +95,7 @@ type Kernel struct {
 	Checksum      int64 // UDP datagrams with a wrong checksum
 	NoSocket      int64 // UDP datagrams to a port without a socket
 	SendBuffer    int64 // UDP datagrams refused at the sender
+	Queue         int64 // packets dropped in the host's queue before its interface
 	Retransmits   int64 // TCP segments sent again
 }
 

@@ -129,7 +129,13 @@ func TestSettleFates(t *testing.T) {
 			w.cross(0, 1, account.PacketPassed, 1)
 			w.in.Server[id] = account.ServerRecord{Read: 1, Fate: account.Offline}
 		}, account.Offline, 1},
-		"refused":     {func(w *world, id account.ID) { w.in.Emissions[0].Refused = true }, account.SendRefused, 0},
+		"refused":          {func(w *world, id account.ID) { w.in.Emissions[0].Refused = true }, account.SendRefused, 0},
+		"the host's queue": {func(w *world, id account.ID) { w.in.Kernels[account.Client].Queue = 1 }, account.HostQueue, 0},
+		"the server host's queue": {func(w *world, id account.ID) {
+			w.cross(0, 1, account.PacketPassed, 1)
+			w.serverReads(id, 1)
+			w.in.Kernels[account.Server].Queue = 1
+		}, account.HostQueue, 1},
 		"nowhere":     {func(w *world, id account.ID) {}, account.Unexplained, 0},
 		"server mute": {func(w *world, id account.ID) { w.cross(0, 1, account.PacketPassed, 1); w.serverReads(id, 1) }, account.Unexplained, 1},
 		"duplicate makes up for the loss": {func(w *world, id account.ID) {
