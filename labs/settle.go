@@ -59,6 +59,7 @@ func (x *transfer) until(ctx context.Context, over func(now standing, still int)
 }
 
 func (x *transfer) stand() (standing, error) {
+	x.looked = x.clock.Now()
 	s := standing{read: x.trace.read(), delivered: x.delivered()}
 	w, err := x.network.Wire()
 	if err != nil {
@@ -91,6 +92,6 @@ func (x *transfer) drainWire(ctx context.Context) error {
 		const looks = 3
 		return still >= looks && now.held == [2]int{}
 	})
-	x.input.End = x.clock.Now()
+	x.input.End = x.looked // all that came before had left when the wire was asked
 	return err
 }

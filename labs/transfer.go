@@ -56,7 +56,8 @@ type transfer struct {
 	socket   net.Conn // the subscriber's
 	before   [2]host.Counters
 	input    account.Input
-	stalled  string // where the run stood still, if it did
+	stalled  string    // where the run stood still, if it did
+	looked   time.Time // when the run was last looked at
 
 	mu         sync.Mutex
 	deliveries []account.Delivery

@@ -39,7 +39,7 @@ func TestVirtualCarriesEachFrameAtItsTime(t *testing.T) {
 	if held := w.Stats()[0].Held; held == 0 {
 		t.Error("nothing is held although nothing has left")
 	}
-	for now.Step() {
+	for stepped := true; stepped; stepped = now.Step() {
 	}
 	if s := w.Stats(); s[0].Held != 0 || s[0].Packets != frames || s[1].Packets != 0 {
 		t.Errorf("Stats() = %+v, want %d packets one way and none held", s, frames)
