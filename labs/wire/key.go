@@ -75,7 +75,7 @@ func (p *Plan) key(pkt *packet) key {
 		if e, ok := p.event(pkt); ok {
 			id := e.identity()
 			seen := identityKey{f.kind, id}
-			p.seen[seen]++
+			count(p.seen, seen)
 			of := mix(p.seed, f.kind)
 			return key{
 				number: mix(mix(of, id), p.seen[seen]|1<<62),
@@ -156,7 +156,7 @@ func kind(id flowID) uint64 {
 // many begin in one piece, by the byte itself.
 func (f *flow) segment(pkt *packet) key {
 	begin := pkt.seq - f.start
-	f.sent[begin]++
+	count(f.sent, begin)
 	piece, name := uint64(begin/segmentBytes), uint64(begin)|1<<40
 	if 2*len(pkt.payload) >= segmentBytes {
 		name = piece
@@ -167,4 +167,16 @@ func (f *flow) segment(pkt *packet) key {
 		index:  piece,
 		alone:  f.sent[begin] > 1,
 	}
+}
+
+// maxCounted bounds what a plan remembers of a flow or an origin: more than
+// any lab sends. Beyond it, what comes again counts as coming anew.
+const maxCounted = 1 << 22
+
+// count notes one more of k, within the bound.
+func count[K comparable](m map[K]uint64, k K) {
+	if len(m) >= maxCounted {
+		clear(m)
+	}
+	m[k]++
 }
