@@ -69,11 +69,16 @@ func networks(pids []int) map[string]bool {
 	return found
 }
 
-// unmarked lists all processes but those of any round: a namespace's number
-// is given again, perhaps to another round's.
-func unmarked() []int {
-	return processesWhere(func(environment []string) bool {
+// unmarked lists the processes of the program under test that belong to no
+// round. Others do not count: a namespace's number is given again, to another
+// round's or to those of tests that run at the same time.
+func unmarked(program string) []int {
+	all := processesWhere(func(environment []string) bool {
 		return !slices.ContainsFunc(environment, func(s string) bool { return strings.HasPrefix(s, "RAWLAB_TEST_MARK=") })
+	})
+	return slices.DeleteFunc(all, func(pid int) bool {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		return err != nil || exe != program
 	})
 }
 
@@ -241,7 +246,7 @@ func (k *killRound) nothingLeft(before map[string]bool) error {
 			return fmt.Errorf("processes %v are left, the first %q", left, line)
 		}
 	}
-	for name := range networks(unmarked()) {
+	for name := range networks(unmarked(k.program)) {
 		if before[name] {
 			return fmt.Errorf("network namespace %s is left", name)
 		}
