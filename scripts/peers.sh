@@ -2,7 +2,7 @@
 # Measures rawlab against what people use today: side by side, interleaved,
 # in one run. Prints a Markdown table.
 #
-#   scripts/peers.sh [--quick] [--rounds N] [--json FILE] [hosts]…
+#   scripts/peers.sh [--quick] [--rounds N] [--only WORDS] [--json FILE] [hosts]…
 #
 # Installs the peers it can into a folder of its own, leaves out the others
 # and says so.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,7 @@ func measure(ctx context.Context, name string, topic func(*settings) ([]comparis
 			err = closed
 		}
 	}()
+	comparisons = slices.DeleteFunc(comparisons, func(c comparison) bool { return !strings.Contains(c.name, s.only) })
 	ours, peers := make([][]float64, len(comparisons)), make([][]float64, len(comparisons))
 	for round := range s.rounds {
 		for i, c := range comparisons {

@@ -34,6 +34,7 @@ var topics = map[string]func(*settings) ([]comparison, func() error, error){
 type settings struct {
 	quick  bool
 	rounds int
+	only   string // rows whose name contains it
 }
 
 func run(ctx context.Context) error {
@@ -41,6 +42,7 @@ func run(ctx context.Context) error {
 	var file string
 	flag.BoolVar(&s.quick, "quick", false, "under 50 s per topic")
 	flag.IntVar(&s.rounds, "rounds", 0, "rounds of each comparison (default 7, quick 3)")
+	flag.StringVar(&s.only, "only", "", "only the rows whose name contains this")
 	flag.StringVar(&file, "json", "", "write the rows into this file as well")
 	flag.Parse()
 	if s.rounds == 0 {
