@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FUZZTIME=${FUZZTIME:-20000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
-TARGETS="linux/amd64 linux/arm64 darwin/arm64 windows/amd64"
+TARGETS="linux/amd64 linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 began=$SECONDS

@@ -146,7 +146,7 @@ func TestMeasureRefuses(t *testing.T) {
 		"no number as rate": {Rates: []float64{math.NaN()}},
 		"endless rate":      {Rates: []float64{math.Inf(1)}},
 		"too few events":    {Events: 3},
-		"too many events":   {Events: 1 << 40},
+		"too many events":   {Events: math.MaxInt},
 		"size":              {Size: 70_000},
 		"negative size":     {Size: -1},
 		"parallel":          {Parallel: 1000},

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -22,7 +23,7 @@ func StartDetached(argv []string, stderr *os.File, files []*os.File) (*exec.Cmd,
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}}
 	if os.Geteuid() == 0 {
-		all := []syscall.SysProcIDMap{{Size: 1<<32 - 1}}
+		all := []syscall.SysProcIDMap{{Size: min(math.MaxUint32, math.MaxInt)}} // of a 32-bit program's ids, the lower half
 		attempts = slices.Insert(attempts, 0, &syscall.SysProcAttr{
 			Cloneflags: own | syscall.CLONE_NEWUSER, UidMappings: all, GidMappings: all, GidMappingsEnableSetgroups: true,
 		})

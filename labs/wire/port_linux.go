@@ -34,7 +34,6 @@ type port struct {
 type mmsghdr struct {
 	hdr unix.Msghdr
 	len uint32
-	_   [4]byte
 }
 
 // openPort attaches to an interface of the current network namespace.
