@@ -55,6 +55,7 @@ func (c *conn) run(stopped func()) {
 	writer.Go(c.write)
 	err = c.read()
 	session.Commit()
+	session.Settle()
 	stopped()
 	if !c.isDraining(err) {
 		session.End(c.verdict(err))

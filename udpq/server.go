@@ -168,6 +168,7 @@ func (g *group) drain() {
 	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.socket.conn.Close() })
 	defer timer.Stop()
 	for _, p := range g.snapshot() {
+		p.session.Settle()
 		p.shutDown()
 	}
 	g.all.Wait()

@@ -6,6 +6,7 @@
 // takes:
 //
 //	reader goroutine   Publish … Publish, Commit      once per chunk read
+//	                   Settle                         when it has read the last
 //	writer goroutine   Wake → Take → write → Sent     once per chunk written
 //
 // # Topics
@@ -17,7 +18,9 @@
 //
 // # Delivery
 //
-// Events of one origin and topic leave in the order they came. What is
+// Events of one origin and topic leave in the order they came, stored ones
+// once they are safe: the [Store] tells what a log grew by. Nobody holds a
+// topic's lock while a store writes or reads. What is
 // ignored waits in the live lane of a subscriber's outbox, which is bounded;
 // [Overflow] says what happens there. What is stored is never dropped there:
 // the subscriber lags and is filled from the log when its outbox is empty.

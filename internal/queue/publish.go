@@ -77,13 +77,16 @@ func (b *batch) want(sequence uint64) {
 
 // Commit delivers what was published since the last one, then acknowledges
 // it: an ack answers for everything of its stream up to its sequence, what
-// was refused among it has been named in a nack. Call it once per chunk read.
+// was refused among it has been named in a nack. Stored events are delivered
+// and acknowledged once they are safe, for which Commit does not wait; see
+// Settle. Call it once per chunk read.
 func (s *Session) Commit() {
 	b := &s.batch
+	c := s.commits.begin()
 	for i := range b.runs {
-		s.deliver(&b.runs[i])
+		s.deliver(&b.runs[i], c)
 	}
-	s.out.putAcks(b.acks)
+	s.commits.end(c, b.acks, &s.out)
 	clear(b.runs)
 	b.acks, b.runs, b.frames, b.sealed = b.acks[:0], b.runs[:0], b.frames[:0], b.sealed[:0]
 	if cap(b.frames) > maxIdleBatch {
@@ -91,7 +94,7 @@ func (s *Session) Commit() {
 	}
 }
 
-func (s *Session) deliver(r *run) {
+func (s *Session) deliver(r *run, c *commit) {
 	frames := s.batch.frames[r.start:r.end]
 	s.meter.received.Add(uint64(r.count))
 	s.meter.tellAll(Received, "", frames, 0)
@@ -99,17 +102,27 @@ func (s *Session) deliver(r *run) {
 	case r.topic == nil:
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 	case r.topic.stored.Load():
-		if r.topic.append(frames, r.count) != nil {
-			s.refuse(r, frames)
-		}
+		s.keep(r, frames, c)
 	default:
 		s.fanOut(r, frames)
 	}
 }
 
+// keep gives a run to the topic's log.
+func (s *Session) keep(r *run, frames []byte, c *commit) {
+	s.commits.wait(c)
+	name, count := r.name, r.count
+	r.topic.append(frames, count, func(frames []byte, err error) {
+		if err != nil {
+			s.refuse(name, frames, count, err)
+		}
+		s.commits.settle(c, &s.out)
+	})
+}
+
 // refuse tells the emitter which events the store did not take.
-func (s *Session) refuse(r *run, frames []byte) {
-	s.meter.dropAll(FateServerQueue, frames, r.count, 0)
+func (s *Session) refuse(topic string, frames []byte, count int, err error) {
+	s.meter.dropAll(FateServerQueue, frames, count, 0)
 	var refused framing.Ranges
 	var from, to uint64
 	for f := range each(frames) {
@@ -121,7 +134,7 @@ func (s *Session) refuse(r *run, frames []byte) {
 	}
 	s.Reply(&framing.Frame{
 		Kind: framing.KindNack, Code: framing.CodeFull, Origin: s.origin,
-		Topic: []byte(r.name), Payload: appendRange(refused, from, to),
+		Topic: []byte(topic), Payload: appendRange(refused, from, to),
 	})
 }
 

@@ -39,6 +39,7 @@ type Session struct {
 	meter    *Meter
 	onEnd    func()
 	batch    batch
+	commits  commits
 	out      outbox
 
 	mu   sync.Mutex
@@ -64,6 +65,7 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 		meter: c.Meter, onEnd: c.OnEnd,
 		subs: make(map[string]*subscription), ended: make(chan struct{}),
 	}
+	s.commits.init()
 	s.out.init(c.OutboxBytes, c.Overflow)
 	return s
 }
@@ -76,6 +78,7 @@ func (s *Session) Origin() uint64 { return s.origin }
 // again, it answers again and changes nothing. Errors are for the client to
 // know: [*LimitError], [framing.ErrInvalid], or the store's.
 func (s *Session) Subscribe(topic []byte, request uint64, resume framing.Subscribe) error {
+	s.Settle() // what was published before is not for this subscription
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub := s.subs[string(topic)]; sub != nil {
@@ -90,12 +93,11 @@ func (s *Session) Subscribe(topic []byte, request uint64, resume framing.Subscri
 	if err != nil {
 		return err
 	}
-	sub, err := t.join(s, request, resume)
-	if err != nil {
+	if err := t.prepare(s.name, resume); err != nil {
 		s.q.release(t)
 		return fmt.Errorf("subscribing to %q: %w", name, err)
 	}
-	s.subs[name] = sub
+	s.subs[name] = t.join(s, request, resume)
 	return nil
 }
 
@@ -167,6 +169,7 @@ func (s *Session) Last() framing.Frame { return s.end }
 // Close ends and detaches the session. What still waits is lost.
 func (s *Session) Close() {
 	s.End(framing.CodeOK, "")
+	s.Settle()
 	s.mu.Lock()
 	subs := slices.Collect(maps.Values(s.subs))
 	clear(s.subs)

@@ -4,16 +4,30 @@ import (
 	"rawlab/framing"
 )
 
+// prepare makes a stored topic ready for a client: what has expired is gone,
+// and who has a name has a cursor, which the store will not forget.
+func (t *topic) prepare(name string, resume framing.Subscribe) error {
+	if !t.stored.Load() {
+		return nil
+	}
+	if err := t.trim(); err != nil {
+		return err
+	}
+	made, err := t.remember(name, resume)
+	if !made || err != nil {
+		return err
+	}
+	return t.q.store.Sync()
+}
+
 // join starts a subscription: it answers with the receipt, then delivery begins.
-func (t *topic) join(s *Session, request uint64, resume framing.Subscribe) (*subscription, error) {
+func (t *topic) join(s *Session, request uint64, resume framing.Subscribe) *subscription {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sub := &subscription{session: s, topic: t, next: t.next, window: t.next}
 	sub.receipt.Epoch = t.q.Epoch()
 	if t.stored.Load() {
-		if err := t.resume(sub, resume); err != nil {
-			return nil, err
-		}
+		t.resume(sub, resume)
 	}
 	s.Reply(sub.receiptFrame(request))
 	t.takeOver(s)
@@ -22,19 +36,14 @@ func (t *topic) join(s *Session, request uint64, resume framing.Subscribe) (*sub
 	if sub.next < t.next {
 		sub.lag()
 	}
-	return sub, nil
+	return sub
 }
 
 // resume finds where a subscription starts and what its receipt says.
-func (t *topic) resume(sub *subscription, resume framing.Subscribe) error {
-	if err := t.trim(); err != nil {
-		return err
-	}
+func (t *topic) resume(sub *subscription, resume framing.Subscribe) {
 	first, next := t.q.store.Bounds(t.name)
-	from := t.start(sub.session.name, resume, first)
-	if err := t.remember(sub.session.name, from); err != nil {
-		return err
-	}
+	next = min(next, t.next) // what is safe and not yet told comes when it is
+	from := min(t.start(sub.session.name, resume, first), next)
 	sub.next = max(from, first)
 	sub.window, sub.replayTo = sub.next, next
 	sub.receipt.From, sub.receipt.To = from, next
@@ -42,7 +51,6 @@ func (t *topic) resume(sub *subscription, resume framing.Subscribe) error {
 	if from < first {
 		sub.receipt.Expired = sub.receipt.Expired.Append(from, first)
 	}
-	return nil
 }
 
 // start returns the first offset that a client has not had: what it states,
@@ -61,15 +69,19 @@ func (t *topic) start(name string, resume framing.Subscribe, first uint64) uint6
 	return t.next
 }
 
-// remember makes sure that a named client has a cursor.
-func (t *topic) remember(name string, next uint64) error {
+// remember makes sure that a named client has a cursor, and reports whether
+// it had none.
+func (t *topic) remember(name string, resume framing.Subscribe) (made bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if _, known := t.cursors[name]; known || name == "" {
-		return nil
+		return false, nil
 	}
 	if len(t.cursors) >= t.q.maxCursors {
-		return &LimitError{"named clients of the topic", t.q.maxCursors}
+		return false, &LimitError{"named clients of the topic", t.q.maxCursors}
 	}
-	return t.setCursor(name, next)
+	first, _ := t.q.store.Bounds(t.name)
+	return true, t.setCursor(name, t.start(name, resume, first))
 }
 
 func (t *topic) setCursor(name string, next uint64) error {
@@ -112,47 +124,59 @@ func (u *subscription) ack(offset uint64) error {
 // fill puts what the log has for a lagging subscription into its outbox, up
 // to fillBytes and its window. It still lags until it has everything.
 func (u *subscription) fill() {
-	t := u.topic
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if u.gone {
-		return
-	}
-	if first, _ := t.q.store.Bounds(t.name); u.next < first {
-		u.next = first // those between have expired and are counted
-	}
-	frames, count, err := u.read()
+	from, frames, count, err := u.read(u.flags)
 	if err != nil {
 		u.session.End(framing.CodeInternal, "the log cannot be read")
 		return
 	}
+	u.topic.mu.Lock()
+	defer u.topic.mu.Unlock()
+	if u.gone {
+		return
+	}
+	if u.next != from {
+		frames, count = nil, 0 // some have expired meanwhile and are counted
+	}
 	u.next += uint64(count)
-	u.lagging = u.next < t.next
+	u.lagging = u.next < u.topic.next
 	if !u.session.out.refill(u, frames, count) {
 		u.next -= uint64(count)
 	}
 }
 
-// read encodes the next frames of the log for this subscriber.
-func (u *subscription) read() (frames []byte, count int, err error) {
-	room := u.room()
+// read returns the next frames of the log for this subscriber, and the offset
+// of the first. The topic is not locked meanwhile.
+func (u *subscription) read(flags func(offset uint64) framing.Flags) (from uint64, frames []byte, count int, err error) {
+	from, room := u.room()
 	if room == 0 {
-		return nil, 0, nil
+		return from, nil, 0, nil
 	}
-	err = u.topic.q.store.Read(u.topic.name, u.next, func(offset uint64, frame []byte) bool {
-		frames = number(frames, frame, offset, u.flags(offset))
+	err = u.topic.q.store.Read(u.topic.name, from, func(offset uint64, frame []byte) bool {
+		if offset != from+uint64(count) {
+			return false // some have expired meanwhile
+		}
+		frames = number(frames, frame, offset, flags(offset))
 		count++
 		return count < room && len(frames) < fillBytes
 	})
-	return frames, count, err
+	return from, frames, count, err
 }
 
-// room returns how many frames the window allows now.
-func (u *subscription) room() int {
-	if u.session.window == 0 {
-		return int(u.topic.next - u.next)
+// room returns where to go on, and how many frames the window allows now.
+func (u *subscription) room() (from uint64, frames int) {
+	t := u.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first, _ := t.q.store.Bounds(t.name); u.next < first {
+		u.next = first // those between have expired and are counted
 	}
-	return max(0, u.session.window-int(u.next-u.window))
+	switch {
+	case u.gone:
+		return u.next, int(max(u.end, u.next) - u.next)
+	case u.session.window == 0:
+		return u.next, int(t.next - u.next)
+	}
+	return u.next, max(0, u.session.window-int(u.next-u.window))
 }
 
 func (u *subscription) flags(offset uint64) framing.Flags {

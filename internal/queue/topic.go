@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"rawlab/framing"
 )
@@ -16,14 +15,15 @@ type topic struct {
 	fixed  bool // the policy was set: listening does not change it
 	users  int  // guarded by q.mu
 	stored atomic.Bool
+	broken atomic.Pointer[error]           // the log cannot be trimmed, so it may not grow
 	subs   atomic.Pointer[[]*subscription] // replaced under mu, read without
 
-	mu      sync.Mutex
-	next    uint64            // offset to come
-	cursors map[string]uint64 // of named clients: the next offset each wants
-	broken  error             // the log cannot be trimmed, so it may not grow
-	plain   []byte            // scratch: a run with offsets
-	sealed  []byte            // scratch: the same with checksums
+	trimming sync.Mutex // held by who trims; before mu
+	mu       sync.Mutex
+	next     uint64            // offset to come
+	cursors  map[string]uint64 // of named clients: the next offset each wants
+	plain    []byte            // scratch: a run with offsets
+	sealed   []byte            // scratch: the same with checksums
 }
 
 // subscription is one session listening to one topic. Fields after topic are
@@ -38,6 +38,7 @@ type subscription struct {
 	replayTo uint64 // offsets before this one came while the client was away
 	lagging  bool   // to be filled from the log
 	gone     bool
+	end      uint64 // of one that is gone: offsets from here on were not for it
 }
 
 func newTopic(q *Queue, name string) *topic {
@@ -53,7 +54,7 @@ func (t *topic) subscribers() []*subscription { return *t.subs.Load() }
 func (t *topic) becomeStored() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.q.store.Open(t.name); err != nil {
+	if err := t.q.store.Open(t.name, t.grow); err != nil {
 		return err
 	}
 	t.cursors = make(map[string]uint64)
@@ -69,33 +70,37 @@ func (t *topic) becomeStored() error {
 	return nil
 }
 
-// append puts a run into the log and on to the subscribers that keep up.
-func (t *topic) append(frames []byte, count int) error {
+// append gives a run to the log, and makes room for it. Done is told when it
+// is safe, or why it was refused.
+func (t *topic) append(frames []byte, count int, done func(frames []byte, err error)) {
+	if err := t.broken.Load(); err != nil {
+		done(frames, *err)
+		return
+	}
+	t.q.store.Append(t.name, t.q.clock.Now(), frames, count, done)
+	if err := t.trim(); err != nil {
+		t.broken.Store(&err)
+	}
+}
+
+// grow hands what is safe in the log to the subscribers that keep up.
+func (t *topic) grow(first uint64, frames []byte, count int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.broken != nil {
-		return t.broken
-	}
-	first, err := t.q.store.Append(t.name, t.q.clock.Now(), frames, count)
-	if err != nil {
-		return err
-	}
 	t.next = first + uint64(count)
 	t.plain, t.sealed = t.plain[:0], t.sealed[:0]
 	for _, sub := range t.subscribers() {
 		t.pass(sub, frames, first, count)
 	}
-	t.broken = t.trim()
-	return nil
 }
 
 // pass hands a run to one subscriber, which lags from now on if its outbox
 // is full.
 func (t *topic) pass(sub *subscription, frames []byte, first uint64, count int) {
-	if sub.lagging {
+	if sub.lagging || sub.gone {
 		return
 	}
-	if !sub.session.out.putKept(t.encode(frames, first, sub.session.checksum), count) {
+	if sub.next != first || !sub.session.out.putKept(t.encode(frames, first, sub.session.checksum), count) {
 		sub.lag()
 		return
 	}
@@ -131,30 +136,6 @@ func (u *subscription) lag() {
 	u.session.out.lag(u)
 }
 
-// trim lets go of what retention no longer keeps. For every client that has
-// not come for it, it has expired.
-func (t *topic) trim() error {
-	r := t.q.retention
-	var before time.Time
-	if r.Age > 0 {
-		before = t.q.clock.Now().Add(-r.Age)
-	}
-	return t.q.store.Trim(t.name, r.Count, r.Bytes, before, t.expire)
-}
-
-func (t *topic) expire(offset uint64, frame []byte) {
-	for _, sub := range t.subscribers() {
-		if sub.next <= offset {
-			sub.session.meter.dropAll(FateExpired, frame, 1, sub.session.origin)
-		}
-	}
-	for name, next := range t.cursors {
-		if next <= offset && !t.present(name) {
-			t.q.meter.dropAll(FateExpired, frame, 1, 0)
-		}
-	}
-}
-
 func (t *topic) present(name string) bool {
 	return slices.ContainsFunc(t.subscribers(), func(u *subscription) bool { return u.session.name == name })
 }
@@ -162,21 +143,30 @@ func (t *topic) present(name string) bool {
 // leave ends a subscription; the cursor of a named client stays.
 func (t *topic) leave(sub *subscription) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	sub.gone = true
-	left := slices.DeleteFunc(slices.Clone(t.subscribers()), func(u *subscription) bool { return u == sub })
-	t.subs.Store(&left)
-	if t.stored.Load() && sub.session.name == "" && sub.next < t.next {
+	sub.gone, sub.end = true, t.next
+	t.mu.Unlock()
+	if t.stored.Load() && sub.session.name == "" {
 		sub.giveUp()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(t.subscribers()), func(u *subscription) bool { return u == sub })
+	t.subs.Store(&left)
 }
 
 // giveUp counts what the log still had for an anonymous subscriber, who has
 // no cursor to come back to.
 func (u *subscription) giveUp() {
-	m := u.session.meter
-	u.topic.q.store.Read(u.topic.name, u.next, func(_ uint64, frame []byte) bool {
-		m.dropAll(FateConnectionLost, frame, 1, u.session.origin)
-		return true
-	})
+	for {
+		from, frames, count, err := u.read(func(uint64) framing.Flags { return 0 })
+		if err != nil || count == 0 {
+			return
+		}
+		u.topic.mu.Lock()
+		if u.next == from {
+			u.session.meter.dropAll(FateConnectionLost, frames, count, u.session.origin)
+			u.next += uint64(count)
+		}
+		u.topic.mu.Unlock()
+	}
 }
