@@ -18,7 +18,7 @@ type floor struct {
 var floors = []floor{
 	{packages: []string{"framing", "internal/clock", "internal/machine", "internal/floors", "labs/wire"}},
 	{
-		packages: []string{"internal/queue", "internal/queue/*", "capture/*"},
+		packages: []string{"internal/access", "internal/queue", "internal/queue/*", "capture/*"},
 		beside: []string{
 			"internal/queue/* → internal/queue",      // stores and what serves the queue know its words
 			"internal/queue → internal/queue/memory", // the store that a queue has by default
@@ -112,6 +112,8 @@ func TestObjection(t *testing.T) {
 		"tcpq → tcpq/gateway":                 false,
 		"udpq → labs/wire":                    false,
 		"udpq → internal/queue":               true,
+		"tcpq → internal/access":              true,
+		"internal/access → internal/queue":    false,
 		"labs/host → labs/wire":               true,
 		"labs → labs/host":                    true,
 		"labs/host → labs":                    false,

@@ -1,0 +1,70 @@
+package access
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"time"
+)
+
+// Certificate is a server's certificate in use. It is safe for concurrent use.
+type Certificate struct {
+	cert, key string // paths, empty for one made in memory
+	current   atomic.Pointer[tls.Certificate]
+}
+
+// OpenCertificate reads a certificate (with its chain) and its key, both PEM.
+// Its errors tell the file and what to do.
+func OpenCertificate(cert, key string) (*Certificate, error) {
+	c := &Certificate{cert: cert, key: key}
+	return c, c.Reload()
+}
+
+// Reload reads the files again. What cannot be used leaves the certificate
+// of before in use.
+func (c *Certificate) Reload() error {
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("reading the certificate: %w", err)
+	case err != nil:
+		return fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
+	}
+	c.current.Store(&pair)
+	return nil
+}
+
+// Paths returns the files to watch, none if there are none.
+func (c *Certificate) Paths() []string {
+	if c.cert == "" {
+		return nil
+	}
+	return []string{c.cert, c.key}
+}
+
+// Leaf returns the certificate that clients see now.
+func (c *Certificate) Leaf() *x509.Certificate { return c.current.Load().Leaf }
+
+// Objection says why clients will not take the certificate at that time, "" if
+// nothing is wrong with its dates.
+func (c *Certificate) Objection(now time.Time) string {
+	leaf := c.Leaf()
+	switch {
+	case now.After(leaf.NotAfter):
+		return "expired " + leaf.NotAfter.UTC().Format(time.RFC3339)
+	case now.Before(leaf.NotBefore):
+		return "not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+// ServerConfig returns how a server speaks TLS: 1.3 (RFC 8446), nothing older.
+func (c *Certificate) ServerConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
+	}
+}
