@@ -69,8 +69,7 @@ func newNetwork(ctx context.Context, o *Options) (context.Context, Network, erro
 	if o.backend() == BackendVirtual {
 		return newVirtualNetwork(ctx, o.Seed)
 	}
-	n, err := newKernelNetwork(o.Seed)
-	return ctx, n, err
+	return newKernelNetwork(ctx, o.Seed)
 }
 
 // backend is what was asked for, or what this process can have.

@@ -21,19 +21,22 @@ type kernelNetwork struct {
 	taps [2]*tap
 }
 
-// newKernelNetwork makes the hosts, the wire and the taps.
-func newKernelNetwork(seed uint64) (Network, error) {
+// newKernelNetwork makes the hosts, the wire and the taps. The context ends
+// when the wire's process dies, with that as its cause.
+func newKernelNetwork(ctx context.Context, seed uint64) (context.Context, Network, error) {
 	k, err := host.NewKernel(&host.Config{Seed: seed})
 	if err != nil {
-		return nil, err
+		return ctx, nil, err
 	}
 	n := &kernelNetwork{Kernel: k}
 	for i, h := range []*host.Host{k.Client, k.Server} {
 		if n.taps[i], err = newTap(h); err != nil {
-			return nil, errors.Join(err, n.Close())
+			return ctx, nil, errors.Join(err, n.Close())
 		}
 	}
-	return n, nil
+	ctx, cancel := context.WithCancelCause(ctx)
+	k.Wire.OnDeath(cancel)
+	return ctx, n, nil
 }
 
 func (n *kernelNetwork) Clock() clock.Clock { return clock.Real }

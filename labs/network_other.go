@@ -2,7 +2,13 @@
 
 package labs
 
-import "rawlab/labs/host"
+import (
+	"context"
+
+	"rawlab/labs/host"
+)
 
 // newKernelNetwork fails: kernel hosts are Linux's.
-func newKernelNetwork(uint64) (Network, error) { return nil, host.CanIsolate() }
+func newKernelNetwork(ctx context.Context, _ uint64) (context.Context, Network, error) {
+	return ctx, nil, host.CanIsolate()
+}

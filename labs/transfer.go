@@ -48,6 +48,8 @@ type transfer struct {
 	*plan
 	options  *Options
 	network  Network
+	hosts    [2]Host // by side
+	sockets  sockets
 	clock    clock.Clock
 	trace    *serverTrace
 	server   *runningServer
@@ -70,8 +72,9 @@ func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recordin
 		return nil, nil, err
 	}
 	x := &transfer{plan: p, options: o, network: n, clock: n.Clock(), trace: newServerTrace(o.Events)}
+	x.hosts = [2]Host{&cutHost{n.Client(), &x.sockets}, &cutHost{n.Server(), &x.sockets}}
 	recording, err := x.run(ctx)
-	if err := errors.Join(err, n.Close()); err != nil {
+	if err := cutAs(ctx, errors.Join(err, n.Close())); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.title(), err)
 	}
 	ledger := account.Settle(&x.input)
@@ -92,6 +95,7 @@ func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
 		return nil, err
 	}
 	defer x.abandon()
+	defer context.AfterFunc(ctx, x.sockets.cutAll)()
 	if err := x.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -121,12 +125,12 @@ func (x *transfer) impair(i [2]wire.Impairment) error {
 
 // connect starts the server, the subscriber and the emitter, in this order.
 func (x *transfer) connect(ctx context.Context) (err error) {
-	for side, h := range []Host{x.network.Client(), x.network.Server()} {
+	for side, h := range x.hosts {
 		if x.before[side], err = h.Counters(); err != nil {
 			return err
 		}
 	}
-	x.server, err = x.transport.serve(ctx, x.network.Server(), &serverOptions{
+	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
 		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics,
 	})
 	if err != nil {
@@ -140,7 +144,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.network.Client(), &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID}); err != nil {
+	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
@@ -149,7 +153,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
 	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
-	if x.listener, err = x.transport.dial(ctx, x.network.Client(), d); err != nil {
+	if x.listener, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}
 	if receipt, err = x.listener.Subscribe(ctx, topic); err != nil {
@@ -221,10 +225,10 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 	return ctx.Err()
 }
 
-// wait lets d pass; nothing, if it is not positive.
+// wait lets d pass, if it is positive and ctx has not ended.
 func (x *transfer) wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
-		return nil
+		return context.Cause(ctx)
 	}
 	timer := x.clock.NewTimer(d)
 	defer timer.Stop()
@@ -287,7 +291,7 @@ func (x *transfer) abandon() {
 
 // count reads what the kernels counted.
 func (x *transfer) count() error {
-	for side, h := range []Host{x.network.Client(), x.network.Server()} {
+	for side, h := range x.hosts {
 		after, err := h.Counters()
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func Isolate(ctx context.Context, argv []string) (int, error) {
 	defer stop()
 	err = cmd.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
-		return 0, fmt.Errorf("the isolated process ended by %w", err)
+		return 0, fmt.Errorf("the process with the hosts (pid %d) died: %w", cmd.Process.Pid, err)
 	} else if ok {
 		return exit.ExitCode(), nil
 	}

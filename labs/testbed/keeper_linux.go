@@ -132,9 +132,7 @@ func (k *keeper) introduce(line net.Conn) error {
 
 // serve answers clients until the testbed ends.
 func (k *keeper) serve(l *net.UnixListener) error {
-	if err := k.watchWire(); err != nil {
-		return err
-	}
+	k.kernel.Wire.OnDeath(k.finish) // hosts without a wire would only look as if they lost everything
 	k.wg.Go(func() {
 		<-k.ending
 		k.wind()
@@ -190,21 +188,6 @@ func (k *keeper) wind() {
 	if k.capture != nil {
 		k.capture.stop()
 	}
-}
-
-// watchWire ends the testbed if the wire's process dies: hosts without a wire
-// would only look as if they lost everything.
-func (k *keeper) watchWire() error {
-	fd, err := unix.PidfdOpen(k.kernel.Wire.PID(), 0)
-	if err != nil {
-		return fmt.Errorf("testbed: watch the wire: %w", err)
-	}
-	go func() { // ends with the process; nothing depends on it
-		if err := awaitExit(fd, -1); err == nil {
-			k.finish(errors.New("the wire's process has died"))
-		}
-	}()
-	return nil
 }
 
 // awaitExit waits until a process has ended, at most for milliseconds, and

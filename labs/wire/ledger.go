@@ -121,3 +121,10 @@ type Stats struct {
 	Held      int    // under way now
 	Packets   int    // in the ledger
 }
+
+// LinkRows are the ledgers of one link to a switch: of what came from the
+// link's host, and of what went to it.
+type LinkRows struct{ Up, Down []Row }
+
+// LinkStats are the counters of one link to a switch.
+type LinkStats struct{ Up, Down Stats }

@@ -8,132 +8,31 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
-// The wire runs in a process of its own, so that nothing the lab does, its
-// garbage collection least of all, delays a packet. Requests and replies
-// travel as gob over the process's standard input and output.
-
-type request struct {
-	Start       *startRequest
-	StartSwitch *SwitchConfig
-	Set         bool
-	Seed        uint64
-	Impairments [2]Impairment // of a switch's link: up and down
-	Link        int           // of a switch, for Set
-	Stop        bool
-}
-
-type startRequest struct {
-	Interfaces  [2]string
-	Impairments [2]Impairment
-	Seed        uint64
-	Forget      bool
-}
-
-type reply struct {
-	Err   string
-	Stats [2]Stats
-	Rows  [2][]Row // only the answer to Stop
-	Links []LinkStats
-	Taken []LinkRows // only the answer to Stop
-}
-
-// carrier is a wire or a switch, as its process sees it.
-type carrier interface {
-	obey(q *request, p *reply) error // Set, Stop, or tell the counters
-}
-
-// Serve is the wire's process, or the switch's: it obeys requests from r
-// until r ends or a stop is asked for. See [Config] for identify and hold.
-func Serve(r io.Reader, w io.Writer, identify Identify, hold func(port int, stop bool)) error {
-	in, out := gob.NewDecoder(r), gob.NewEncoder(w)
-	var c carrier
-	for {
-		var q request
-		if err := in.Decode(&q); err != nil {
-			if c != nil {
-				c.obey(&request{Stop: true}, &reply{})
-			}
-			return err
-		}
-		var p reply
-		var err error
-		switch {
-		case q.Start != nil || q.StartSwitch != nil:
-			c, err = begin(&q, identify, hold)
-		case c == nil:
-			err = errors.New("wire: not started")
-		default:
-			err = c.obey(&q, &p)
-		}
-		p.Err = text(err)
-		if err := out.Encode(&p); err != nil {
-			return err
-		}
-		if q.Stop {
-			return nil
-		}
-	}
-}
-
-// begin starts what a request asks for.
-func begin(q *request, identify Identify, hold func(port int, stop bool)) (carrier, error) {
-	if q.StartSwitch != nil {
-		q.StartSwitch.Identify, q.StartSwitch.Hold = identify, hold
-		s, err := StartSwitch(q.StartSwitch)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	}
-	w, err := Start(&Config{
-		Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed,
-		Forget: q.Start.Forget, Identify: identify, Hold: hold,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
-}
-
-func (w *Wire) obey(q *request, p *reply) error {
-	if q.Set {
-		return w.Set(q.Seed, q.Impairments)
-	}
-	p.Stats = w.Stats()
-	if q.Stop {
-		p.Rows = w.Stop()
-	}
-	return nil
-}
-
-func (s *Switch) obey(q *request, p *reply) error {
-	if q.Set {
-		return s.Set(q.Link, q.Seed, q.Impairments[0], q.Impairments[1])
-	}
-	p.Links = s.Stats()
-	if q.Stop {
-		p.Taken = s.Stop()
-	}
-	return nil
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
 // process is a child that obeys requests. It is safe for concurrent use.
 type process struct {
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *gob.Decoder
+	cmd     *exec.Cmd
+	in, out *os.File // our ends of its pipes
+	leaving atomic.Bool
+	ended   chan struct{} // closed when it has ended
+	why     error         // of an end that nobody asked for, or that went wrong; read after ended
+
+	mu  sync.Mutex // of a question and its answer
 	enc *gob.Encoder
+	dec *gob.Decoder
+}
+
+// DeathError says that a wire's process ended although nobody asked it to.
+type DeathError struct {
+	PID int
+	How string // as [os.ProcessState] tells it
+}
+
+func (e *DeathError) Error() string {
+	return fmt.Sprintf("the wire's process (pid %d) died: %s", e.PID, e.How)
 }
 
 // Process is a wire in a process of its own. It is safe for concurrent use.
@@ -187,48 +86,6 @@ func (p *SwitchProcess) Stop() ([]LinkRows, []LinkStats, error) {
 	return r.Taken, r.Links, errors.Join(err, p.Close())
 }
 
-func (p *process) start(env string, files []*os.File, first *request) error {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), env)
-	cmd.Stderr, cmd.ExtraFiles = os.Stderr, files
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the lab's to handle
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("wire: start process: %w", err)
-	}
-	p.cmd, p.in, p.out, p.enc = cmd, in, gob.NewDecoder(out), gob.NewEncoder(in)
-	if _, err := p.ask(first); err != nil {
-		return errors.Join(err, p.Close())
-	}
-	return nil
-}
-
-func (p *process) ask(q *request) (reply, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var r reply
-	if err := p.enc.Encode(q); err != nil {
-		return r, fmt.Errorf("wire: its process is gone: %w", err)
-	}
-	if err := p.out.Decode(&r); err != nil {
-		return r, fmt.Errorf("wire: its process is gone: %w", err)
-	}
-	if r.Err != "" {
-		return r, errors.New(r.Err)
-	}
-	return r, nil
-}
-
-// PID names the process.
-func (p *process) PID() int { return p.cmd.Process.Pid }
-
 // Set does as [Wire.Set].
 func (p *Process) Set(seed uint64, impairments [2]Impairment) error {
 	_, err := p.ask(&request{Set: true, Seed: seed, Impairments: impairments})
@@ -248,12 +105,92 @@ func (p *Process) Stop() ([2][]Row, [2]Stats, error) {
 	return r.Rows, r.Stats, errors.Join(err, p.Close())
 }
 
-// Close ends the process, if it has not ended, and waits for it.
-func (p *process) Close() error {
-	p.in.Close() // the process ends when its input does
-	err := p.cmd.Wait()
-	if _, ok := errors.AsType[*exec.ExitError](err); ok {
-		return fmt.Errorf("wire: its process ended by %w", err)
+func (p *process) start(env string, files []*os.File, first *request) error {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), env)
+	cmd.Stderr, cmd.ExtraFiles = os.Stderr, files
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the lab's to handle
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("wire: %w", err)
+	}
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("wire: %w", err), theirIn.Close(), in.Close())
+	}
+	cmd.Stdin, cmd.Stdout = theirIn, theirOut
+	err = cmd.Start()
+	if err = errors.Join(err, theirIn.Close(), theirOut.Close()); err != nil {
+		return errors.Join(fmt.Errorf("wire: start process: %w", err), in.Close(), out.Close())
+	}
+	p.cmd, p.in, p.out, p.ended = cmd, in, out, make(chan struct{})
+	p.enc, p.dec = gob.NewEncoder(in), gob.NewDecoder(out)
+	go p.await()
+	if _, err := p.ask(first); err != nil {
+		return errors.Join(err, p.Close())
 	}
 	return nil
+}
+
+// await notes how the process ends.
+func (p *process) await() {
+	err := p.cmd.Wait()
+	if err != nil || !p.leaving.Load() {
+		p.why = &DeathError{PID: p.PID(), How: p.cmd.ProcessState.String()}
+	}
+	close(p.ended)
+}
+
+// OnDeath calls f, in a goroutine of its own, if the process ends before it
+// is asked to, with a [*DeathError].
+func (p *process) OnDeath(f func(error)) {
+	go func() {
+		<-p.ended
+		if p.why != nil && !p.leaving.Load() {
+			f(p.why)
+		}
+	}()
+}
+
+func (p *process) ask(q *request) (reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var r reply
+	if q.Stop {
+		p.leaving.Store(true)
+	}
+	if err := p.enc.Encode(q); err != nil {
+		return r, p.gone(err)
+	}
+	if err := p.dec.Decode(&r); err != nil {
+		return r, p.gone(err)
+	}
+	if r.Err != "" {
+		return r, errors.New(r.Err)
+	}
+	return r, nil
+}
+
+// gone says why a question has no answer. Its pipes end when the process does.
+func (p *process) gone(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("wire: its process: %w", err)
+	}
+	<-p.ended
+	if p.why != nil {
+		return p.why
+	}
+	return errors.New("wire: its process has ended")
+}
+
+// PID names the process.
+func (p *process) PID() int { return p.cmd.Process.Pid }
+
+// Close ends the process, if it has not ended, and waits for it.
+func (p *process) Close() error {
+	p.leaving.Store(true)
+	p.in.Close() // the process ends when its input does
+	<-p.ended
+	p.out.Close()
+	return p.why
 }

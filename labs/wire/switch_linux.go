@@ -18,6 +18,7 @@ type Link struct {
 type SwitchConfig struct {
 	Links    []Link
 	Seed     uint64
+	Forget   bool // as in [Config]
 	Identify Identify
 	Hold     func(port int, stop bool) // as in [Config]; a port is a link
 }
@@ -43,12 +44,6 @@ type switchLink struct {
 	up, down *direction
 }
 
-// LinkRows are the ledgers of one link.
-type LinkRows struct{ Up, Down []Row }
-
-// LinkStats are the counters of one link.
-type LinkStats struct{ Up, Down Stats }
-
 // StartSwitch attaches to every link and begins to carry packets.
 func StartSwitch(c *SwitchConfig) (*Switch, error) {
 	t, err := newThread()
@@ -67,6 +62,7 @@ func StartSwitch(c *SwitchConfig) (*Switch, error) {
 			up:   newDirection(2*i, c.Seed, l.Up, c.Identify),
 			down: newDirection(2*i+1, c.Seed, l.Down, c.Identify),
 		}
+		link.up.ledger.forget, link.down.ledger.forget = c.Forget, c.Forget
 		s.links = append(s.links, link)
 		s.byHost[l.Hardware] = link
 		s.descriptors = append(s.descriptors, p.rx)

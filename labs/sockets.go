@@ -1,0 +1,88 @@
+package labs
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+)
+
+// sockets are all that a run has opened on its hosts. When the run cannot go
+// on they are cut: whoever waits on one of them learns it at once.
+type sockets struct {
+	mu   sync.Mutex
+	open []io.Closer
+	cut  bool
+}
+
+func (s *sockets) add(c io.Closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = append(s.open, c)
+	if s.cut {
+		c.Close()
+	}
+}
+
+// cutAll closes every socket, and those that are opened later.
+func (s *sockets) cutAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = true
+	for _, c := range s.open {
+		c.Close()
+	}
+}
+
+// cutAs says what an error of a run was that was cut: why it was.
+func cutAs(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// cutHost is a host whose sockets can be cut.
+type cutHost struct {
+	Host
+	sockets *sockets
+}
+
+func (h *cutHost) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := h.Host.Dial(ctx, network, address)
+	if err == nil {
+		h.sockets.add(c)
+	}
+	return c, err
+}
+
+func (h *cutHost) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	c, err := h.Host.ListenPacket(ctx, network, address)
+	if err == nil {
+		h.sockets.add(c)
+	}
+	return c, err
+}
+
+func (h *cutHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := h.Host.Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	h.sockets.add(l)
+	return &cutListener{l, h.sockets}, nil
+}
+
+// cutListener is a listener whose connections can be cut.
+type cutListener struct {
+	net.Listener
+	sockets *sockets
+}
+
+func (l *cutListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.sockets.add(c)
+	}
+	return c, err
+}
