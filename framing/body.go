@@ -61,31 +61,6 @@ func ParseWelcome(b []byte) (Welcome, error) {
 	return w, c.end()
 }
 
-// Subscribe is the payload of a subscribe frame; the topic is in the
-// frame's header, and the frame's sequence comes back in the receipt.
-//
-//	u64 epoch | u64 offset
-//
-// A client that keeps its own resume point states it; zeros mean "where the
-// server left me".
-type Subscribe struct {
-	Epoch  uint64
-	Offset uint64 // first offset wanted
-}
-
-// Append appends the encoded body to dst.
-func (s *Subscribe) Append(dst []byte) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, s.Epoch)
-	return binary.BigEndian.AppendUint64(dst, s.Offset)
-}
-
-// ParseSubscribe decodes the payload of a subscribe frame.
-func ParseSubscribe(b []byte) (Subscribe, error) {
-	c := cursor{b: b}
-	s := Subscribe{Epoch: c.u64(), Offset: c.u64()}
-	return s, c.end()
-}
-
 // Receipt is the payload of a receipt frame, the answer to a subscribe: what
 // the client missed, replayed or expired, even when both are none.
 //

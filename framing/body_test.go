@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"rawlab/framing"
 )
@@ -78,6 +81,10 @@ func bodyJSON(t testing.TB, body any) json.RawMessage {
 		fields["version"], fields["limit"], fields["epoch"] = b.Version, b.Limit, decimal(b.Epoch)
 	case framing.Subscribe:
 		fields["epoch"], fields["offset"] = decimal(b.Epoch), decimal(b.Offset)
+		if b != (framing.Subscribe{Epoch: b.Epoch, Offset: b.Offset}) {
+			fields["delivery"], fields["overflow"], fields["window"] = b.Delivery, b.Overflow, b.Window
+			fields["redeliver_ms"], fields["max_deliveries"] = b.Redeliver.Milliseconds(), b.MaxDeliveries
+		}
 	case framing.Ranges:
 		fields["missing"] = rangesJSON(b)
 	case framing.Fragment:
@@ -137,6 +144,8 @@ func TestBodiesCut(t *testing.T) {
 				ok = cut%16 == 0
 			case framing.KindReceipt:
 				ok = cut >= 32 && cut%16 == 0
+			case framing.KindSubscribe:
+				ok = cut == 16 // the shorter form
 			case framing.KindFragment, framing.KindParity:
 				ok = cut >= smallest[kind]
 			}
@@ -161,6 +170,35 @@ func TestHelloOverLimits(t *testing.T) {
 	h := framing.Hello{Name: long(framing.MaxName), Token: long(1<<16 - 1)}
 	if _, err := h.Append(nil); err != nil {
 		t.Errorf("Append at the limits = %v", err)
+	}
+}
+
+func TestReply(t *testing.T) {
+	want := framing.Reply{Origin: 1 << 60, Sequence: 7, Payload: []byte("yes")}
+	b := want.Append(nil)
+	if got, err := framing.ParseReply(b); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("ParseReply(%x) = %+v, %v, want %+v", b, got, err, want)
+	}
+	for cut := range 16 {
+		if got, err := framing.ParseReply(b[:cut]); !errors.Is(err, framing.ErrInvalid) {
+			t.Errorf("ParseReply of %d bytes = %+v, %v, want ErrInvalid", cut, got, err)
+		}
+	}
+}
+
+func TestRedeliverIsRoundedUp(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		1:                         time.Millisecond,
+		time.Second:               time.Second,
+		-time.Second:              0,
+		1 << 62:                   (1<<32 - 1) * time.Millisecond,
+		1500*time.Microsecond + 1: 2 * time.Millisecond,
+	} {
+		s := framing.Subscribe{Window: 1, Redeliver: d}
+		got, err := framing.ParseSubscribe(s.Append(nil))
+		if err != nil || got.Redeliver != want {
+			t.Errorf("Redeliver of %v is encoded as %v, %v, want %v", d, got.Redeliver, err, want)
+		}
 	}
 }
 

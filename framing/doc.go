@@ -31,7 +31,16 @@
 //
 // Hello, welcome, subscribe, receipt, nack, fragment and parity carry a
 // structured payload; see the types of those names. The payload of an emit
-// or an event is the user's bytes.
+// or an event is the user's bytes, behind the identity of the request if it
+// is a [Reply].
+//
+// # Requests
+//
+// A request is an event with [FlagRequest]. Who gets it may emit a reply,
+// which goes to the requester alone. The server answers itself, by an error
+// with the request's identity, when nobody can: [CodeNobody], [CodeGone]. An
+// ack of the request's identity, from the requester, says that it waits no
+// longer.
 //
 // # Memory
 //

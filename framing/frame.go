@@ -29,12 +29,12 @@ type Kind uint8
 const (
 	KindHello       Kind = 1  // client → server: versions, identity, credentials ([Hello])
 	KindWelcome     Kind = 2  // server → client: chosen version, granted identity, limits ([Welcome])
-	KindSubscribe   Kind = 3  // client → server: deliver a topic, resume point ([Subscribe])
+	KindSubscribe   Kind = 3  // client → server: deliver a topic, or a pattern of topics ([Subscribe])
 	KindUnsubscribe Kind = 4  // client → server: stop delivering a topic
 	KindEmit        Kind = 5  // client → server: an event
 	KindEvent       Kind = 6  // server → client: an event
 	KindAck         Kind = 7  // accepted or delivered, up to and including sequence (or offset)
-	KindNack        Kind = 8  // these sequences are missing ([Ranges])
+	KindNack        Kind = 8  // these sequences, with FlagOffset these offsets, are missing ([Ranges])
 	KindFragment    Kind = 9  // part of a frame too large for a datagram ([Fragment])
 	KindParity      Kind = 10 // redundancy for a group of frames ([Parity])
 	KindPing        Kind = 11 // are you there? sequence and time come back in the pong
@@ -66,12 +66,15 @@ type Flags uint8
 
 // The flags. Their values are part of the format; the others must be zero.
 const (
-	FlagCRC      Flags = 1 << iota // a CRC-32C ends the frame
-	FlagOffset                     // a log offset follows the fixed header
-	FlagWantAck                    // emit: acknowledge once it is safe
-	FlagReplayed                   // event: comes out of the store, not live
+	FlagCRC         Flags = 1 << iota // a CRC-32C ends the frame
+	FlagOffset                        // a log offset follows the fixed header
+	FlagWantAck                       // emit: acknowledge once it is safe
+	FlagReplayed                      // event: comes out of the store, not live
+	FlagRequest                       // emit, event: whoever gets it may reply
+	FlagReply                         // emit, event: answers a request ([Reply])
+	FlagRedelivered                   // event: this subscriber was sent it before and has not acknowledged it
 
-	knownFlags = FlagCRC | FlagOffset | FlagWantAck | FlagReplayed
+	knownFlags = FlagCRC | FlagOffset | FlagWantAck | FlagReplayed | FlagRequest | FlagReply | FlagRedelivered
 )
 
 // Code says why something was refused, in error, ack and bye frames.
@@ -89,9 +92,11 @@ const (
 	CodeShutdown     Code = 7 // the server is stopping
 	CodeTimeout      Code = 8
 	CodeInternal     Code = 9
+	CodeNobody       Code = 10 // nobody listens to what a request was emitted to
+	CodeGone         Code = 11 // everybody who was asked has gone without a reply
 )
 
-var codeNames = [...]string{"ok", "version", "invalid", "too large", "unauthorized", "limit", "full", "shutdown", "timeout", "internal"}
+var codeNames = [...]string{"ok", "version", "invalid", "too large", "unauthorized", "limit", "full", "shutdown", "timeout", "internal", "nobody", "gone"}
 
 // String returns the code's name, or its number if it has none.
 func (c Code) String() string {

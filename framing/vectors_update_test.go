@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"rawlab/framing"
 )
@@ -57,6 +58,8 @@ func sampleFrames(t *testing.T) []frameVector {
 	welcome := framing.Welcome{Version: 1, Limit: framing.DefaultLimit, Epoch: maxU64}
 	resume := framing.Subscribe{Epoch: 77, Offset: 1 << 40}
 	left := framing.Subscribe{}
+	picky := framing.Subscribe{Epoch: 77, Offset: 3, Delivery: framing.AtLeastOnce, Overflow: 2, Window: 256, Redeliver: 1500 * time.Millisecond, MaxDeliveries: 5}
+	reply, nothing := framing.Reply{Origin: sampleOrigin, Sequence: 42, Payload: []byte("hello!")}, framing.Reply{Origin: 1, Sequence: 2}
 	fragment := framing.Fragment{Total: 5000, Position: 1400, Piece: []byte("piece")}
 	parity := framing.Parity{First: 100, Data: 10, Redundant: 2, Index: 1, Shard: []byte{0xff, 0x00, 0x80}}
 	none := framing.Receipt{Epoch: 77, From: 9, To: 9}
@@ -70,6 +73,7 @@ func sampleFrames(t *testing.T) []frameVector {
 		frameAndBody(t, "welcome", framing.Frame{Kind: framing.KindWelcome, Origin: sampleOrigin, Time: sampleTime}, welcome),
 		frameAndBody(t, "subscribe from where the server left me", framing.Frame{Kind: framing.KindSubscribe, Sequence: 1, Topic: topic}, left),
 		frameAndBody(t, "subscribe from a resume point", framing.Frame{Kind: framing.KindSubscribe, Flags: crc, Sequence: 2, Topic: topic}, resume),
+		frameAndBody(t, "subscribe with wishes", framing.Frame{Kind: framing.KindSubscribe, Sequence: 2, Topic: []byte("orders.*")}, picky),
 		plain(t, "unsubscribe", framing.Frame{Kind: framing.KindUnsubscribe, Sequence: 3, Topic: topic}),
 		plain(t, "emit", framing.Frame{Kind: framing.KindEmit, Origin: sampleOrigin, Sequence: 42, Time: sampleTime, Topic: topic, Payload: []byte("hello!")}),
 		plain(t, "emit that wants an ack", framing.Frame{Kind: framing.KindEmit, Flags: crc | framing.FlagWantAck, Origin: sampleOrigin, Sequence: 43, Time: sampleTime, Topic: topic, Payload: []byte{0}}),
@@ -77,11 +81,17 @@ func sampleFrames(t *testing.T) []frameVector {
 		plain(t, "event by hand", framing.Frame{Kind: framing.KindEvent, Flags: crc | offset, Origin: sampleOrigin, Sequence: 42, Time: sampleTime, Offset: 7, Topic: topic, Payload: []byte("hello!")}),
 		plain(t, "event replayed", framing.Frame{Kind: framing.KindEvent, Flags: offset | framing.FlagReplayed, Origin: maxU64, Sequence: maxU64, Time: maxU64, Offset: maxU64, Topic: topic, Payload: []byte("old")}),
 		plain(t, "event with the longest topic", framing.Frame{Kind: framing.KindEvent, Flags: crc, Origin: 1, Sequence: 1, Topic: bytes.Repeat([]byte{0xc3, 0xa9, '/'}, 85)}),
+		plain(t, "event that was delivered before", framing.Frame{Kind: framing.KindEvent, Flags: offset | framing.FlagRedelivered, Origin: 2, Sequence: 3, Offset: 5, Topic: topic}),
+		plain(t, "request", framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagRequest, Origin: sampleOrigin, Sequence: 42, Time: sampleTime, Topic: topic, Payload: []byte("hello?")}),
+		plain(t, "reply", framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagReply, Origin: 9, Sequence: 1, Time: sampleTime, Topic: topic, Payload: reply.Append(nil)}),
+		plain(t, "reply of nothing", framing.Frame{Kind: framing.KindEvent, Flags: framing.FlagReply, Origin: 9, Sequence: 2, Topic: topic, Payload: nothing.Append(nil)}),
 		plain(t, "event with all flags", framing.Frame{Kind: framing.KindEvent, Flags: 0x0f, Origin: 2, Sequence: 3, Time: 4, Offset: 5, Topic: []byte("t"), Payload: []byte("p")}),
+		plain(t, "event with every flag there is", framing.Frame{Kind: framing.KindEvent, Flags: 0x7f, Origin: 2, Sequence: 3, Time: 4, Offset: 5, Topic: []byte("t"), Payload: nothing.Append(nil)}),
 		plain(t, "ack", framing.Frame{Kind: framing.KindAck, Origin: sampleOrigin, Sequence: 42}),
 		plain(t, "ack of a refused event", framing.Frame{Kind: framing.KindAck, Flags: crc, Code: framing.CodeFull, Origin: sampleOrigin, Sequence: 43}),
 		plain(t, "ack by offset", framing.Frame{Kind: framing.KindAck, Flags: offset, Sequence: 9, Offset: 1 << 33, Topic: topic}),
 		frameAndBody(t, "nack", framing.Frame{Kind: framing.KindNack, Flags: crc, Origin: sampleOrigin}, missing),
+		frameAndBody(t, "nack by offset", framing.Frame{Kind: framing.KindNack, Flags: offset, Code: framing.CodeTimeout, Offset: 42, Topic: topic}, missing),
 		frameAndBody(t, "nack of nothing", framing.Frame{Kind: framing.KindNack, Origin: sampleOrigin}, framing.Ranges(nil)),
 		frameAndBody(t, "fragment", framing.Frame{Kind: framing.KindFragment, Flags: crc, Origin: sampleOrigin, Sequence: 44}, fragment),
 		frameAndBody(t, "parity", framing.Frame{Kind: framing.KindParity, Flags: crc, Origin: sampleOrigin}, parity),
@@ -94,6 +104,8 @@ func sampleFrames(t *testing.T) []frameVector {
 		plain(t, "error: too large", framing.Frame{Kind: framing.KindError, Flags: crc, Code: framing.CodeTooLarge, Origin: sampleOrigin, Sequence: 45}),
 		plain(t, "error: unauthorized", framing.Frame{Kind: framing.KindError, Code: framing.CodeUnauthorized, Topic: topic}),
 		plain(t, "error: limit", framing.Frame{Kind: framing.KindError, Code: framing.CodeLimit}),
+		plain(t, "error: nobody", framing.Frame{Kind: framing.KindError, Code: framing.CodeNobody, Origin: sampleOrigin, Sequence: 42, Topic: topic}),
+		plain(t, "error: gone", framing.Frame{Kind: framing.KindError, Code: framing.CodeGone, Origin: sampleOrigin, Sequence: 42, Topic: topic}),
 		plain(t, "error: internal", framing.Frame{Kind: framing.KindError, Code: framing.CodeInternal}),
 		plain(t, "bye", framing.Frame{Kind: framing.KindBye}),
 		plain(t, "bye: shutdown", framing.Frame{Kind: framing.KindBye, Flags: crc, Code: framing.CodeShutdown}),
@@ -153,7 +165,6 @@ func invalidFrames(t *testing.T) []invalidVector {
 		invalid("kind 0", change(sound, 4, 0x20), limit, 36, "invalid"),
 		invalid("kind 16", change(sound, 4, 0x30), limit, 36, "invalid"),
 		invalid("kind 31", change(sound, 4, 0x3f), limit, 36, "invalid"),
-		invalid("unknown flag", change(sound, 5, 0x10), limit, 36, "invalid"),
 		invalid("unknown highest flag", change(sound, 5, 0x80), limit, 36, "invalid"),
 		invalid("topic longer than the frame", change(sound, 7, 5), limit, 36, "invalid"),
 		invalid("topic in a bare frame", change(bare, 7, 1), limit, 32, "invalid"),
@@ -182,6 +193,10 @@ func invalidBodies() []bodyVector {
 		{"welcome with bytes left over", "welcome", "0100100000000000000000000000", invalid},
 		{"subscribe cut", "subscribe", "000000000000000000000000000000", invalid},
 		{"subscribe with bytes left over", "subscribe", "0000000000000000000000000000000000", invalid},
+		{"subscribe with wishes cut", "subscribe", "0000000000000000000000000000000002010100000005dc00", invalid},
+		{"subscribe with wishes and bytes left over", "subscribe", "0000000000000000000000000000000002010100000005dc000500", invalid},
+		{"subscribe of an unknown delivery", "subscribe", "0000000000000000000000000000000003010100000005dc0005", invalid},
+		{"subscribe with wishes that are none", "subscribe", "0000000000000000000000000000000000000000000000000000", invalid},
 		{"nack with half a range", "nack", "0000000000000001", invalid},
 		{"nack with an empty range", "nack", "00000000000000010000000000000001", invalid},
 		{"nack with a range backwards", "nack", "00000000000000020000000000000001", invalid},

@@ -242,7 +242,8 @@ func flagNames(f framing.Flags) string {
 	for _, x := range []struct {
 		flag framing.Flags
 		name string
-	}{{framing.FlagCRC, "checksum"}, {framing.FlagOffset, "offset"}, {framing.FlagWantAck, "wants ack"}, {framing.FlagReplayed, "replayed"}} {
+	}{{framing.FlagCRC, "checksum"}, {framing.FlagOffset, "offset"}, {framing.FlagWantAck, "wants ack"}, {framing.FlagReplayed, "replayed"},
+		{framing.FlagRequest, "request"}, {framing.FlagReply, "reply"}, {framing.FlagRedelivered, "redelivered"}} {
 		if f&x.flag != 0 {
 			set = append(set, x.name)
 		}
