@@ -204,6 +204,15 @@ func (o *outbox) putControl(f *framing.Frame) (bool, error) {
 	return true, err
 }
 
+// putReceipt adds a receipt, however much waits: its bound is that of the
+// topics that a session may join.
+func (o *outbox) putReceipt(f *framing.Frame) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.control = mustAppend(o.control, f)
+	o.signal()
+}
+
 // putAcks notes what to acknowledge. Only the last of a stream counts.
 func (o *outbox) putAcks(sequences []uint64) {
 	if len(sequences) == 0 {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 
 	"rawlab/framing"
@@ -18,6 +19,7 @@ type batch struct {
 // run is consecutive frames for one topic; a nil topic has no subscriber.
 type run struct {
 	topic      *topic
+	refused    error // why nothing can be emitted there
 	name       string
 	start, end int
 	count      int
@@ -53,7 +55,7 @@ func (b *batch) run(q *Queue, topic []byte) *run {
 		return &b.runs[n-1]
 	}
 	r := run{start: len(b.frames)}
-	if r.topic = q.find(topic); r.topic != nil {
+	if r.topic, r.refused = q.find(topic); r.topic != nil {
 		r.name = r.topic.name
 	} else {
 		r.name = string(topic)
@@ -99,6 +101,8 @@ func (s *Session) deliver(r *run, c *commit) {
 	s.meter.received.Add(uint64(r.count))
 	s.meter.tellAll(Received, "", frames, 0)
 	switch {
+	case r.refused != nil:
+		s.refuse(r.name, frames, r.count, r.refused)
 	case r.topic == nil:
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 	case r.topic.stored.Load():
@@ -120,9 +124,14 @@ func (s *Session) keep(r *run, frames []byte, c *commit) {
 	})
 }
 
-// refuse tells the emitter which events the store did not take.
-func (s *Session) refuse(topic string, frames []byte, count int, err error) {
-	s.meter.dropAll(FateServerQueue, frames, count, 0)
+// refuse tells the emitter which events were not taken: the store is full,
+// or there can be no such topic.
+func (s *Session) refuse(topic string, frames []byte, count int, why error) {
+	fate, code := FateServerQueue, framing.CodeFull
+	if _, ok := errors.AsType[*PatternError](why); ok {
+		fate, code = FateFrameInvalid, framing.CodeInvalid
+	}
+	s.meter.dropAll(fate, frames, count, 0)
 	var refused framing.Ranges
 	var from, to uint64
 	for f := range each(frames) {
@@ -133,7 +142,7 @@ func (s *Session) refuse(topic string, frames []byte, count int, err error) {
 		to = f.Sequence + 1
 	}
 	s.Reply(&framing.Frame{
-		Kind: framing.KindNack, Code: framing.CodeFull, Origin: s.origin,
+		Kind: framing.KindNack, Code: code, Origin: s.origin,
 		Topic: []byte(topic), Payload: appendRange(refused, from, to),
 	})
 }
@@ -147,7 +156,7 @@ func appendRange(r framing.Ranges, from, to uint64) framing.Ranges {
 
 // fanOut puts a run into the live lane of every subscriber.
 func (s *Session) fanOut(r *run, frames []byte) {
-	subs := r.topic.subscribers()
+	subs := r.topic.listeners()
 	if len(subs) == 0 {
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 		return

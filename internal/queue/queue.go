@@ -3,8 +3,8 @@ package queue
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
-	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/memory"
 )
@@ -38,7 +38,7 @@ func ParsePolicy(name string) (Policy, error) {
 
 // Defaults of [Config].
 const (
-	DefaultMaxTopics  = 4096
+	DefaultMaxTopics  = 65_536
 	DefaultMaxCursors = 4096
 )
 
@@ -72,8 +72,16 @@ type Queue struct {
 	maxCursors int
 	meter      *Meter
 
-	mu     sync.RWMutex
-	topics map[string]*topic
+	generation atomic.Uint64 // of patterns, see topic.listeners; 0 while there are none
+	gathered   atomic.Int64  // subscriptions in audiences
+
+	mu             sync.RWMutex
+	topics         map[string]*topic
+	opened         int // topics that somebody uses, or that are stored
+	passing        int // topics made for patterns alone since the last sweep
+	patterns       patternTree
+	away           map[string]map[string]*patternSub // of named clients, by pattern and name
+	lastGeneration uint64
 }
 
 // New returns a queue with the store's topics and those of the
@@ -91,6 +99,7 @@ func New(config *Config) (*Queue, error) {
 		maxCursors: positive(c.MaxCursors, DefaultMaxCursors),
 		meter:      NewMeter(c.Clock, c.Trace),
 		topics:     make(map[string]*topic),
+		away:       make(map[string]map[string]*patternSub),
 	}
 	if q.store == nil {
 		q.store = memory.New(0)
@@ -105,14 +114,26 @@ func positive(v, fallback int) int {
 	return v
 }
 
-// load makes the topics known from the start, which stay for good.
+// load makes the topics known from the start, which stay for good, and the
+// patterns of named clients.
 func (q *Queue) load(policies map[string]Policy) error {
+	var patterns []string
 	for _, name := range q.store.Topics() {
-		if _, err := q.open(name, true); err != nil {
+		if IsPattern(name) {
+			patterns = append(patterns, name)
+		} else if _, err := q.open(name, true); err != nil {
+			return err
+		}
+	}
+	for _, pattern := range patterns {
+		if err := q.restorePattern(pattern); err != nil {
 			return err
 		}
 	}
 	for name, policy := range policies {
+		if err := CheckTopic(name); err != nil {
+			return err
+		}
 		t, err := q.open(name, policy == PolicyStore)
 		if err != nil {
 			return err
@@ -128,50 +149,79 @@ func (q *Queue) load(policies map[string]Policy) error {
 func (q *Queue) open(name string, store bool) (*topic, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.openLocked(name, store)
+}
+
+func (q *Queue) openLocked(name string, store bool) (*topic, error) {
 	t := q.topics[name]
-	if t == nil {
-		if err := q.admit(name); err != nil {
-			return nil, err
+	if fresh := t == nil || t.idle(); fresh {
+		if q.opened >= q.maxTopics {
+			return nil, &LimitError{"topics", q.maxTopics}
 		}
-		t = newTopic(q, name)
-	}
-	if store && !t.fixed && !t.stored.Load() {
-		if err := t.becomeStored(); err != nil {
-			return nil, err
+		if t == nil {
+			t = newTopic(q, name)
 		}
+		q.opened++
 	}
 	t.users++
 	q.topics[name] = t
+	if store {
+		if err := q.makeStored(t); err != nil {
+			q.releaseLocked(t)
+			return nil, err
+		}
+	}
 	return t, nil
 }
 
-func (q *Queue) admit(name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("%w: empty topic", framing.ErrInvalid)
-	case len(name) > framing.MaxTopic:
-		return fmt.Errorf("%w: topic of %d bytes, at most %d", framing.ErrInvalid, len(name), framing.MaxTopic)
-	case len(q.topics) >= q.maxTopics:
-		return &LimitError{"topics", q.maxTopics}
+// makeStored makes a topic a stored one, unless its policy was set.
+func (q *Queue) makeStored(t *topic) error {
+	if t.fixed || t.stored.Load() {
+		return nil
 	}
-	return nil
+	if err := q.roomForAway(t); err != nil {
+		return err
+	}
+	if t.idle() {
+		q.opened++
+	}
+	if err := t.becomeStored(); err != nil {
+		return err
+	}
+	return q.expect(t)
 }
 
 // release forgets a topic whose last user left and that keeps nothing.
 func (q *Queue) release(t *topic) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.releaseLocked(t)
+}
+
+func (q *Queue) releaseLocked(t *topic) {
 	t.users--
-	if t.users == 0 && !t.stored.Load() {
+	if t.idle() {
+		q.opened--
 		delete(q.topics, t.name)
 	}
 }
 
-// find returns the topic of that name, nil if nobody made one.
-func (q *Queue) find(name []byte) *topic {
+// find returns the topic of that name, nil if nobody made one and no pattern
+// matches it. It fails when nothing can be emitted there.
+func (q *Queue) find(name []byte) (*topic, error) {
 	q.mu.RLock()
-	defer q.mu.RUnlock()
-	return q.topics[string(name)]
+	t := q.topics[string(name)]
+	q.mu.RUnlock()
+	if t != nil {
+		return t, nil
+	}
+	if err := CheckTopic(string(name)); err != nil {
+		return nil, err
+	}
+	if q.generation.Load() == 0 {
+		return nil, nil
+	}
+	return q.findMatching(string(name))
 }
 
 // Epoch names the life of the logs.

@@ -20,7 +20,8 @@ type SessionConfig struct {
 	Checksum         bool   // frames get a CRC: they leave on UDP
 	OutboxBytes      int    // of waiting events, per lane; default DefaultOutboxBytes, with Block DefaultBlockBytes
 	Overflow         Overflow
-	MaxSubscriptions int    // default DefaultMaxSubscriptions
+	MaxSubscriptions int    // topics and patterns, default DefaultMaxSubscriptions
+	MaxMatched       int    // stored topics that its patterns match, default DefaultMaxMatched
 	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit
 	Meter            *Meter // default one that nobody reads
 	OnEnd            func() // called once when the session ends; must not block
@@ -30,20 +31,23 @@ type SessionConfig struct {
 // goroutine, Take, Sent and Lost to one other; the rest is safe for
 // concurrent use.
 type Session struct {
-	q        *Queue
-	origin   uint64
-	name     string
-	checksum bool
-	maxSubs  int
-	window   int
-	meter    *Meter
-	onEnd    func()
-	batch    batch
-	commits  commits
-	out      outbox
+	q          *Queue
+	origin     uint64
+	name       string
+	checksum   bool
+	maxSubs    int
+	maxMatched int
+	window     int
+	meter      *Meter
+	onEnd      func()
+	batch      batch
+	commits    commits
+	out        outbox
 
-	mu   sync.Mutex
-	subs map[string]*subscription
+	mu       sync.Mutex
+	subs     map[string]*subscription
+	patterns map[string]*patternSub
+	matched  map[string]*subscription // stored topics joined for a pattern; guarded by q.mu
 
 	endOnce sync.Once
 	end     framing.Frame // valid once ended is closed
@@ -61,7 +65,8 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 	}
 	s := &Session{
 		q: q, origin: c.Origin, name: c.Name, checksum: c.Checksum,
-		maxSubs: positive(c.MaxSubscriptions, DefaultMaxSubscriptions), window: c.Window,
+		maxSubs:    positive(c.MaxSubscriptions, DefaultMaxSubscriptions),
+		maxMatched: positive(c.MaxMatched, DefaultMaxMatched), window: c.Window,
 		meter: c.Meter, onEnd: c.OnEnd,
 		subs: make(map[string]*subscription), ended: make(chan struct{}),
 	}
@@ -73,70 +78,116 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 // Origin returns who the session's events come from.
 func (s *Session) Origin() uint64 { return s.origin }
 
-// Subscribe starts the delivery of a topic and answers with a receipt frame,
-// which precedes the topic's events and carries the request's number. Asked
-// again, it answers again and changes nothing. Errors are for the client to
-// know: [*LimitError], [framing.ErrInvalid], or the store's.
-func (s *Session) Subscribe(topic []byte, request uint64, resume framing.Subscribe) error {
+// Subscribe starts the delivery of a topic, or of all topics of a pattern,
+// and answers with a receipt frame, which precedes the topic's events and
+// carries the request's number. Before that of a pattern come those of its
+// topics where something was missed, with number 0. Asked again, it answers
+// again and changes nothing. A session gets each event once, however many of
+// its patterns match. Errors are for the client to know: [*LimitError],
+// [framing.ErrInvalid], [*PatternError], or the store's.
+func (s *Session) Subscribe(topic []byte, request uint64, wish framing.Subscribe) error {
+	name := string(topic)
+	if err := CheckSubscription(name); err != nil {
+		return err
+	}
 	s.Settle() // what was published before is not for this subscription
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sub := s.subs[string(topic)]; sub != nil {
+	if sub := s.subs[name]; sub != nil {
 		s.Reply(sub.receiptFrame(request))
 		return nil
 	}
-	if len(s.subs) >= s.maxSubs {
+	if len(s.subs)+len(s.patterns) >= s.maxSubs && s.patterns[name] == nil {
 		return &LimitError{"subscriptions", s.maxSubs}
 	}
-	name := string(topic)
-	t, err := s.q.open(name, s.name != "")
-	if err != nil {
-		return err
+	if IsPattern(name) {
+		return s.subscribePattern(name, request, wish)
 	}
-	if err := t.prepare(s.name, resume); err != nil {
-		s.q.release(t)
-		return fmt.Errorf("subscribing to %q: %w", name, err)
+	sub, err := s.subscribeTopic(name, request, wish)
+	if err == nil {
+		s.subs[name] = sub
 	}
-	s.subs[name] = t.join(s, request, resume)
-	return nil
+	return err
 }
 
-// Unsubscribe stops the delivery of a topic. The cursor of a named client stays.
+// subscribeTopic joins one topic. The caller holds s.mu.
+func (s *Session) subscribeTopic(name string, request uint64, wish framing.Subscribe) (*subscription, error) {
+	t, err := s.q.open(name, s.name != "")
+	if err != nil {
+		return nil, err
+	}
+	made, err := t.prepare(s.name, wish)
+	if err == nil && made {
+		err = s.q.store.Sync()
+	}
+	if err != nil {
+		s.q.release(t)
+		return nil, fmt.Errorf("subscribing to %q: %w", name, err)
+	}
+	sub, fresh := t.join(s, wish, func(sub *subscription) { s.Reply(sub.receiptFrame(request)) })
+	if !fresh {
+		s.promote(name)
+		s.q.release(t) // it was counted for the pattern
+	}
+	return sub, nil
+}
+
+// Unsubscribe stops the delivery of a topic, unless a pattern matches it, or
+// of a pattern. The cursors of a named client stay.
 func (s *Session) Unsubscribe(topic []byte) {
 	s.mu.Lock()
-	sub := s.subs[string(topic)]
-	delete(s.subs, string(topic))
-	s.mu.Unlock()
-	if sub != nil {
-		sub.topic.leave(sub)
-		s.q.release(sub.topic)
+	defer s.mu.Unlock()
+	name := string(topic)
+	sub := s.subs[name]
+	if sub == nil {
+		s.unsubscribePattern(name)
+		return
+	}
+	delete(s.subs, name)
+	if !s.demote(sub) {
+		s.q.leaveAll([]*subscription{sub})
 	}
 }
 
 // Ack says that the client has the topic's events up to and including offset.
 func (s *Session) Ack(topic []byte, offset uint64) error {
-	s.mu.Lock()
-	sub := s.subs[string(topic)]
-	s.mu.Unlock()
-	if sub == nil {
-		return nil // it may have unsubscribed meanwhile
+	if sub := s.subscription(topic); sub != nil {
+		return sub.ack(offset)
 	}
-	return sub.ack(offset)
+	return nil // it may have unsubscribed meanwhile
+}
+
+// subscription returns how the session listens to a topic, nil if it does not
+// or if the topic is ignored and listened to by a pattern.
+func (s *Session) subscription(topic []byte) *subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub := s.subs[string(topic)]; sub != nil || len(s.patterns) == 0 {
+		return sub
+	}
+	s.q.mu.RLock()
+	defer s.q.mu.RUnlock()
+	return s.matched[string(topic)]
 }
 
 // Reply sends a frame that is no event. A client that leaves too many
 // unread is disconnected.
 func (s *Session) Reply(f *framing.Frame) {
-	if s.checksum {
-		f.Flags |= framing.FlagCRC
-	}
-	room, err := s.out.putControl(f)
+	room, err := s.out.putControl(s.sealed(f))
 	switch {
 	case err != nil:
 		panic("queue: own reply cannot be encoded: " + err.Error())
 	case !room:
 		s.End(framing.CodeLimit, "replies left unread")
 	}
+}
+
+// sealed returns f as it leaves for this client.
+func (s *Session) sealed(f *framing.Frame) *framing.Frame {
+	if s.checksum {
+		f.Flags |= framing.FlagCRC
+	}
+	return f
 }
 
 // End ends the session: Ended closes, what waits may still be taken, nothing
@@ -171,13 +222,10 @@ func (s *Session) Close() {
 	s.End(framing.CodeOK, "")
 	s.Settle()
 	s.mu.Lock()
-	subs := slices.Collect(maps.Values(s.subs))
+	subs := slices.AppendSeq(s.forsake(), maps.Values(s.subs))
 	clear(s.subs)
 	s.mu.Unlock()
-	for _, sub := range subs {
-		sub.topic.leave(sub)
-		s.q.release(sub.topic)
-	}
+	s.q.leaveAll(subs)
 	var c Chunk
 	s.out.take(&c)
 	s.Lost(&c, 0)
@@ -188,8 +236,9 @@ func (s *Session) Wake() <-chan struct{} { return s.out.wake }
 
 // receiptFrame answers request.
 func (u *subscription) receiptFrame(request uint64) *framing.Frame {
-	return &framing.Frame{
-		Kind: framing.KindReceipt, Sequence: request,
-		Topic: []byte(u.topic.name), Payload: u.receipt.Append(nil),
-	}
+	return receiptFrame(u.topic.name, request, &u.receipt)
+}
+
+func receiptFrame(name string, request uint64, r *framing.Receipt) *framing.Frame {
+	return &framing.Frame{Kind: framing.KindReceipt, Sequence: request, Topic: []byte(name), Payload: r.Append(nil)}
 }

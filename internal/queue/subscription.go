@@ -5,38 +5,40 @@ import (
 )
 
 // prepare makes a stored topic ready for a client: what has expired is gone,
-// and who has a name has a cursor, which the store will not forget.
-func (t *topic) prepare(name string, resume framing.Subscribe) error {
+// and who has a name has a cursor. It reports whether that was made just now,
+// so that only a Sync keeps the store from forgetting it.
+func (t *topic) prepare(name string, resume framing.Subscribe) (made bool, err error) {
 	if !t.stored.Load() {
-		return nil
+		return false, nil
 	}
 	if err := t.trim(); err != nil {
-		return err
+		return false, err
 	}
-	made, err := t.remember(name, resume)
-	if !made || err != nil {
-		return err
-	}
-	return t.q.store.Sync()
+	return t.remember(name, resume)
 }
 
-// join starts a subscription: it answers with the receipt, then delivery begins.
-func (t *topic) join(s *Session, request uint64, resume framing.Subscribe) *subscription {
+// join starts a subscription: answer sends its receipt, then delivery begins.
+// A session joins once: fresh is false if it had, for a pattern.
+func (t *topic) join(s *Session, resume framing.Subscribe, answer func(*subscription)) (sub *subscription, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	sub := &subscription{session: s, topic: t, next: t.next, window: t.next}
+	if sub := t.heardBy(s); sub != nil {
+		answer(sub)
+		return sub, false
+	}
+	sub = &subscription{session: s, topic: t, next: t.next, window: t.next}
 	sub.receipt.Epoch = t.q.Epoch()
 	if t.stored.Load() {
 		t.resume(sub, resume)
 	}
-	s.Reply(sub.receiptFrame(request))
+	answer(sub)
 	t.takeOver(s)
 	subs := append(t.subscribers()[:len(t.subscribers()):len(t.subscribers())], sub)
 	t.subs.Store(&subs)
 	if sub.next < t.next {
 		sub.lag()
 	}
-	return sub
+	return sub, true
 }
 
 // resume finds where a subscription starts and what its receipt says.

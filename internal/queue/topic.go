@@ -10,13 +10,14 @@ import (
 
 // topic is one topic's subscribers and, if it is stored, its place in the store.
 type topic struct {
-	q      *Queue
-	name   string
-	fixed  bool // the policy was set: listening does not change it
-	users  int  // guarded by q.mu
-	stored atomic.Bool
-	broken atomic.Pointer[error]           // the log cannot be trimmed, so it may not grow
-	subs   atomic.Pointer[[]*subscription] // replaced under mu, read without
+	q        *Queue
+	name     string
+	fixed    bool // the policy was set: listening does not change it
+	users    int  // guarded by q.mu
+	stored   atomic.Bool
+	broken   atomic.Pointer[error]           // the log cannot be trimmed, so it may not grow
+	subs     atomic.Pointer[[]*subscription] // replaced under mu, read without
+	audience atomic.Pointer[audience]        // of an ignored topic: subs and those who listen to patterns
 
 	trimming sync.Mutex // held by who trims; before mu
 	mu       sync.Mutex
@@ -134,6 +135,16 @@ func number(dst, frames []byte, offset uint64, flags framing.Flags) []byte {
 func (u *subscription) lag() {
 	u.lagging = true
 	u.session.out.lag(u)
+}
+
+// heardBy returns how a session listens to the topic, nil if it does not.
+func (t *topic) heardBy(s *Session) *subscription {
+	for _, u := range t.subscribers() {
+		if u.session == s {
+			return u
+		}
+	}
+	return nil
 }
 
 func (t *topic) present(name string) bool {
