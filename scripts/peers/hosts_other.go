@@ -7,3 +7,7 @@ import "errors"
 func hostsTopic(*settings) ([]comparison, func() error, error) {
 	return nil, nil, errors.New("kernel hosts need Linux")
 }
+
+func tcpqTopic(*settings) ([]comparison, func() error, error) {
+	return nil, nil, errors.New("processes are pinned and their memory is read as Linux does it")
+}

@@ -19,6 +19,10 @@ func main() {
 	host.RunRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	run := run
+	if len(os.Args) > 1 && os.Args[1] == clientRole {
+		run = func(ctx context.Context) error { return runClient(ctx, os.Args[2:]) }
+	}
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
@@ -28,6 +32,7 @@ func main() {
 // topics are what can be measured, by their names on the command line.
 var topics = map[string]func(*settings) ([]comparison, func() error, error){
 	"hosts": hostsTopic,
+	"tcpq":  tcpqTopic,
 }
 
 // settings are how long and how often to measure.

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/tcpq"
+)
+
+// clientRole, as the first argument, makes this program one of the clients of
+// a measurement: the same roles, arguments and answers as the peers' clients
+// have, see rivals/main.go.
+const clientRole = "tcpq-client"
+
+const (
+	clientTopic = "sensor/1"
+	answerTopic = "sensor/1/answer"
+	askedBytes  = 128 // of a question, and of its answer
+)
+
+// runClient is the client "pub ADDR BYTES MILLISECONDS", "sub ADDR", "answer
+// ADDR", "ask ADDR COUNT" or "idle ADDR COUNT".
+func runClient(ctx context.Context, args []string) error {
+	if len(args) < 2 {
+		return fmt.Errorf("%s: %d arguments, at least 2", clientRole, len(args))
+	}
+	numbers := make([]int, 2)
+	for i, arg := range args[2:] {
+		n, err := strconv.Atoi(arg)
+		if err != nil {
+			return err
+		}
+		numbers[i] = n
+	}
+	switch addr := args[1]; args[0] {
+	case "pub":
+		return emitAll(ctx, addr, numbers[0], time.Duration(numbers[1])*time.Millisecond)
+	case "sub":
+		return countAll(ctx, addr)
+	case "answer":
+		return answerAll(ctx, addr)
+	case "ask":
+		return askAll(ctx, addr, numbers[0])
+	case "idle":
+		return idleAll(ctx, addr, numbers[0])
+	}
+	return fmt.Errorf("%s: no role is called %q", clientRole, args[0])
+}
+
+func emitAll(ctx context.Context, addr string, size int, lasting time.Duration) error {
+	c, err := tcpq.Dial(ctx, addr, nil)
+	if err != nil {
+		return err
+	}
+	n, payload := 0, make([]byte, size)
+	for end := time.Now().Add(lasting); time.Now().Before(end); {
+		for range 256 {
+			if _, err := c.Emit(clientTopic, payload); err != nil {
+				return err
+			}
+			n++
+		}
+	}
+	if err := c.Close(); err != nil { // waits for the acknowledgements
+		return err
+	}
+	fmt.Println(n)
+	return nil
+}
+
+func countAll(ctx context.Context, addr string) error {
+	var count counter
+	c, err := tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: func(*framing.Frame) { count.add() }})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Subscribe(ctx, clientTopic); err != nil {
+		return err
+	}
+	return count.report()
+}
+
+// counter counts what comes, and when the first and the last of it did. The
+// clock is read for every 64th only, since reading it is what would be measured.
+type counter struct {
+	n           atomic.Int64
+	first, last time.Time // of the goroutine that counts, until n is complete
+}
+
+func (c *counter) add() {
+	switch n := c.n.Add(1); {
+	case n == 1:
+		c.first = time.Now()
+	case n%64 == 0:
+		c.last = time.Now()
+	}
+}
+
+// report waits for the number that should come, or for a second without any,
+// and prints what came.
+func (c *counter) report() error {
+	fmt.Println("ready")
+	var total int64
+	if _, err := fmt.Scan(&total); err != nil {
+		return err
+	}
+	for quiet, seen := 0, int64(-1); c.n.Load() < total && quiet < 100; quiet++ {
+		if n := c.n.Load(); n != seen {
+			quiet, seen = 0, n
+		}
+		time.Sleep(10 * time.Millisecond) // counting is what the machine shall do meanwhile
+	}
+	fmt.Println(c.n.Load(), c.last.Sub(c.first).Seconds())
+	return nil
+}
+
+func answerAll(ctx context.Context, addr string) error {
+	var c *tcpq.Client
+	connected := make(chan struct{})
+	c, err := tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: func(f *framing.Frame) {
+		<-connected
+		c.Emit(answerTopic, f.Payload) // fails when the conversation ends, and with it the measurement
+	}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	close(connected)
+	if _, err := c.Subscribe(ctx, clientTopic); err != nil {
+		return err
+	}
+	return untilTold()
+}
+
+func askAll(ctx context.Context, addr string, count int) error {
+	answered := make(chan struct{}, 1) // one question at a time
+	c, err := tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: func(*framing.Frame) { answered <- struct{}{} }})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Subscribe(ctx, answerTopic); err != nil {
+		return err
+	}
+	times, payload := make([]time.Duration, 0, count), make([]byte, askedBytes)
+	for range count {
+		began := time.Now()
+		if _, err := c.Emit(clientTopic, payload); err != nil {
+			return err
+		}
+		select {
+		case <-answered:
+		case <-time.After(time.Second):
+			return fmt.Errorf("no answer in a second")
+		}
+		times = append(times, time.Since(began))
+	}
+	slices.Sort(times)
+	fmt.Println(float64(times[count/2].Nanoseconds()) / 1e3)
+	return nil
+}
+
+// idleAll keeps connections open that have shaken hands, subscribed and been
+// quiet since.
+func idleAll(ctx context.Context, addr string, count int) error {
+	for range count {
+		c, err := tcpq.Dial(ctx, addr, nil)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := c.Subscribe(ctx, clientTopic); err != nil {
+			return err
+		}
+	}
+	return untilTold()
+}
+
+// untilTold says that this client is ready and waits until its standard input
+// closes.
+func untilTold() error {
+	fmt.Println("ready")
+	var end string
+	fmt.Scan(&end)
+	return nil
+}
