@@ -2,23 +2,46 @@ package framing
 
 import (
 	"io"
+	"sync"
 )
 
 // maxEmptyReads is how often a stream may answer neither bytes nor an error
 // before the reader gives up with io.ErrNoProgress, as bufio does.
 const maxEmptyReads = 100
 
-const readChunk = 64 << 10 // first size of a Reader's buffer; one read call fills at most what is free
+// Sizes of a Reader's buffer. It starts small, since most connections are
+// silent most of the time, and is large while they are busy: one read call
+// fills at most what is free.
+const (
+	quietChunk = 4 << 10
+	busyChunk  = 256 << 10
+)
+
+// LateReader is a stream that waits for bytes without a place for them: when
+// some are there it asks take for a buffer, reads into it once, and may then
+// be called again. If there were none after all, it gives it back by drop.
+type LateReader interface {
+	io.Reader
+	ReadLate(take func() []byte, drop func()) (int, error)
+}
+
+// busyBuffers are the buffers of readers that have nothing left to deliver.
+var busyBuffers = sync.Pool{New: func() any { return new([busyChunk]byte) }}
 
 // Reader takes frames off a stream. It reads in large chunks, so that one
-// system call brings many frames. It is not safe for concurrent use.
+// system call brings many frames. Over a [LateReader] it has a buffer only
+// while it has bytes. It is not safe for concurrent use.
 type Reader struct {
-	r     io.Reader
-	limit int
-	buf   []byte
-	start int   // first undelivered byte
-	end   int   // past the last byte read
-	err   error // what the stream ended with, as it said it
+	r      io.Reader
+	late   LateReader // the same, if it is one
+	take   func() []byte
+	drop   func()
+	limit  int
+	buf    []byte
+	pooled *[busyChunk]byte // that buf is of, if it is
+	start  int              // first undelivered byte
+	end    int              // past the last byte read
+	err    error            // what the stream ended with, as it said it
 }
 
 // NewReader returns a reader of frames up to limit bytes; limit 0 means
@@ -27,7 +50,28 @@ func NewReader(r io.Reader, limit int) *Reader {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return &Reader{r: r, limit: limit, buf: make([]byte, min(readChunk, max(limit, MinSize)))}
+	reader := &Reader{r: r, limit: limit}
+	if late, ok := r.(LateReader); ok {
+		reader.late, reader.take, reader.drop = late, reader.takeBuffer, reader.dropBuffer
+	}
+	return reader
+}
+
+// takeBuffer gets a buffer from the pool, unless there is one already.
+func (r *Reader) takeBuffer() []byte {
+	if r.buf == nil {
+		r.pooled = busyBuffers.Get().(*[busyChunk]byte)
+		r.buf = r.pooled[:]
+	}
+	return r.buf
+}
+
+// dropBuffer gives the buffer, of which nothing is needed, back.
+func (r *Reader) dropBuffer() {
+	if r.pooled != nil {
+		busyBuffers.Put(r.pooled)
+	}
+	r.buf, r.pooled = nil, nil
 }
 
 // Next returns the next frame, which is valid until the following call. At a
@@ -68,9 +112,8 @@ func (r *Reader) fill() error {
 	if r.err != nil {
 		return r.ended()
 	}
-	r.makeRoom()
 	for range maxEmptyReads {
-		n, err := r.r.Read(r.buf[r.end:])
+		n, err := r.read()
 		r.end += n
 		r.err = err
 		if n > 0 {
@@ -94,19 +137,38 @@ func (r *Reader) ended() error {
 	return r.err
 }
 
-// makeRoom moves the incomplete frame to the front and grows the buffer only
-// for a frame that has claimed, within the limit, to be larger than it.
-func (r *Reader) makeRoom() {
+// read reads once, behind what is here.
+func (r *Reader) read() (int, error) {
+	full := r.end == len(r.buf)
+	if r.start == r.end {
+		r.start, r.end = 0, 0
+		if r.late != nil {
+			return r.late.ReadLate(r.take, r.drop)
+		}
+	}
+	r.makeRoom(full)
+	return r.r.Read(r.buf[r.end:])
+}
+
+// makeRoom moves the incomplete frame to the front, and grows a buffer that a
+// read has filled: up to busyChunk in any case, beyond it only for a frame that
+// has claimed, within the limit, to be larger.
+func (r *Reader) makeRoom(full bool) {
 	if r.start > 0 {
 		copy(r.buf, r.buf[r.start:r.end])
 		r.end -= r.start
 		r.start = 0
 	}
-	if r.end < len(r.buf) {
+	if !full || len(r.buf) >= busyChunk && r.end < len(r.buf) {
 		return
 	}
-	grown := make([]byte, min(2*len(r.buf), r.limit))
+	size := max(quietChunk, 2*len(r.buf))
+	if size > busyChunk {
+		size = min(size, r.limit)
+	}
+	grown := make([]byte, size)
 	copy(grown, r.buf[:r.end])
+	r.dropBuffer()
 	r.buf = grown
 }
 

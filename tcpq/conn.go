@@ -24,10 +24,12 @@ var past = time.Unix(1, 0) // a deadline that is over on every clock
 // conn is one connection at the server.
 type conn struct {
 	server  *Server
-	net     net.Conn
+	net     socket
 	reader  *framing.Reader
 	tooMany bool // over MaxConnections: it is told so and closed
 	late    atomic.Bool
+	writers sync.WaitGroup // at most one at a time, while something waits
+	written chan struct{}  // closed by the last
 
 	mu       sync.Mutex
 	session  *queue.Session // nil before the handshake
@@ -36,7 +38,8 @@ type conn struct {
 }
 
 func newConn(s *Server, c net.Conn) *conn {
-	return &conn{server: s, net: c, reader: framing.NewReader(c, s.config.FrameLimit)}
+	sock := newSocket(c)
+	return &conn{server: s, net: sock, reader: sock.reader(s.config.FrameLimit), written: make(chan struct{})}
 }
 
 // run serves the connection to its end, and calls stopped once it will
@@ -51,8 +54,6 @@ func (c *conn) run(stopped func()) {
 	}
 	session := c.attach(hello)
 	defer session.Close()
-	var writer sync.WaitGroup
-	writer.Go(c.write)
 	err = c.read()
 	session.Commit()
 	session.Settle()
@@ -60,7 +61,8 @@ func (c *conn) run(stopped func()) {
 	if !c.isDraining(err) {
 		session.End(c.verdict(err))
 	}
-	writer.Wait()
+	<-c.written
+	c.writers.Wait()
 }
 
 var errTooMany = errors.New("too many connections")
@@ -115,12 +117,13 @@ func (c *conn) attach(hello framing.Frame) *queue.Session {
 	session := c.server.queue.Attach(&queue.SessionConfig{
 		Origin: origin, Name: string(h.Name), OutboxBytes: config.OutboxBytes, Overflow: config.Policy,
 		MaxSubscriptions: config.MaxSubscriptions, Meter: c.server.meter, OnEnd: c.part,
+		Work: func() { c.writers.Go(c.write) }, TryWrite: c.net.tryWrite(),
 	})
-	w := framing.Welcome{Version: framing.Version, Limit: uint32(config.FrameLimit), Epoch: c.server.queue.Epoch()}
-	session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: origin, Payload: w.Append(nil)})
 	c.mu.Lock()
 	c.session = session
 	c.mu.Unlock()
+	w := framing.Welcome{Version: framing.Version, Limit: uint32(config.FrameLimit), Epoch: c.server.queue.Epoch()}
+	session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: origin, Payload: w.Append(nil)})
 	return session
 }
 

@@ -10,16 +10,20 @@ import (
 )
 
 // read obeys frames until the client leaves, which is io.EOF, or something
-// else ends the conversation.
+// else ends the conversation. Events that are nothing special go on in runs.
 func (c *conn) read() error {
 	var f framing.Frame // one for all, since obey lets it escape
 	for {
-		var err error
-		if f, err = c.reader.Next(); err != nil {
-			return err
-		}
-		if err := c.obey(&f); err != nil {
-			return err
+		if run, ok := c.reader.Run(c.session.Origin()); ok {
+			c.session.PublishRun(&run, !c.reader.Buffered())
+		} else {
+			var err error
+			if f, err = c.reader.Next(); err != nil {
+				return err
+			}
+			if err := c.obey(&f); err != nil {
+				return err
+			}
 		}
 		if !c.reader.Buffered() {
 			c.session.Commit()
@@ -88,49 +92,27 @@ func refusal(err error) framing.Code {
 	return framing.CodeInternal
 }
 
-// write sends what waits until the session has ended and nothing waits.
+// write is the goroutine that sends what waits, until nothing does. When the
+// session has ended it is the last, and says so.
 func (c *conn) write() {
 	var chunk queue.Chunk
-	for ended := false; ; ended = c.wait(&chunk) {
-		for c.session.Take(&chunk) {
-			if !c.send(&chunk) {
-				return
-			}
-		}
-		if ended {
-			c.sayLast()
+	for c.session.Take(&chunk) {
+		if !c.send(&chunk) {
+			close(c.written)
 			return
 		}
 	}
-}
-
-// wait waits for something to send, and reports whether the session has
-// ended. After a while without, it gives the buffers back.
-func (c *conn) wait(chunk *queue.Chunk) (ended bool) {
-	if c.session.Large(chunk) {
-		idle := c.server.config.Clock.NewTimer(queue.IdleTime)
-		defer idle.Stop()
-		select {
-		case <-c.session.Wake():
-			return false
-		case <-c.session.Ended():
-			return true
-		case <-idle.C():
-			c.session.Release(chunk)
-		}
-	}
-	select {
-	case <-c.session.Wake():
-		return false
-	case <-c.session.Ended():
-		return true
+	if chunk.Over {
+		c.sayLast()
+		close(c.written)
 	}
 }
 
-// send writes a chunk. When the connection breaks, so does the session.
+// send writes a chunk. When the connection breaks, so does the session, and
+// nobody takes from it any more.
 func (c *conn) send(chunk *queue.Chunk) bool {
 	written := 0
-	for _, part := range [...][]byte{chunk.Control, chunk.Kept, chunk.Live} {
+	for _, part := range chunk.Unsent() {
 		if len(part) == 0 {
 			continue
 		}

@@ -53,6 +53,7 @@ func (c *commits) settle(of *commit, out *outbox) {
 	defer c.mu.Unlock()
 	of.left--
 	c.release(out)
+	out.stir()
 }
 
 // end says that no more runs come, and what to acknowledge after them.

@@ -18,6 +18,9 @@ type listener struct {
 	dropped   []uint64
 	meter     *queue.Meter
 	from      uint64 // first event that it was there for
+	room      []int  // bytes that its transport takes at once, in turn; nil if it takes all, later
+	working   bool   // a taker was asked for
+	stream    []byte // what its transport took
 }
 
 func newListener(t *rapid.T, q *queue.Queue, from uint64) *listener {
@@ -30,21 +33,41 @@ func newListener(t *rapid.T, q *queue.Queue, from uint64) *listener {
 			l.dropped = append(l.dropped, e.Sequence)
 		}
 	})
-	l.session = q.Attach(&queue.SessionConfig{
+	c := queue.SessionConfig{
 		Origin: 2, Meter: l.meter,
 		Checksum:    rapid.Bool().Draw(t, "checksum"),
 		OutboxBytes: rapid.IntRange(1, 5*frameBytes).Draw(t, "outbox"),
 		Overflow:    rapid.SampledFrom([]queue.Overflow{queue.DropOldest, queue.Disconnect}).Draw(t, "overflow"),
-	})
+	}
+	if rapid.Bool().Draw(t, "direct") {
+		l.room = rapid.SliceOfN(rapid.IntRange(0, 4*frameBytes), 1, 5).Draw(t, "room")
+		c.Work = func() { l.working = true }
+		c.TryWrite = l.tryWrite
+	}
+	l.session = q.Attach(&c)
 	if err := l.session.Subscribe([]byte("news"), 1, framing.Subscribe{}); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
+func (l *listener) tryWrite(b []byte) (int, error) {
+	n := min(l.room[0], len(b))
+	l.room = append(l.room[1:], l.room[0])
+	l.stream = append(l.stream, b[:n]...)
+	return n, nil
+}
+
 func (l *listener) read() {
+	if l.room != nil && !l.working {
+		return
+	}
+	l.working = false
 	var c queue.Chunk
 	for l.session.Take(&c) {
+		for _, part := range c.Unsent() {
+			l.stream = append(l.stream, part...)
+		}
 		l.session.Sent(&c)
 	}
 }
@@ -71,14 +94,9 @@ func TestEveryEventHasOneFate(t *testing.T) {
 			case 0:
 				all = append(all, newListener(t, q, next))
 			case 1:
-				for range rapid.IntRange(1, 5).Draw(t, "burst") {
-					f := framing.Frame{Kind: framing.KindEmit, Origin: 1, Sequence: next, Topic: []byte("news"), Payload: []byte("1")}
-					if err := emitter.Publish(&f); err != nil {
-						t.Fatal(err)
-					}
-					next++
-				}
-				emitter.Commit()
+				burst := rapid.IntRange(1, 5).Draw(t, "burst")
+				publishBurst(t, emitter, next, burst, rapid.Bool().Draw(t, "run"))
+				next += uint64(burst)
 			default:
 				if len(all) > 0 {
 					all[rapid.IntRange(0, len(all)-1).Draw(t, "reader")].read()
@@ -92,6 +110,31 @@ func TestEveryEventHasOneFate(t *testing.T) {
 	})
 }
 
+// publishBurst publishes events, one by one or in a run.
+func publishBurst(t *rapid.T, emitter *queue.Session, next uint64, n int, inRun bool) {
+	defer emitter.Commit()
+	run := framing.Run{Count: n, Origin: 1, Sequence: next, Topic: []byte("news")}
+	for ; n > 0; n-- {
+		f := framing.Frame{Kind: framing.KindEmit, Origin: 1, Sequence: next, Topic: []byte("news"), Payload: []byte("1")}
+		next++
+		if !inRun {
+			if err := emitter.Publish(&f); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		f.Kind = framing.KindEvent
+		frames, err := f.Append(run.Frames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.Frames = frames
+	}
+	if inRun {
+		emitter.PublishRun(&run, true)
+	}
+}
+
 func (l *listener) check(t *rapid.T, name string, next uint64) {
 	if !slices.IsSorted(l.forwarded) {
 		t.Fatalf("%s: forwarded %v, not in order", name, l.forwarded)
@@ -100,6 +143,26 @@ func (l *listener) check(t *rapid.T, name string, next uint64) {
 	slices.Sort(got)
 	if want := span(l.from, next); !slices.Equal(got, want) {
 		t.Fatalf("%s: forwarded %v and dropped %v are not %v, each once", name, l.forwarded, l.dropped, want)
+	}
+	if whole := l.streamed(t); !slices.Equal(whole, l.forwarded) {
+		t.Fatalf("%s: %v went out, forwarded %v", name, whole, l.forwarded)
+	}
+}
+
+// streamed returns the events that went out whole, in order.
+func (l *listener) streamed(t *rapid.T) (events []uint64) {
+	for b := l.stream; ; {
+		f, n, err := framing.Parse(b, 0)
+		if err == framing.ErrIncomplete {
+			return events
+		}
+		if err != nil {
+			t.Fatalf("what went out is no stream of frames: %v", err)
+		}
+		if f.Kind == framing.KindEvent {
+			events = append(events, f.Sequence)
+		}
+		b = b[n:]
 	}
 }
 

@@ -37,7 +37,7 @@ func ParseOverflow(name string) (Overflow, error) {
 // one loses nothing, and stays in the processor's cache.
 const (
 	DefaultOutboxBytes = 8 << 20
-	DefaultBlockBytes  = 512 << 10
+	DefaultBlockBytes  = 256 << 10
 )
 
 const maxControl = 64 << 10 // bytes of replies that a client may leave unread
@@ -55,6 +55,9 @@ func (l *lane) put(frames []byte, count int) {
 	if l.head > len(l.buf)/2 {
 		l.buf = l.buf[:copy(l.buf, l.buf[l.head:])]
 		l.head = 0
+	}
+	if l.buf == nil {
+		l.buf = bufferFor(len(frames))
 	}
 	l.buf = append(l.buf, frames...)
 	l.count += count
@@ -88,8 +91,13 @@ type outbox struct {
 	limit    int
 	overflow Overflow
 	wake     chan struct{} // capacity 1: one pending wake-up says all there is to say
+	work     func()        // told instead, if it is set
+	tryWrite func([]byte) (int, error)
 
 	mu      sync.Mutex
+	taken   bool      // with work: somebody is at it, and looks once more before leaving
+	stirred bool      // with work: something came since who is at it last looked
+	parked  Chunk     // what a direct write has left over: goes first
 	room    sync.Cond // for Block: something was taken, or the outbox closed
 	control []byte
 	acks    map[uint16]uint64 // by stream, the last sequence answered for
@@ -112,7 +120,25 @@ func (o *outbox) init(limit int, overflow Overflow) {
 	o.acks = make(map[uint16]uint64)
 }
 
+// stir says that what waits can go on.
+func (o *outbox) stir() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waits() {
+		o.signal()
+	}
+}
+
+// signal says that something waits. The caller holds mu.
 func (o *outbox) signal() {
+	if o.work != nil {
+		o.stirred = true
+		if !o.taken {
+			o.taken = true
+			o.work()
+		}
+		return
+	}
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -213,16 +239,16 @@ func (o *outbox) putReceipt(f *framing.Frame) {
 	o.signal()
 }
 
-// putAcks notes what to acknowledge. Only the last of a stream counts.
+// putAcks notes what to acknowledge. Only the last of a stream counts. A
+// flush follows.
 func (o *outbox) putAcks(sequences []uint64) {
-	if len(sequences) == 0 {
-		return
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, sequence := range sequences {
 		stream, _ := framing.SplitSequence(sequence)
 		o.acks[stream] = sequence
 	}
-	o.signal()
+	if o.tryWrite == nil || o.taken {
+		o.signal()
+	}
 }

@@ -14,6 +14,7 @@ type batch struct {
 	runs   []run
 	sealed []byte   // scratch: a run's frames with checksums
 	acks   []uint64 // sequences to acknowledge, the last of a run of one stream
+	commit *commit  // that a store is to answer for, nil if none yet
 }
 
 // run is consecutive frames for one topic; a nil topic has no subscriber.
@@ -49,19 +50,36 @@ func (s *Session) Publish(f *framing.Frame) error {
 	return nil
 }
 
+// PublishRun delivers plain emits as they lie in the reader's buffer, after
+// what was gathered before them. Their acknowledgement waits for Commit. With
+// alone, nothing else of the chunk read follows.
+func (s *Session) PublishRun(f *framing.Run, alone bool) {
+	s.deliverGathered()
+	r := run{count: f.Count}
+	r.find(s.q, f.Topic)
+	s.deliver(&r, f.Frames, alone)
+	if f.WantAck {
+		s.batch.want(f.Last())
+	}
+}
+
 // run returns the batch's last run, which is one for that topic.
 func (b *batch) run(q *Queue, topic []byte) *run {
 	if n := len(b.runs); n > 0 && b.runs[n-1].name == string(topic) {
 		return &b.runs[n-1]
 	}
 	r := run{start: len(b.frames)}
+	r.find(q, topic)
+	b.runs = append(b.runs, r)
+	return &b.runs[len(b.runs)-1]
+}
+
+func (r *run) find(q *Queue, topic []byte) {
 	if r.topic, r.refused = q.find(topic); r.topic != nil {
 		r.name = r.topic.name
 	} else {
 		r.name = string(topic)
 	}
-	b.runs = append(b.runs, r)
-	return &b.runs[len(b.runs)-1]
 }
 
 // want notes that a sequence is to be acknowledged, and with it those before
@@ -83,21 +101,41 @@ func (b *batch) want(sequence uint64) {
 // and acknowledged once they are safe, for which Commit does not wait; see
 // Settle. Call it once per chunk read.
 func (s *Session) Commit() {
+	s.deliverGathered()
 	b := &s.batch
-	c := s.commits.begin()
-	for i := range b.runs {
-		s.deliver(&b.runs[i], c)
+	if b.commit != nil || len(b.acks) > 0 {
+		s.commits.end(s.commit(), b.acks, &s.out)
+		b.commit, b.acks = nil, b.acks[:0]
 	}
-	s.commits.end(c, b.acks, &s.out)
+	s.flush()
+}
+
+// commit returns what the runs since the last Commit belong to.
+func (s *Session) commit() *commit {
+	if s.batch.commit == nil {
+		s.batch.commit = s.commits.begin()
+	}
+	return s.batch.commit
+}
+
+func (s *Session) deliverGathered() {
+	b := &s.batch
+	if len(b.runs) == 0 {
+		return
+	}
+	for i := range b.runs {
+		r := &b.runs[i]
+		s.deliver(r, b.frames[r.start:r.end], len(b.runs) == 1)
+	}
 	clear(b.runs)
-	b.acks, b.runs, b.frames, b.sealed = b.acks[:0], b.runs[:0], b.frames[:0], b.sealed[:0]
+	b.runs, b.frames, b.sealed = b.runs[:0], b.frames[:0], b.sealed[:0]
 	if cap(b.frames) > maxIdleBatch {
 		b.frames, b.sealed = nil, nil
 	}
 }
 
-func (s *Session) deliver(r *run, c *commit) {
-	frames := s.batch.frames[r.start:r.end]
+// deliver does with a run of one topic what the topic's policy says.
+func (s *Session) deliver(r *run, frames []byte, alone bool) {
 	s.meter.received.Add(uint64(r.count))
 	s.meter.tellAll(Received, "", frames, 0)
 	switch {
@@ -106,9 +144,9 @@ func (s *Session) deliver(r *run, c *commit) {
 	case r.topic == nil:
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 	case r.topic.stored.Load():
-		s.keep(r, frames, c)
+		s.keep(r, frames, s.commit())
 	default:
-		s.fanOut(r, frames)
+		s.fanOut(r, frames, alone || len(frames) >= largeRun)
 	}
 }
 
@@ -154,8 +192,12 @@ func appendRange(r framing.Ranges, from, to uint64) framing.Ranges {
 	return r.Append(from, to)
 }
 
-// fanOut puts a run into the live lane of every subscriber.
-func (s *Session) fanOut(r *run, frames []byte) {
+// largeRun is how many bytes are worth a write of their own.
+const largeRun = 32 << 10
+
+// fanOut hands a run to every subscriber: at once where that may be, into its
+// live lane otherwise.
+func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 	subs := r.topic.listeners()
 	if len(subs) == 0 {
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
@@ -167,7 +209,9 @@ func (s *Session) fanOut(r *run, frames []byte) {
 		if sub.session.checksum {
 			b = s.batch.seal(frames)
 		}
-		sub.session.putLive(b, r.count)
+		if !atOnce || !sub.session.direct(b, r.count) {
+			sub.session.putLive(b, r.count)
+		}
 	}
 }
 
@@ -201,7 +245,7 @@ func (s *Session) putLive(frames []byte, count int) {
 	o := &s.out
 	o.mu.Lock()
 	for o.overflow == Block && !o.closed && !o.fits(&o.live, len(frames)) {
-		o.room.Wait()
+		o.room.Wait() // it has been signalled: there is a taker
 	}
 	switch {
 	case o.closed:
@@ -217,12 +261,11 @@ func (s *Session) putLive(frames []byte, count int) {
 		dropped, n := o.live.dropUntil(len(frames), o.limit)
 		s.meter.dropAll(FateServerQueue, dropped, n, s.origin)
 	}
-	idle := o.live.count == 0
-	o.live.put(frames, count)
-	o.mu.Unlock()
-	if idle {
+	if o.live.count == 0 {
 		o.signal()
 	}
+	o.live.put(frames, count)
+	o.mu.Unlock()
 }
 
 // overflow drops everything live and disconnects the subscriber.

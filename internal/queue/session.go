@@ -25,6 +25,15 @@ type SessionConfig struct {
 	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit
 	Meter            *Meter // default one that nobody reads
 	OnEnd            func() // called once when the session ends; must not block
+
+	// Work, if it is set, is told that something waits and nobody takes it:
+	// the transport then starts a goroutine that calls Take until it reports
+	// false. It must not block. Otherwise Wake tells.
+	Work func()
+	// TryWrite, which needs Work, hands bytes to the transport without waiting
+	// and returns how many it took. Then what need not wait is written by
+	// whoever publishes it.
+	TryWrite func([]byte) (int, error)
 }
 
 // Session is one client at the queue. Publish and Commit belong to one
@@ -43,6 +52,7 @@ type Session struct {
 	batch      batch
 	commits    commits
 	out        outbox
+	inline     Chunk // of whoever writes directly
 
 	mu       sync.Mutex
 	subs     map[string]*subscription
@@ -72,6 +82,7 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 	}
 	s.commits.init()
 	s.out.init(c.OutboxBytes, c.Overflow)
+	s.out.work, s.out.tryWrite = c.Work, c.TryWrite
 	return s
 }
 
@@ -227,11 +238,12 @@ func (s *Session) Close() {
 	s.mu.Unlock()
 	s.q.leaveAll(subs)
 	var c Chunk
-	s.out.take(&c)
-	s.Lost(&c, 0)
+	for s.take(&c) {
+		s.Lost(&c, 0)
+	}
 }
 
-// Wake receives when there may be something to take.
+// Wake receives when there may be something to take, unless Work is told.
 func (s *Session) Wake() <-chan struct{} { return s.out.wake }
 
 // receiptFrame answers request.

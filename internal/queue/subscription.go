@@ -115,7 +115,7 @@ func (u *subscription) ack(offset uint64) error {
 	next := min(offset+1, u.next)
 	u.window = max(u.window, next)
 	if u.lagging {
-		u.session.out.signal()
+		u.session.out.stir()
 	}
 	if u.session.name == "" || next <= t.cursors[u.session.name] {
 		return nil

@@ -21,16 +21,37 @@ const IdleTime = time.Second
 // Take with the same Chunk.
 type Chunk struct {
 	Control, Kept, Live []byte
-	kept, live          int // frames
+	Over                bool // with Work: the session has ended, and this was the last Take
+	kept, live          int  // frames
+	done                int  // bytes already handed to the socket
+}
+
+func (c *Chunk) len() int { return len(c.Control) + len(c.Kept) + len(c.Live) }
+
+// Unsent returns what is still to be handed to the socket of each part.
+func (c *Chunk) Unsent() [3][]byte {
+	parts, done := [3][]byte{c.Control, c.Kept, c.Live}, c.done
+	for i, part := range parts {
+		n := min(done, len(part))
+		parts[i], done = part[n:], done-n
+	}
+	return parts
 }
 
 // Take moves everything that waits into c, and fills from logs what lags
-// behind. It reports whether there is anything; if not, wait for Wake.
+// behind. It reports whether there is anything. If not, wait for Wake; with
+// Work, leave.
 func (s *Session) Take(c *Chunk) bool {
-	s.fill()
-	s.out.take(c)
-	s.encodeAcks(c)
-	return len(c.Control)+len(c.Kept)+len(c.Live) > 0
+	for {
+		s.out.look()
+		s.fill()
+		if s.take(c) {
+			return true
+		}
+		if s.out.leave(c) {
+			return false
+		}
+	}
 }
 
 // Large reports whether the session holds buffers that it should Release
@@ -54,18 +75,29 @@ func (s *Session) Release(c *Chunk) {
 	}
 }
 
-func (o *outbox) take(c *Chunk) {
+// take moves what waits into c, and reports whether that is anything.
+func (s *Session) take(c *Chunk) bool {
+	o := &s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	c.done = 0
+	if o.parked.len() > 0 {
+		*c, o.parked = o.parked, Chunk{}
+		return true
+	}
 	c.Control, o.control = o.control, c.Control[:0]
 	c.Kept, c.kept = o.kept.swap(c.Kept)
 	c.Live, c.live = o.live.swap(c.Live)
+	s.encodeAcks(c)
 	o.room.Broadcast()
+	return c.len() > 0
 }
 
+// encodeAcks adds the acks. The caller holds the outbox.
 func (s *Session) encodeAcks(c *Chunk) {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
+	if len(s.out.acks) == 0 {
+		return
+	}
 	s.out.streams = slices.AppendSeq(s.out.streams[:0], maps.Keys(s.out.acks))
 	slices.Sort(s.out.streams) // runs on virtual time repeat to the byte
 	for _, stream := range s.out.streams {
@@ -102,7 +134,7 @@ func (s *Session) Unstall() {
 		u.window = u.next
 		u.topic.mu.Unlock()
 	}
-	s.out.signal()
+	s.out.stir()
 }
 
 // Sent says that all of c was handed to the socket.
@@ -126,11 +158,11 @@ func (s *Session) SentFrames(frames []byte, taken bool) {
 	}
 }
 
-// Lost says that only the first written bytes of c, over Control, Kept and
-// Live, could be handed to the socket because the connection broke. Stored
-// events of a named client are not lost: they will be replayed.
+// Lost says that only the first written bytes of what was unsent of c, over
+// Control, Kept and Live, could be handed to the socket because the connection
+// broke. Stored events of a named client are not lost: they will be replayed.
 func (s *Session) Lost(c *Chunk, written int) {
-	written -= len(c.Control)
+	written += c.done - len(c.Control)
 	kept, n := whole(c.Kept, written)
 	s.meter.forward(c.Kept[:kept], n, s.origin)
 	if s.name == "" {
