@@ -3,7 +3,6 @@ package host
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/vishvananda/netlink"
 )
@@ -17,10 +16,7 @@ func NewDirect() (*Direct, error) {
 	if !Isolated() {
 		return nil, errors.New("host: kernel hosts need namespaces of their own; call Isolate first")
 	}
-	d := &Direct{
-		Client: newClient(0),
-		Server: &Host{Name: "server", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")},
-	}
+	d := &Direct{Client: newClient(0), Server: newServer()}
 	if err := d.build(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -29,10 +29,7 @@ func NewKernel(c *Config) (*Kernel, error) {
 	if !Isolated() {
 		return nil, errors.New("host: kernel hosts need namespaces of their own; call Isolate first")
 	}
-	k := &Kernel{
-		Client: &Host{Name: "client", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1")},
-		Server: &Host{Name: "server", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")},
-	}
+	k := &Kernel{Client: newClient(0), Server: newServer()}
 	if err := k.build(c); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -143,6 +140,17 @@ type Host struct {
 	netlink    *netlink.Handle
 	hardware   net.HardwareAddr
 	cable      netlink.Link // its end outside the namespace
+}
+
+// newClient names the i-th client host, from 0.
+func newClient(i int) *Host { return newHost(clientName(i), clientNumber(i)) }
+
+func newServer() *Host { return newHost(serverName, serverNumber) }
+
+func newHost(name string, number byte) *Host {
+	h := &Host{Name: name}
+	h.IPv4, h.IPv6 = addresses(number)
+	return h
 }
 
 // create makes the namespace and a cable whose other end, peer, is in the

@@ -2,15 +2,9 @@ package host
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
 
 	"rawlab/labs/wire"
 )
-
-// MaxClients bounds the client hosts of a switched lab; their addresses end
-// in 11 and up.
-const MaxClients = 64
 
 // Switched is a lab of one server and any number of client hosts on a switch
 // of the wire's. Every host has a link of its own, impaired in each direction
@@ -29,13 +23,13 @@ func NewSwitched(c *Config, clients int) (*Switched, error) {
 	if c == nil {
 		c = &Config{}
 	}
-	if clients < 1 || clients > MaxClients {
-		return nil, fmt.Errorf("host: %d client hosts, must be 1 to %d", clients, MaxClients)
+	if err := checkClients(clients); err != nil {
+		return nil, err
 	}
 	if !Isolated() {
 		return nil, errors.New("host: kernel hosts need namespaces of their own; call Isolate first")
 	}
-	s := &Switched{Server: &Host{Name: "server", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")}}
+	s := &Switched{Server: newServer()}
 	for i := range clients {
 		s.Clients = append(s.Clients, newClient(i))
 	}
@@ -45,24 +39,13 @@ func NewSwitched(c *Config, clients int) (*Switched, error) {
 	return s, nil
 }
 
-// newClient names the i-th client host, from 0.
-func newClient(i int) *Host {
-	if i == 0 {
-		return &Host{Name: "client", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1")}
-	}
-	last := byte(10 + i) // .11 is the second client's
-	ip6 := netip.MustParseAddr("fd77::").As16()
-	ip6[15] = last
-	return &Host{Name: fmt.Sprintf("client%d", i+1), IPv4: netip.AddrFrom4([4]byte{10, 77, 0, last}), IPv6: netip.AddrFrom16(ip6)}
-}
-
 func (s *Switched) build(c *Config) error {
 	hosts := append([]*Host{s.Server}, s.Clients...)
 	ends, err := connect(c, hosts)
 	if err != nil {
 		return err
 	}
-	config := &wire.SwitchConfig{Seed: c.Seed}
+	config := &wire.SwitchConfig{Seed: c.Seed, Forget: c.Forget}
 	for i, h := range hosts {
 		config.Links = append(config.Links, wire.Link{Interface: ends[i], Hardware: [6]byte(h.hardware)})
 	}

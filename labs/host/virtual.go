@@ -79,8 +79,7 @@ func NewVirtual(c *VirtualConfig) (*Virtual, error) {
 }
 
 func (h *VirtualHost) create(now *clock.Virtual, seed uint64) error {
-	h.IPv4 = netip.AddrFrom4([4]byte{10, 77, 0, h.number})
-	h.IPv6 = netip.AddrFrom16([16]byte{0xfd, 0x77, 15: h.number})
+	h.IPv4, h.IPv6 = addresses(h.number)
 	var err error
 	if h.stack, err = newStack(now, seed, h.number); err != nil {
 		return err

@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"rawlab/labs/wire"
 )
 
 // connect opens a conversation with a testbed.
@@ -98,23 +96,23 @@ func Ask(ctx context.Context, name string, connections bool) (*Status, error) {
 	return r.Status, nil
 }
 
-// Set changes what a testbed's wire does, and starts its plan anew with the
-// seed. It returns how the testbed does then.
-func Set(ctx context.Context, name string, seed uint64, impairments [2]wire.Impairment) (*Status, error) {
-	r, err := one(ctx, name, &request{Set: &setRequest{Seed: seed, Impairments: impairments}})
+// Set changes what links of a testbed do, by their names, and starts their
+// plans anew. It returns how the testbed does then.
+func Set(ctx context.Context, name string, links map[string]Setting) (*Status, error) {
+	r, err := one(ctx, name, &request{Set: &setRequest{Links: links}})
 	if err != nil {
 		return nil, err
 	}
 	return r.Status, nil
 }
 
-// StartCapture captures at both hosts into the file until the testbed ends.
+// StartCapture captures at every host into the file until the testbed ends.
 func StartCapture(ctx context.Context, name string, file *os.File) error {
 	_, err := one(ctx, name, &request{Capture: &captureRequest{File: file.Name(), Stay: true}}, file)
 	return err
 }
 
-// Record captures at both hosts into the file until ctx or the testbed ends.
+// Record captures at every host into the file until ctx or the testbed ends.
 // It calls started once the capture runs.
 func Record(ctx context.Context, name string, file *os.File, started func()) (*Capture, error) {
 	p, err := connect(name)

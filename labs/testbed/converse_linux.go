@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"strings"
 	"time"
 
 	"rawlab/labs/host"
@@ -80,45 +80,53 @@ func (k *keeper) answer(p *peer, q *statusRequest) error {
 }
 
 func (k *keeper) set(q *setRequest) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.kernel.Wire.Set(q.Seed, q.Impairments); err != nil {
+	if err := checkLinks(q.Links, k.network.links); err != nil {
 		return err
 	}
-	k.seed, k.impairments = q.Seed, q.Impairments
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, link := range k.network.links {
+		s, said := q.Links[link]
+		if !said {
+			continue
+		}
+		if err := k.network.set(i, &s); err != nil {
+			return fmt.Errorf("link %s: %w", link, err)
+		}
+		k.settings[link] = s
+	}
 	return nil
 }
 
 // host finds one by its name.
 func (k *keeper) host(name string) (*host.Host, error) {
 	var names []string
-	for _, h := range k.hosts {
+	for _, h := range k.network.hosts {
 		if h.Name == name {
 			return h, nil
 		}
 		names = append(names, h.Name)
 	}
-	slices.Sort(names)
-	return nil, fmt.Errorf("no host %q; there are %v", name, names)
+	return nil, fmt.Errorf("no host %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // status asks every part how it does.
 func (k *keeper) status(q *statusRequest) (*Status, error) {
-	stats, err := k.kernel.Wire.Stats()
+	stats, err := k.network.stats()
 	if err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
 	s := &Status{
-		Name: k.config.Name, Seed: k.seed, Uptime: time.Since(k.started).Seconds(), Programs: k.programs.list(),
-		Directions: directions([2]string{k.hosts[0].Name, k.hosts[1].Name}, k.impairments, stats),
+		Name: k.config.Name, Uptime: time.Since(k.started).Seconds(), Programs: k.programs.list(),
+		Directions: directions(k.network.links, k.settings, stats),
 	}
 	if k.capture != nil {
 		c := k.capture.came()
 		s.Capture = &c
 	}
 	k.mu.Unlock()
-	for _, h := range k.hosts {
+	for _, h := range k.network.hosts {
 		one, err := k.hostStatus(h, q)
 		if err != nil {
 			return nil, err

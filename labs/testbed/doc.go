@@ -1,12 +1,13 @@
-// Package testbed keeps kernel hosts and their wire up for any program, until
-// they are taken down: netem for people without root or netem.
+// Package testbed keeps kernel hosts and what joins them up for any program,
+// until they are taken down: netem for people without root or netem. Two hosts
+// are joined by a wire, more by a switch to which each has a link of its own.
 //
 // A testbed is a tree of processes in namespaces of its own:
 //
 //	init       the first of a process namespace: when it ends, however that
 //	 │         comes, the kernel ends all the others
 //	 └ keeper  holds the hosts, listens on the testbed's socket
-//	    ├ wire
+//	    ├ wire, or switch
 //	    └ programs, each in the network namespace of its host
 //
 // A socket in a folder that only its user may enter names the testbed. A

@@ -12,16 +12,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"rawlab/labs/host"
-	"rawlab/labs/wire"
 )
 
 // keeper holds a testbed's hosts and wire and serves its socket.
 type keeper struct {
 	config   Config
-	kernel   *host.Kernel
-	hosts    [2]*host.Host // by direction: 0 sends on direction 0
+	network  *network
 	rooms    map[string]*room
 	started  time.Time
 	programs programs
@@ -33,10 +29,9 @@ type keeper struct {
 	last   *Status       // the counters when it ended; read after gone
 	why    error         // what ended it, if nobody asked; read after ending
 
-	mu          sync.Mutex
-	seed        uint64
-	impairments [2]wire.Impairment
-	capture     *recorder // the one that 'up' asked for
+	mu       sync.Mutex
+	settings map[string]Setting // by link
+	capture  *recorder          // the one that 'up' asked for
 }
 
 // RunKeeper is the process below init: it makes the hosts, tells 'up', and
@@ -56,7 +51,7 @@ func RunKeeper(ctx context.Context) error {
 	if err != nil {
 		return report(line, err)
 	}
-	defer k.kernel.Close()
+	defer k.network.close()
 	if err := k.introduce(line); err != nil {
 		return err
 	}
@@ -79,33 +74,31 @@ func listener() (*net.UnixListener, error) {
 
 func newKeeper(line io.Reader) (*keeper, error) {
 	k := &keeper{
-		started: time.Now(), rooms: map[string]*room{},
+		started: time.Now(), rooms: map[string]*room{}, settings: map[string]Setting{},
 		ending: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if err := json.NewDecoder(line).Decode(&k.config); err != nil {
 		return nil, fmt.Errorf("testbed: %w", err)
 	}
 	var err error
-	k.kernel, err = host.NewKernel(&host.Config{Seed: k.config.Seed, Forget: true, Hosts: k.config.Hosts})
-	if err != nil {
+	if k.network, err = newNetwork(&k.config); err != nil {
 		return nil, err
 	}
-	k.hosts = [2]*host.Host{k.kernel.Client, k.kernel.Server}
-	if err := k.furnish(); err != nil {
-		return nil, errors.Join(err, k.kernel.Close())
+	if err = k.furnish(); err == nil {
+		err = k.set(&setRequest{Links: k.config.Links})
 	}
-	if err := k.set(&setRequest{Seed: k.config.Seed, Impairments: k.config.Impairments}); err != nil {
-		return nil, errors.Join(err, k.kernel.Close())
+	if err != nil {
+		return nil, errors.Join(err, k.network.close())
 	}
 	return k, nil
 }
 
 // furnish gives every host its room, in which names are known.
 func (k *keeper) furnish() error {
-	if err := nameHosts(k.hosts[:]); err != nil {
+	if err := nameHosts(k.network.hosts); err != nil {
 		return err
 	}
-	for _, h := range k.hosts {
+	for _, h := range k.network.hosts {
 		r, err := newRoom(h)
 		if err != nil {
 			return err
@@ -132,7 +125,7 @@ func (k *keeper) introduce(line net.Conn) error {
 
 // serve answers clients until the testbed ends.
 func (k *keeper) serve(l *net.UnixListener) error {
-	k.kernel.Wire.OnDeath(k.finish) // hosts without a wire would only look as if they lost everything
+	k.network.OnDeath(k.finish) // hosts without a wire would only look as if they lost everything
 	k.wg.Go(func() {
 		<-k.ending
 		k.wind()
@@ -181,7 +174,7 @@ func (k *keeper) finish(why error) {
 
 // wind ends the programs, the captures and the wire, in this order.
 func (k *keeper) wind() {
-	k.programs.end(k.kernel.Wire.PID())
+	k.programs.end(k.network.PID())
 	k.last, _ = k.status(&statusRequest{})
 	k.mu.Lock()
 	defer k.mu.Unlock()

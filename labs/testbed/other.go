@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-
-	"rawlab/labs/wire"
 )
 
 var errNotLinux = errors.New("the hosts of a net are namespaces of the Linux kernel: run this on Linux, or in a virtual machine with it")
@@ -28,9 +26,7 @@ func Run(string, string, []string) (int, error) { return 0, errNotLinux }
 func Ask(context.Context, string, bool) (*Status, error) { return nil, errNotLinux }
 
 // Set fails, as Up does.
-func Set(context.Context, string, uint64, [2]wire.Impairment) (*Status, error) {
-	return nil, errNotLinux
-}
+func Set(context.Context, string, map[string]Setting) (*Status, error) { return nil, errNotLinux }
 
 // StartCapture fails, as Up does.
 func StartCapture(context.Context, string, *os.File) error { return errNotLinux }

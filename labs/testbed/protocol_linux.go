@@ -10,8 +10,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"rawlab/labs/wire"
 )
 
 // request is what a client asks; exactly one field is set.
@@ -34,8 +32,7 @@ type execRequest struct {
 }
 
 type setRequest struct {
-	Seed        uint64             `json:"seed"`
-	Impairments [2]wire.Impairment `json:"impairments"`
+	Links map[string]Setting `json:"links"` // the others stay as they are
 }
 
 type statusRequest struct {

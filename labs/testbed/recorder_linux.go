@@ -152,7 +152,7 @@ func (k *keeper) record(p *peer, q *captureRequest, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRecorder(q.File, own, k.hosts[:])
+	r, err := newRecorder(q.File, own, k.network.hosts)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (k *keeper) recordForGood(p *peer, q *captureRequest, file *os.File) error 
 	if err != nil {
 		return err
 	}
-	r, err := newRecorder(q.File, own, k.hosts[:])
+	r, err := newRecorder(q.File, own, k.network.hosts)
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 
 	"rawlab/labs/host"
-	"rawlab/labs/wire"
 )
 
 // DefaultName is what a testbed is called unless its user says otherwise.
@@ -19,10 +19,10 @@ var ErrDown = errors.New("is not up")
 
 // Config says how a testbed is made.
 type Config struct {
-	Name        string
-	Seed        uint64
-	Impairments [2]wire.Impairment     // direction 0 leads from the client to the server
-	Hosts       map[string]host.Tuning // by the host's name
+	Name    string
+	Clients int                    // client hosts, 1 to MaxClients
+	Links   map[string]Setting     // by the link's name, see [Links]
+	Hosts   map[string]host.Tuning // by the host's name
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$`)
@@ -38,12 +38,20 @@ func CheckName(name string) error {
 // Status is how a testbed does. Times are in nanoseconds where the name says so.
 type Status struct {
 	Name       string       `json:"name"`
-	Seed       uint64       `json:"seed"`
 	Uptime     float64      `json:"uptime_s"`
 	Hosts      []HostStatus `json:"hosts"`
 	Directions []Direction  `json:"directions"`
 	Programs   []Program    `json:"programs"`
 	Capture    *Capture     `json:"capture,omitempty"` // the one that 'up' asked for
+}
+
+// HostNames lists the hosts, for people.
+func (s *Status) HostNames() string {
+	var names []string
+	for i := range s.Hosts {
+		names = append(names, s.Hosts[i].Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // HostStatus is one host of a testbed.
@@ -57,12 +65,14 @@ type HostStatus struct {
 	Connections       []host.Connection `json:"connections,omitempty"` // where they were asked for
 }
 
-// Direction is one direction of the wire.
+// Direction is one direction of a link.
 type Direction struct {
-	From       string `json:"from"`
+	Link       string `json:"link"`
+	From       string `json:"from"` // a host, or switch
 	To         string `json:"to"`
+	Seed       uint64 `json:"seed"`
 	Impairment string `json:"impairment"` // in the words of [wire.ParseImpairment]
-	Packets    uint64 `json:"packets"`    // that came to the wire
+	Packets    uint64 `json:"packets"`    // that came to the link
 	Bytes      uint64 `json:"bytes"`      // of Ethernet frames
 	Passed     uint64 `json:"passed"`     // that left it, every copy
 	Lost       uint64 `json:"lost"`
@@ -72,18 +82,6 @@ type Direction struct {
 	RingDrops  uint64 `json:"ring_drops"`  // the wire was too slow to take them
 	Refused    uint64 `json:"refused"`     // the receiving host's interface did not take them
 	Held       int    `json:"held"`        // under way now
-}
-
-func directions(hosts [2]string, impairments [2]wire.Impairment, stats [2]wire.Stats) []Direction {
-	var d []Direction
-	for i, s := range stats {
-		d = append(d, Direction{
-			From: hosts[i], To: hosts[1-i], Impairment: impairments[i].String(),
-			Packets: s.Came, Bytes: s.CameBytes, Passed: s.Left, Lost: s.Lost, Duplicated: s.Duplicated, Corrupted: s.Corrupted,
-			QueueDrops: s.Overflow, RingDrops: s.RingDrops, Refused: s.Refused, Held: s.Held,
-		})
-	}
-	return d
 }
 
 // Program is one that runs on a host because somebody asked for it.

@@ -20,8 +20,14 @@ like; nothing outside them changes, and nothing outside can be reached.
   rawlab net status
   rawlab net down
 
-What programs find there: an interface eth0 and lo, the names client and server
-in /etc/hosts, and no other network, so no DNS. Files, folder, environment and
+With --clients 3 the hosts are client, client2, client3 and server, on a switch.
+Each has a link of its own, which 'set --link client2' changes alone. Without
+--link, what is said holds for every client's link; the link of the server, over
+which all of them go, is impaired only by --link server. From one client to
+another a packet crosses two links.
+
+What programs find there: an interface eth0 and lo, the hosts' names in
+/etc/hosts, and no other network, so no DNS. Files, folder, environment and
 terminal are those of whoever calls 'exec'.
 
 For an ordinary user, programs look as if they ran as root and may do what root
@@ -38,7 +44,7 @@ Called by root, programs may become other users as ever.`
 type netFlags struct{ name string }
 
 func newNet() *cobra.Command {
-	c := &cobra.Command{Use: "net", Short: "Put any program on two hosts with a bad network between them", Long: netHelp}
+	c := &cobra.Command{Use: "net", Short: "Put any program on hosts with a bad network between them", Long: netHelp}
 	group(c)
 	var f netFlags
 	c.PersistentFlags().StringVar(&f.name, "name", testbed.DefaultName, "which net, where there are several")
@@ -58,7 +64,7 @@ func newNetExec(f *netFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec HOST -- COMMAND…",
 		Short: "Run a command on a host of the net",
-		Long: "Run a command on a host of the net, 'client' or 'server', and pass on its exit code.\n" +
+		Long: "Run a command on a host of the net, such as 'client', and pass on its exit code.\n" +
 			"On a terminal the command gets one of its own there, so that shells and editors work\n" +
 			"as they do over ssh. A command whose 'exec' is killed gets SIGHUP, then SIGTERM. What\n" +
 			"it leaves in the background runs until 'rawlab net down'.",
@@ -93,10 +99,10 @@ func newNetSet(f *netFlags) *cobra.Command {
 	var i impairFlags
 	c := &cobra.Command{
 		Use:   "set [FLAGS]",
-		Short: "Change what the wire does to packets, at once",
-		Long: "Change what the wire does to packets, at once. What is not named stays as it is, unless\n" +
+		Short: "Change what links do to packets, at once",
+		Long: "Change what links do to packets, at once. What is not named stays as it is, unless\n" +
 			"--clear takes everything away first. Packets under way keep the fate they have.",
-		Example: "  rawlab net set --loss 3%\n  rawlab net set --clear --delay 50ms --to client\n  rawlab net set --clear",
+		Example: "  rawlab net set --loss 3%\n  rawlab net set --clear --delay 50ms --to client\n  rawlab net set --link client2 --loss 3%\n  rawlab net set --clear",
 		Args:    positional(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -109,11 +115,11 @@ func newNetSet(f *netFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			seed, impairments, err := i.change(c, before)
+			links, err := i.change(c, before.Directions)
 			if err != nil {
 				return err
 			}
-			after, err := testbed.Set(c.Context(), f.name, seed, impairments)
+			after, err := testbed.Set(c.Context(), f.name, links)
 			if err != nil {
 				return err
 			}
@@ -129,8 +135,8 @@ func newNetCapture(f *netFlags) *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "capture -w FILE",
-		Short: "Capture at both hosts until interrupted",
-		Long: "Capture at both hosts into one pcapng file, with an interface for each host, until\n" +
+		Short: "Capture at every host until interrupted",
+		Long: "Capture at every host into one pcapng file, with an interface for each host, until\n" +
 			"interrupted (Ctrl-C) or until the net goes down. Other programs need no stop for it.",
 		Example: "  rawlab net capture -w out.pcapng\n  rawlab net capture -w - | tshark -r -",
 		Args:    positional(cobra.NoArgs),
@@ -149,18 +155,18 @@ func newNetCapture(f *netFlags) *cobra.Command {
 }
 
 func netCapture(c *cobra.Command, name, path string) error {
-	if _, err := testbed.Ask(c.Context(), name, false); err != nil {
+	s, err := testbed.Ask(c.Context(), name, false)
+	if err != nil {
 		return err // before a file is emptied
 	}
 	out := os.Stdout
 	if path != "-" {
-		var err error
 		if out, err = os.Create(path); err != nil {
 			return fmt.Errorf("capture: %w", err)
 		}
 		defer out.Close()
 	}
-	came, err := testbed.Record(c.Context(), name, out, func() { fmt.Fprintln(c.ErrOrStderr(), "capturing at client and server; Ctrl-C ends it") })
+	came, err := testbed.Record(c.Context(), name, out, func() { fmt.Fprintf(c.ErrOrStderr(), "capturing at %s; Ctrl-C ends it\n", s.HostNames()) })
 	if err != nil {
 		return err
 	}
@@ -173,7 +179,7 @@ func newNetDown(f *netFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "down",
 		Short: "End the net and every program on it",
-		Long:  "End the net and every program on it, and print the wire's last counters. Programs get\nSIGTERM first and three seconds to end by themselves.",
+		Long:  "End the net and every program on it, and print the last counters. Programs get\nSIGTERM first and three seconds to end by themselves.",
 		Args:  positional(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {

@@ -2,7 +2,8 @@ package command
 
 import (
 	"fmt"
-	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,10 +12,11 @@ import (
 	"rawlab/labs/wire"
 )
 
-// impairFlags are netem's words about the wire.
+// impairFlags are netem's words about links.
 type impairFlags struct {
 	jitter time.Duration
 	seed   uint64
+	links  []string
 	to     string
 	clear  bool
 }
@@ -24,7 +26,8 @@ func (f *impairFlags) register(c *cobra.Command) {
 	s.String("impair", "", "all of netem's `WORDS` at once, phases and rules too: 'delay 10ms; 3s; 2s loss 30%; 1s down'")
 	registerWords(s, &f.jitter)
 	s.Uint64Var(&f.seed, "seed", 1, "decides every packet's fate")
-	s.StringVar(&f.to, "to", "", "only the direction to this `HOST`, client or server (default both)")
+	s.StringSliceVar(&f.links, "link", nil, "only the link of this `HOST`, such as client2; may be given again (default the link of every client)")
+	s.StringVar(&f.to, "to", "", "only the direction to the server, or only that to the client: `END` is server or client (default both)")
 }
 
 // given tells whether anything was said.
@@ -32,41 +35,87 @@ func (f *impairFlags) given(c *cobra.Command) bool {
 	return wordsGiven(c.Flags()) || c.Flags().Changed("impair") || c.Flags().Changed("seed") || f.clear
 }
 
-// change returns what holds after what the user said, where before held.
-func (f *impairFlags) change(c *cobra.Command, before *testbed.Status) (seed uint64, after [2]wire.Impairment, err error) {
-	seed = before.Seed
-	if c.Flags().Changed("seed") {
-		seed = f.seed
-	}
-	chosen, err := f.directions()
+// change returns what links do after what the user said, where before held:
+// those that the user means, by name.
+func (f *impairFlags) change(c *cobra.Command, before []testbed.Direction) (map[string]testbed.Setting, error) {
+	up, down, err := f.directions()
 	if err != nil {
-		return 0, after, err
+		return nil, err
 	}
-	for d := range after {
-		if after[d], err = wire.ParseImpairment(before.Directions[d].Impairment); err != nil {
-			return 0, after, err
-		}
-		if !chosen[d] {
+	names, err := f.chosen(before)
+	if err != nil {
+		return nil, err
+	}
+	after := map[string]testbed.Setting{}
+	for i := 0; i < len(before); i += 2 {
+		link := before[i].Link
+		if !slices.Contains(names, link) {
 			continue
 		}
-		if after[d], err = f.apply(c, after[d]); err != nil {
-			return 0, after, usagef("%w", err)
+		s := testbed.Setting{Seed: before[i].Seed}
+		if c.Flags().Changed("seed") {
+			s.Seed = f.seed
 		}
+		toServer, toClient := up, down
+		if !testbed.UpToServer(link) {
+			toServer, toClient = down, up
+		}
+		if s.Up, err = f.changed(c, &before[i], toServer); err != nil {
+			return nil, err
+		}
+		if s.Down, err = f.changed(c, &before[i+1], toClient); err != nil {
+			return nil, err
+		}
+		after[link] = s
 	}
-	return seed, after, nil
+	return after, nil
 }
 
-// directions tells which the user means; direction 0 leads to the server.
-func (f *impairFlags) directions() ([2]bool, error) {
+// changed returns what one direction does, if it is meant with what the user
+// said.
+func (f *impairFlags) changed(c *cobra.Command, before *testbed.Direction, meant bool) (wire.Impairment, error) {
+	i, err := wire.ParseImpairment(before.Impairment)
+	if err != nil || !meant {
+		return i, err
+	}
+	if i, err = f.apply(c, i); err != nil {
+		return i, usagef("%w", err)
+	}
+	return i, nil
+}
+
+// chosen names the links that the user means: without a word, those of all
+// clients, so that what is between a client and the server is impaired once.
+func (f *impairFlags) chosen(before []testbed.Direction) ([]string, error) {
+	var all, clients []string
+	for i := 0; i < len(before); i += 2 {
+		all = append(all, before[i].Link)
+		if testbed.UpToServer(before[i].Link) {
+			clients = append(clients, before[i].Link)
+		}
+	}
+	if len(f.links) == 0 {
+		return clients, nil
+	}
+	for _, link := range f.links {
+		if !slices.Contains(all, link) {
+			return nil, usagef("--link %s: no such link; there are: %s", link, strings.Join(all, ", "))
+		}
+	}
+	return f.links, nil
+}
+
+// directions tells which the user means, to the server and to the client.
+func (f *impairFlags) directions() (toServer, toClient bool, err error) {
 	switch f.to {
 	case "":
-		return [2]bool{true, true}, nil
+		return true, true, nil
 	case "server":
-		return [2]bool{true, false}, nil
+		return true, false, nil
 	case "client":
-		return [2]bool{false, true}, nil
+		return false, true, nil
 	}
-	return [2]bool{}, usagef("--to %s: the wire leads to client and to server", f.to)
+	return false, false, usagef("--to %s: a link leads to client and to server; which client, says --link", f.to)
 }
 
 // apply returns the impairment with what the user said: the whole text first,
@@ -83,19 +132,4 @@ func (f *impairFlags) apply(c *cobra.Command, i wire.Impairment) (wire.Impairmen
 		}
 	}
 	return withWords(s, i, f.jitter)
-}
-
-// writeImpairments says what holds now, in the words of --impair.
-func writeImpairments(w io.Writer, s *testbed.Status) error {
-	same := s.Directions[0].Impairment == s.Directions[1].Impairment
-	for _, d := range s.Directions {
-		where := "to " + d.To
-		if same {
-			where = "both ways"
-		}
-		if _, err := fmt.Fprintf(w, "%-10s %s (seed %d)\n", where, d.Impairment, s.Seed); err != nil || same {
-			return err
-		}
-	}
-	return nil
 }

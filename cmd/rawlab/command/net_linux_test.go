@@ -72,7 +72,7 @@ func TestNetExec(t *testing.T) {
 			}
 		})
 	}
-	if out, code := m.run("net", "exec", "nobody", "--", "true"); code != 1 || !strings.Contains(out, `no host "nobody"; there are [client server]`) {
+	if out, code := m.run("net", "exec", "nobody", "--", "true"); code != 1 || !strings.Contains(out, `no host "nobody"; there are client, server`) {
 		t.Errorf("unknown host: exit code %d, %s", code, out)
 	}
 	if out, code := m.run("net", "exec", "client", "--", "no-such-program"); code != 1 || !strings.Contains(out, "no-such-program: executable file not found") {
@@ -152,7 +152,7 @@ func TestNetSetAndStatus(t *testing.T) {
 	if d := s.Directions[0]; d.From != "client" || d.To != "server" || d.Impairment != "loss 100% delay 1ms" || d.Packets != d.Passed+d.Lost {
 		t.Errorf("status tells %+v", d)
 	}
-	if len(s.Hosts) != 2 || s.Hosts[0].MTU != 1300 || s.Hosts[0].IPv4.String() != "10.77.0.1" || s.Seed != 7 {
+	if len(s.Hosts) != 2 || s.Hosts[0].MTU != 1300 || s.Hosts[0].IPv4.String() != "10.77.0.1" || s.Directions[1].Seed != 7 {
 		t.Errorf("status tells %+v", s)
 	}
 	if out, code := m.run("net", "set", "--clear"); code != 0 || out != "both ways  none (seed 7)\n" {
@@ -252,7 +252,9 @@ func TestNetUsage(t *testing.T) {
 		"net up --sysctl net.ipv4.tcp_sack": "want [HOST:]NAME=VALUE",
 		"net up --cc mars:reno":             `no host "mars"`,
 		"net up --name ../x":                "want letters",
-		"net up --to mars --loss 1%":        "the wire leads to client and to server",
+		"net up --to mars --loss 1%":        "a link leads to client and to server",
+		"net up --clients 17":               "must be 1 to 16",
+		"net up --link mars --loss 1%":      "--link mars: no such link; there are: client",
 		"net set":                           "nothing to set",
 		"net capture":                       "-w FILE",
 		"net exec client":                   "requires at least 2 arg(s)",

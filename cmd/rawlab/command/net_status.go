@@ -29,8 +29,8 @@ func newNetStatus(n *netFlags) *cobra.Command {
 	f := netStatusFlags{net: n}
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Print what the wire and the hosts count, live",
-		Long: "Print what the wire counts in each direction, what the hosts' own counters say of packets\n" +
+		Short: "Print what links and hosts count, live",
+		Long: "Print what links count in each direction, what the hosts' own counters say of packets\n" +
 			"that they could not send or take, and which programs run.",
 		Example: "  rawlab net status\n  rawlab net status --tcp --watch\n  rawlab net status --json",
 		Args:    positional(cobra.NoArgs),
@@ -132,37 +132,6 @@ func writeStatus(w io.Writer, s *testbed.Status) error {
 		fmt.Fprintf(w, "capturing into %s: %d packets, %d dropped by the kernel\n", s.Capture.File, s.Capture.Packets, s.Capture.Dropped)
 	}
 	return nil
-}
-
-var wireCounters = []struct {
-	name  string
-	value func(*testbed.Direction) uint64
-}{
-	{"packets", func(d *testbed.Direction) uint64 { return d.Packets }},
-	{"bytes", func(d *testbed.Direction) uint64 { return d.Bytes }},
-	{"passed", func(d *testbed.Direction) uint64 { return d.Passed }},
-	{"lost", func(d *testbed.Direction) uint64 { return d.Lost }},
-	{"duplicated", func(d *testbed.Direction) uint64 { return d.Duplicated }},
-	{"corrupted", func(d *testbed.Direction) uint64 { return d.Corrupted }},
-	{"queue drops", func(d *testbed.Direction) uint64 { return d.QueueDrops }},
-	{"ring drops", func(d *testbed.Direction) uint64 { return d.RingDrops }},
-	{"refused", func(d *testbed.Direction) uint64 { return d.Refused }},
-	{"held", func(d *testbed.Direction) uint64 { return uint64(d.Held) }},
-}
-
-// writeDirections prints the wire's counters, a column for each direction.
-func writeDirections(w io.Writer, s *testbed.Status) error {
-	header, rows := []string{"wire"}, make([][]string, len(wireCounters))
-	for i, c := range wireCounters {
-		rows[i] = []string{c.name}
-	}
-	for _, d := range s.Directions {
-		header = append(header, d.From+" → "+d.To)
-		for i, c := range wireCounters {
-			rows[i] = append(rows[i], strconv.FormatUint(c.value(&d), 10))
-		}
-	}
-	return writeTable(w, numbers(len(header)), header, rows)
 }
 
 // dropCounters are a host's counters of what it could not send or deliver.
