@@ -91,8 +91,9 @@ type Client struct {
 	limit  int // largest whole frame that the server accepts
 
 	inbox    *edge.Inbox
-	requests edge.Requests
-	tracker  edge.Tracker // of the reading goroutine
+	requests edge.Requests // of the connection, by their own numbers
+	replies  edge.Requests // waited for, by the requests' sequences
+	tracker  edge.Tracker  // of the reading goroutine
 	running  sync.WaitGroup
 	hurry    chan struct{} // capacity 1: ends the wait of FlushInterval
 	closing  sync.Once
@@ -202,6 +203,7 @@ func (c *Client) fail(err error) {
 	c.mu.Unlock()
 	c.inbox.Close(err)
 	c.requests.Close(err)
+	c.replies.Close(err)
 	c.conn.Close()
 }
 

@@ -43,7 +43,7 @@ func (c *conn) obey(f *framing.Frame) error {
 		c.session.Unsubscribe(f.Topic)
 		c.session.Reply(&framing.Frame{Kind: framing.KindAck, Sequence: f.Sequence, Topic: f.Topic})
 	case framing.KindAck:
-		return c.session.Ack(f.Topic, f.Offset)
+		return c.acknowledged(f)
 	case framing.KindPing:
 		c.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
 	case framing.KindPong:
@@ -53,6 +53,16 @@ func (c *conn) obey(f *framing.Frame) error {
 		return fmt.Errorf("%w: a client sends no %v here", framing.ErrInvalid, f.Kind)
 	}
 	return nil
+}
+
+// acknowledged obeys an ack: of a stored event, or of a request whose reply
+// is not waited for any more.
+func (c *conn) acknowledged(f *framing.Frame) error {
+	if f.Flags&framing.FlagOffset == 0 && f.Origin == c.session.Origin() {
+		c.session.Forget(f.Sequence)
+		return nil
+	}
+	return c.session.Ack(f.Topic, f.Offset)
 }
 
 // emit publishes an event. A client speaks for its own origin only.

@@ -20,7 +20,8 @@ type sender struct {
 	closed    bool   // Emit refuses
 	last      bool   // nothing will follow what waits
 	acked     []uint64
-	refused   uint64 // events named in nacks since the last Flush
+	unasked   map[uint16]bool // streams of requests and replies, which are not acknowledged
+	refused   uint64          // events named in nacks since the last Flush
 	code      framing.Code
 }
 
@@ -171,7 +172,7 @@ func (c *Client) Flush(ctx context.Context) error {
 
 func (c *Client) hasAcked(emitted []uint64) bool {
 	for stream, number := range emitted {
-		if number > 0 && (stream >= len(c.acked) || c.acked[stream] < number) {
+		if number > 0 && !c.unasked[uint16(stream)] && (stream >= len(c.acked) || c.acked[stream] < number) {
 			return false
 		}
 	}

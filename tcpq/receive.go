@@ -132,6 +132,9 @@ func (c *Client) chunkRead() {
 func (c *Client) obey(f *framing.Frame) error {
 	switch f.Kind {
 	case framing.KindEvent:
+		if f.Flags&framing.FlagReply != 0 {
+			return c.replied(f)
+		}
 		c.deliver(f)
 	case framing.KindAck:
 		if f.Origin != c.origin {
@@ -159,7 +162,9 @@ func (c *Client) obey(f *framing.Frame) error {
 func (c *Client) refusedBy(f *framing.Frame) error {
 	switch {
 	case f.Origin == c.origin && f.Sequence != 0:
-		c.notAccepted(f)
+		if !c.replies.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}}) {
+			c.notAccepted(f)
+		}
 	case f.Sequence != 0:
 		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})
 	default:

@@ -23,6 +23,7 @@ type Server struct {
 	queueErr error // why there is none
 	meter    *queue.Meter
 	log      *slog.Logger
+	voice    voice
 
 	open     atomic.Int64
 	accepted atomic.Uint64

@@ -125,6 +125,10 @@ func (p *peer) emit(f *framing.Frame) {
 }
 
 func (p *peer) ack(f *framing.Frame) {
+	if f.Flags&framing.FlagOffset == 0 && f.Origin == p.session.Origin() {
+		p.session.Forget(f.Sequence)
+		return
+	}
 	if err := p.session.Ack(f.Topic, f.Offset); err != nil {
 		p.group.server.log.Error("moving a cursor", "client", p.name, "topic", string(f.Topic), "err", err)
 	}

@@ -35,6 +35,9 @@ func (s *Session) Publish(f *framing.Frame) error {
 	if len(f.Topic) == 0 || f.Sequence == 0 {
 		return fmt.Errorf("%w: event without topic or sequence", framing.ErrInvalid)
 	}
+	if f.Flags&(framing.FlagRequest|framing.FlagReply) != 0 {
+		return s.converse(f)
+	}
 	b := &s.batch
 	r := b.run(s.q, f.Topic)
 	e := framing.Frame{Kind: framing.KindEvent, Origin: f.Origin, Sequence: f.Sequence, Time: f.Time, Topic: f.Topic, Payload: f.Payload}
@@ -61,6 +64,19 @@ func (s *Session) PublishRun(f *framing.Run, alone bool) {
 	if f.WantAck {
 		s.batch.want(f.Last())
 	}
+}
+
+// converse sends a request or a reply at once, behind what was gathered.
+func (s *Session) converse(f *framing.Frame) error {
+	s.Commit()
+	if f.Flags&framing.FlagWantAck != 0 {
+		s.batch.want(f.Sequence)
+	}
+	if f.Flags&framing.FlagReply != 0 {
+		return s.reply(f)
+	}
+	s.request(f)
+	return nil
 }
 
 // run returns the batch's last run, which is one for that topic.
@@ -199,6 +215,9 @@ const largeRun = 32 << 10
 // live lane otherwise.
 func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 	subs := r.topic.listeners()
+	if r.topic == s.q.all {
+		subs = s.q.attached.all()
+	}
 	if len(subs) == 0 {
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 		return
@@ -209,9 +228,18 @@ func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 		if sub.session.checksum {
 			b = s.batch.seal(frames)
 		}
-		if !atOnce || !sub.session.direct(b, r.count) {
+		if atOnce {
+			sub.session.hand(b, r.count)
+		} else {
 			sub.session.putLive(b, r.count)
 		}
+	}
+}
+
+// hand writes events at once where that may be, and else lets them wait.
+func (s *Session) hand(frames []byte, count int) {
+	if !s.direct(frames, count) {
+		s.putLive(frames, count)
 	}
 }
 

@@ -72,6 +72,9 @@ type Queue struct {
 	maxCursors int
 	meter      *Meter
 
+	all        *topic // Broadcast
+	attached   attached
+	requests   requests
 	generation atomic.Uint64 // of patterns, see topic.listeners; 0 while there are none
 	gathered   atomic.Int64  // subscriptions in audiences
 
@@ -104,6 +107,9 @@ func New(config *Config) (*Queue, error) {
 	if q.store == nil {
 		q.store = memory.New(0)
 	}
+	q.all = newTopic(q, Broadcast)
+	q.all.fixed, q.all.users = true, 1
+	q.topics[Broadcast] = q.all
 	return q, q.load(c.Topics)
 }
 
@@ -133,6 +139,9 @@ func (q *Queue) load(policies map[string]Policy) error {
 	for name, policy := range policies {
 		if err := CheckTopic(name); err != nil {
 			return err
+		}
+		if name == Broadcast {
+			return &PatternError{name, 1, "what goes to everybody who is connected has no policy"}
 		}
 		t, err := q.open(name, policy == PolicyStore)
 		if err != nil {

@@ -22,8 +22,10 @@ type SessionConfig struct {
 	Overflow         Overflow
 	MaxSubscriptions int    // topics and patterns, default DefaultMaxSubscriptions
 	MaxMatched       int    // stored topics that its patterns match, default DefaultMaxMatched
+	MaxRequests      int    // that wait for a reply, default DefaultMaxRequests
 	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit
 	Meter            *Meter // default one that nobody reads
+	Hidden           bool   // it gets nothing that is emitted to Broadcast
 	OnEnd            func() // called once when the session ends; must not block
 
 	// Work, if it is set, is told that something waits and nobody takes it:
@@ -40,24 +42,27 @@ type SessionConfig struct {
 // goroutine, Take, Sent and Lost to one other; the rest is safe for
 // concurrent use.
 type Session struct {
-	q          *Queue
-	origin     uint64
-	name       string
-	checksum   bool
-	maxSubs    int
-	maxMatched int
-	window     int
-	meter      *Meter
-	onEnd      func()
-	batch      batch
-	commits    commits
-	out        outbox
-	inline     Chunk // of whoever writes directly
+	q           *Queue
+	origin      uint64
+	name        string
+	checksum    bool
+	maxSubs     int
+	maxMatched  int
+	maxRequests int
+	window      int
+	meter       *Meter
+	onEnd       func()
+	batch       batch
+	commits     commits
+	out         outbox
+	inline      Chunk // of whoever writes directly
 
 	mu       sync.Mutex
 	subs     map[string]*subscription
 	patterns map[string]*patternSub
 	matched  map[string]*subscription // stored topics joined for a pattern; guarded by q.mu
+
+	dialogue
 
 	endOnce sync.Once
 	end     framing.Frame // valid once ended is closed
@@ -77,12 +82,16 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 		q: q, origin: c.Origin, name: c.Name, checksum: c.Checksum,
 		maxSubs:    positive(c.MaxSubscriptions, DefaultMaxSubscriptions),
 		maxMatched: positive(c.MaxMatched, DefaultMaxMatched), window: c.Window,
-		meter: c.Meter, onEnd: c.OnEnd,
+		maxRequests: positive(c.MaxRequests, DefaultMaxRequests),
+		meter:       c.Meter, onEnd: c.OnEnd,
 		subs: make(map[string]*subscription), ended: make(chan struct{}),
 	}
 	s.commits.init()
 	s.out.init(c.OutboxBytes, c.Overflow)
 	s.out.work, s.out.tryWrite = c.Work, c.TryWrite
+	if !c.Hidden {
+		q.attached.add(s)
+	}
 	return s
 }
 
@@ -236,7 +245,9 @@ func (s *Session) Close() {
 	subs := slices.AppendSeq(s.forsake(), maps.Values(s.subs))
 	clear(s.subs)
 	s.mu.Unlock()
+	s.q.attached.remove(s)
 	s.q.leaveAll(subs)
+	s.partFromRequests()
 	var c Chunk
 	for s.take(&c) {
 		s.Lost(&c, 0)

@@ -15,6 +15,8 @@ type Event struct {
 	Payload          []byte
 	Offset           uint64 // position in the topic's log, 0 if it is not stored
 	Replayed         bool   // it came while this client was away
+	Redelivered      bool   // this client was sent it before, and has not acknowledged it
+	Request          bool   // whoever emitted it waits for a reply
 
 	// What its number says, see Tracker.
 	Missed    uint64 // how many events of its stream directly before it have not come
@@ -31,12 +33,15 @@ type Gap struct {
 // Receipt is what a subscription starts with; see [framing.Receipt].
 type Receipt = framing.Receipt
 
-// newEvent copies f out of its buffer.
+// NewEvent copies f out of its buffer.
+func NewEvent(f *framing.Frame) Event { return newEvent(f, string(f.Topic), Verdict{}) }
+
 func newEvent(f *framing.Frame, topic string, v Verdict) Event {
 	return Event{
 		Origin: f.Origin, Sequence: f.Sequence, Time: time.Unix(0, int64(f.Time)),
 		Topic: topic, Payload: bytes.Clone(f.Payload),
 		Offset: f.Offset, Replayed: f.Flags&framing.FlagReplayed != 0,
+		Redelivered: f.Flags&framing.FlagRedelivered != 0, Request: f.Flags&framing.FlagRequest != 0,
 		Missed: v.Missed, Late: v.Late, Duplicate: v.Duplicate,
 	}
 }

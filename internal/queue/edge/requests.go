@@ -25,16 +25,28 @@ type Answer struct {
 func (r *Requests) Begin() (uint64, <-chan Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.last++
+	return r.last, r.begin(r.last)
+}
+
+// BeginAs is Begin for a request that has a number already. All of r's are
+// numbered in the same way.
+func (r *Requests) BeginAs(number uint64) <-chan Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begin(number)
+}
+
+func (r *Requests) begin(number uint64) <-chan Answer {
 	answer := make(chan Answer, 1) // there is one answer, and nobody may be left to take it
 	if r.err != nil {
 		answer <- Answer{Err: r.err}
 	}
-	r.last++
 	if r.waiting == nil {
 		r.waiting = make(map[uint64]chan Answer)
 	}
-	r.waiting[r.last] = answer
-	return r.last, answer
+	r.waiting[number] = answer
+	return answer
 }
 
 // End forgets a request.
