@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,4 +138,43 @@ func BenchmarkEmitAndFlush(b *testing.B) {
 	c.Close()
 	cancel()
 	<-done
+}
+
+// BenchmarkRequest is one question at a time, with who answers in the same
+// process.
+func BenchmarkRequest(b *testing.B) {
+	l, err := tcpq.Listen("127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- tcpq.NewServer(nil).Serve(ctx, l) }()
+	var responder *tcpq.Client
+	ready := make(chan struct{})
+	responder = benchDial(b, l, &tcpq.ClientConfig{OnEvent: func(f *framing.Frame) {
+		<-ready
+		responder.ReplyTo(f.Origin, f.Sequence, string(f.Topic), f.Payload)
+	}})
+	close(ready)
+	if _, err := responder.Subscribe(ctx, "sums"); err != nil {
+		b.Fatal(err)
+	}
+	asker := benchDial(b, l, nil)
+	payload, took := make([]byte, 128), []time.Duration(nil)
+	for b.Loop() {
+		start := time.Now()
+		if _, err := asker.Request(ctx, "sums", payload); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-µs")
+	asker.Close()
+	responder.Close()
+	cancel()
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
 }

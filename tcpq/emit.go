@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
 
@@ -17,6 +18,7 @@ type sender struct {
 	numbering edge.Numbering
 	out       []byte // encoded frames that wait for the writer
 	topic     []byte // scratch
+	sound     string // the topic checked last
 	closed    bool   // Emit refuses
 	last      bool   // nothing will follow what waits
 	acked     []uint64
@@ -54,6 +56,9 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	case c.err != nil:
 		return 0, c.err
 	}
+	if err := c.checkTopic(topic); err != nil {
+		return 0, err
+	}
 	f.Sequence = c.numbering.Next(topic)
 	c.topic = append(c.topic[:0], topic...)
 	f.Topic = c.topic
@@ -61,13 +66,22 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 }
 
 func (c *Client) check(f *framing.Frame, topic string) error {
-	size := f.Size() + len(topic)
-	switch {
-	case topic == "" || len(topic) > framing.MaxTopic:
-		return fmt.Errorf("%w: topic of %d bytes, 1 to %d", framing.ErrInvalid, len(topic), framing.MaxTopic)
-	case size > c.limit:
+	if size := f.Size() + len(topic); size > c.limit {
 		return &framing.SizeError{Size: uint64(size), Limit: uint64(c.limit)}
 	}
+	return nil
+}
+
+// checkTopic returns why nothing can be emitted to a topic. The caller holds
+// mu.
+func (c *Client) checkTopic(topic string) error {
+	if topic == c.sound && topic != "" {
+		return nil
+	}
+	if err := queue.CheckTopic(topic); err != nil {
+		return err
+	}
+	c.sound = topic
 	return nil
 }
 

@@ -40,6 +40,9 @@ func (c *Client) sendRequest(f *framing.Frame, topic string) (<-chan edge.Answer
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.checkTopic(topic); err != nil {
+		return nil, err
+	}
 	f.Sequence = c.unaskedSequence("?" + topic) // listeners get all requests: without holes
 	answer := c.replies.BeginAs(f.Sequence)
 	return answer, c.sendUnasked(f, topic)
