@@ -107,6 +107,10 @@ func (r *Reader) Buffered() bool {
 	return r.end-r.start >= size
 }
 
+// Pending returns how many bytes are here and not returned by Next: while it
+// reads, those of an unfinished frame.
+func (r *Reader) Pending() int { return r.end - r.start }
+
 // fill reads more bytes behind an incomplete frame.
 func (r *Reader) fill() error {
 	if r.err != nil {

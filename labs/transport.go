@@ -103,7 +103,10 @@ var overTCP = &transport{
 			return nil, err
 		}
 		// A slow subscriber slows the emitter, as TCP itself does, and loses nothing.
-		server := tcpq.NewServer(&tcpq.Config{Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace})
+		server := tcpq.NewServer(&tcpq.Config{
+			Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace,
+			IdleTimeout: -1, FrameTimeout: -1, // nothing but events is on the wire, which may be as bad as it likes
+		})
 		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {

@@ -3,6 +3,7 @@ package tcpq
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -45,6 +46,9 @@ type ClientConfig struct {
 
 	// Dial opens the connection, default plain TCP of this machine.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	TLS   *tls.Config // spoken on what Dial opens, default none
+	Token []byte      // what the server's keyring knows this client by, default none
 
 	FrameLimit       int           // largest whole frame in bytes accepted, default framing.DefaultLimit
 	BufferBytes      int           // emitted and not yet written, default DefaultBufferBytes; then Emit waits
@@ -128,6 +132,9 @@ func (c *Client) connect(ctx context.Context, addr string) error {
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
+	if conn, err = c.shake(ctx, conn); err != nil {
+		return err
+	}
 	c.conn, c.reader = conn, framing.NewReader(conn, c.config.FrameLimit+storedBytes)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	err = c.greet()
@@ -142,7 +149,7 @@ func (c *Client) connect(ctx context.Context, addr string) error {
 
 // greet says hello and reads the answer.
 func (c *Client) greet() error {
-	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version, Name: []byte(c.config.Name)}
+	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version, Name: []byte(c.config.Name), Token: c.config.Token}
 	body, err := hello.Append(nil)
 	if err != nil {
 		return err

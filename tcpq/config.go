@@ -3,11 +3,13 @@ package tcpq
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/access"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 )
@@ -15,7 +17,10 @@ import (
 // Defaults of [Config] and [ClientConfig].
 const (
 	DefaultMaxConnections   = 10_000
+	DefaultMaxPerAddress    = 2_000
 	DefaultHandshakeTimeout = 5 * time.Second
+	DefaultFrameTimeout     = 30 * time.Second
+	DefaultIdleTimeout      = 2 * time.Minute
 	DefaultDrainTimeout     = 5 * time.Second
 	DefaultBufferBytes      = 1 << 20
 )
@@ -29,9 +34,15 @@ type Config struct {
 	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes, with queue.Block DefaultBlockBytes
 	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
 	MaxConnections   int            // default DefaultMaxConnections
+	MaxPerAddress    int            // connections from one IP address, default DefaultMaxPerAddress, negative: as many as there may be
 	MaxSubscriptions int            // of a connection, default queue.DefaultMaxSubscriptions
 	HandshakeTimeout time.Duration  // until the hello is here, default DefaultHandshakeTimeout
+	FrameTimeout     time.Duration  // until a frame that has begun is whole, default DefaultFrameTimeout, negative: no limit
+	IdleTimeout      time.Duration  // a client silent for so long, though pinged, is cut off, default DefaultIdleTimeout, negative: never
 	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
+
+	TLS     *tls.Config     // default none: plain TCP
+	Keyring *access.Keyring // who may emit and listen to what, default everybody to everything
 
 	// Trace is told of every event received, and of every one forwarded or
 	// dropped. It must be quick and must not call the server.
@@ -47,7 +58,10 @@ func (c *Config) orDefault() Config {
 	d.Logger = cmp.Or(d.Logger, slog.New(slog.DiscardHandler))
 	d.FrameLimit = cmp.Or(d.FrameLimit, framing.DefaultLimit)
 	d.MaxConnections = cmp.Or(d.MaxConnections, DefaultMaxConnections)
+	d.MaxPerAddress = cmp.Or(d.MaxPerAddress, DefaultMaxPerAddress)
 	d.HandshakeTimeout = cmp.Or(d.HandshakeTimeout, DefaultHandshakeTimeout)
+	d.FrameTimeout = cmp.Or(d.FrameTimeout, DefaultFrameTimeout)
+	d.IdleTimeout = cmp.Or(d.IdleTimeout, DefaultIdleTimeout)
 	d.DrainTimeout = cmp.Or(d.DrainTimeout, DefaultDrainTimeout)
 	return d
 }

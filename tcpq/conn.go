@@ -1,8 +1,8 @@
 package tcpq
 
 import (
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/access"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
-	"rawlab/internal/queue/edge"
 )
 
 // partingTime is how long a client whose session has ended has to read why.
@@ -24,10 +24,15 @@ var past = time.Unix(1, 0) // a deadline that is over on every clock
 // conn is one connection at the server.
 type conn struct {
 	server  *Server
-	net     socket
+	raw     net.Conn // what was accepted
+	net     socket   // the same, or TLS over it
+	secure  *tls.Conn
 	reader  *framing.Reader
-	tooMany bool // over MaxConnections: it is told so and closed
+	tooMany error // over a limit of connections: it is told so and closed
 	late    atomic.Bool
+	grant   atomic.Pointer[access.Grant] // nil: everything is allowed, or nothing is yet
+	mayEmit permission
+	pulse   pulse
 	writers sync.WaitGroup // at most one at a time, while something waits
 	written chan struct{}  // closed by the last
 
@@ -38,8 +43,13 @@ type conn struct {
 }
 
 func newConn(s *Server, c net.Conn) *conn {
-	sock := newSocket(c)
-	return &conn{server: s, net: sock, reader: sock.reader(s.config.FrameLimit), written: make(chan struct{})}
+	n := &conn{server: s, raw: c, net: newSocket(c), written: make(chan struct{})}
+	if s.config.TLS != nil {
+		n.secure = tls.Server(c, s.config.TLS)
+		n.net = newSocket(n.secure)
+	}
+	n.reader = n.newReader()
+	return n
 }
 
 // run serves the connection to its end, and calls stopped once it will
@@ -63,68 +73,7 @@ func (c *conn) run(stopped func()) {
 	}
 	<-c.written
 	c.writers.Wait()
-}
-
-var errTooMany = errors.New("too many connections")
-
-// greet waits for the hello.
-func (c *conn) greet() (framing.Frame, error) {
-	if c.tooMany {
-		return framing.Frame{}, errTooMany
-	}
-	timer := c.server.config.Clock.AfterFunc(c.server.config.HandshakeTimeout, func() {
-		c.late.Store(true)
-		c.net.SetReadDeadline(past)
-	})
-	defer timer.Stop()
-	f, err := c.reader.Next()
-	if err != nil {
-		return f, err
-	}
-	if f.Kind != framing.KindHello {
-		return f, fmt.Errorf("%w: the first frame is %v, not hello", framing.ErrInvalid, f.Kind)
-	}
-	h, err := framing.ParseHello(f.Payload)
-	if err == nil && (h.MinVersion > framing.Version || h.MaxVersion < framing.Version) {
-		err = fmt.Errorf("%w: client speaks %d to %d, server %d", framing.ErrVersion, h.MinVersion, h.MaxVersion, framing.Version)
-	}
-	return f, err
-}
-
-// reject says why there is no conversation.
-func (c *conn) reject(err error) {
-	c.server.refused.Add(1)
-	code, words := c.verdict(err)
-	if c.late.Load() {
-		code, words = framing.CodeTimeout, "no hello in time"
-	}
-	timer := c.server.config.Clock.AfterFunc(partingTime, c.cut)
-	defer timer.Stop()
-	w := framing.NewWriter(c.net)
-	if w.Write(&framing.Frame{Kind: framing.KindError, Code: code, Payload: []byte(words)}) == nil {
-		w.Flush() // the client may be gone; it was told as well as possible
-	}
-}
-
-// attach puts the client at the queue and welcomes it.
-func (c *conn) attach(hello framing.Frame) *queue.Session {
-	h, _ := framing.ParseHello(hello.Payload) // greet has parsed it
-	origin := hello.Origin
-	if origin == 0 {
-		origin = edge.DrawOrigin()
-	}
-	config := &c.server.config
-	session := c.server.queue.Attach(&queue.SessionConfig{
-		Origin: origin, Name: string(h.Name), OutboxBytes: config.OutboxBytes, Overflow: config.Policy,
-		MaxSubscriptions: config.MaxSubscriptions, Meter: c.server.meter, OnEnd: c.part,
-		Work: func() { c.writers.Go(c.write) }, TryWrite: c.net.tryWrite(),
-	})
-	c.mu.Lock()
-	c.session = session
-	c.mu.Unlock()
-	w := framing.Welcome{Version: framing.Version, Limit: uint32(config.FrameLimit), Epoch: c.server.queue.Epoch()}
-	session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: origin, Payload: w.Append(nil)})
-	return session
+	c.linger()
 }
 
 // verdict turns the end of reading into what the client is told, and counts
@@ -135,8 +84,12 @@ func (c *conn) verdict(err error) (framing.Code, string) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return framing.CodeOK, ""
-	case errors.Is(err, errTooMany):
+	case isLimit(err):
 		return framing.CodeLimit, err.Error()
+	case isDenied(err):
+		return framing.CodeUnauthorized, err.Error()
+	case isPlain(err):
+		return framing.CodeInvalid, "this server speaks TLS: use tls:// instead of tcp://"
 	case tooLarge:
 		code, err = framing.CodeTooLarge, size
 	case c.isDraining(err):
@@ -164,7 +117,25 @@ func (c *conn) part() {
 	}
 }
 
-func (c *conn) cut() { c.net.Close() }
+// linger waits until the client has read why and closed, or partingTime is
+// over: who closes while bytes are unread resets the connection, and takes
+// back what was said last (RFC 1122, section 4.2.2.13).
+func (c *conn) linger() {
+	timer := c.server.config.Clock.AfterFunc(partingTime, c.cut)
+	defer timer.Stop()
+	if c.secure != nil {
+		c.secure.CloseWrite() // fails where the connection is over
+	}
+	half, ok := c.raw.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	c.raw.SetReadDeadline(time.Time{})
+	io.Copy(io.Discard, c.raw)
+}
+
+// cut ends the connection at once; TLS has no time to part.
+func (c *conn) cut() { c.raw.Close() }
 
 // close is the end of run.
 func (c *conn) close() {

@@ -15,7 +15,7 @@ func (c *conn) read() error {
 	var f framing.Frame // one for all, since obey lets it escape
 	for {
 		if run, ok := c.reader.Run(c.session.Origin()); ok {
-			c.session.PublishRun(&run, !c.reader.Buffered())
+			c.emitRun(&run)
 		} else {
 			var err error
 			if f, err = c.reader.Next(); err != nil {
@@ -27,6 +27,7 @@ func (c *conn) read() error {
 		}
 		if !c.reader.Buffered() {
 			c.session.Commit()
+			c.pulse.chunks++
 		}
 	}
 }
@@ -65,9 +66,21 @@ func (c *conn) acknowledged(f *framing.Frame) error {
 	return c.session.Ack(f.Topic, f.Offset)
 }
 
+// emitRun publishes events of one topic.
+func (c *conn) emitRun(run *framing.Run) {
+	if c.allowsEmit(run.Topic) {
+		c.session.PublishRun(run, !c.reader.Buffered())
+		return
+	}
+	c.session.RefuseRun(run, queue.FateUnauthorized, framing.CodeUnauthorized)
+}
+
 // emit publishes an event. A client speaks for its own origin only.
 func (c *conn) emit(f *framing.Frame) error {
 	if f.Origin == c.session.Origin() {
+		if f.Flags&framing.FlagReply == 0 && !c.allowsEmit(f.Topic) { // who was asked may reply
+			return c.refuseEmit(f)
+		}
 		return c.session.Publish(f)
 	}
 	c.server.meter.Drop(queue.FateUnauthorized, f)
@@ -83,7 +96,16 @@ func (c *conn) subscribe(f *framing.Frame) error {
 	if err != nil {
 		return err
 	}
-	if err := c.session.Subscribe(f.Topic, f.Sequence, resume); err != nil {
+	grant := c.grant.Load()
+	if !allowsListen(grant, f.Topic) {
+		err = errNotListen
+	} else {
+		err = c.session.Subscribe(f.Topic, f.Sequence, resume)
+	}
+	if c.grant.Load() != grant {
+		c.renew() // it changed before the subscription was there to be looked at
+	}
+	if err != nil {
 		c.session.Reply(&framing.Frame{
 			Kind: framing.KindError, Code: refusal(err), Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(err.Error()),
 		})
@@ -96,7 +118,10 @@ func refusal(err error) framing.Code {
 	if _, ok := errors.AsType[*queue.LimitError](err); ok {
 		return framing.CodeLimit
 	}
-	if errors.Is(err, framing.ErrInvalid) {
+	switch {
+	case errors.Is(err, errNotListen):
+		return framing.CodeUnauthorized
+	case errors.Is(err, framing.ErrInvalid):
 		return framing.CodeInvalid
 	}
 	return framing.CodeInternal
@@ -128,6 +153,7 @@ func (c *conn) send(chunk *queue.Chunk) bool {
 		}
 		n, err := c.net.Write(part)
 		written += n
+		c.server.sent.Add(uint64(n))
 		if err != nil {
 			c.session.End(framing.CodeInternal, "connection broke")
 			c.session.Lost(chunk, written)
@@ -139,12 +165,15 @@ func (c *conn) send(chunk *queue.Chunk) bool {
 	return true
 }
 
-// sayLast sends the frame that ends the conversation and closes.
+// sayLast sends the frame that ends the conversation. A client that has gone
+// needs no more time.
 func (c *conn) sayLast() {
 	last := c.session.Last()
 	w := framing.NewWriter(c.net)
 	if w.Write(&last) == nil {
 		w.Flush() // the client may be gone already
 	}
-	c.cut()
+	if last.Code == framing.CodeOK {
+		c.net.Close()
+	}
 }

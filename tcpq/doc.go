@@ -20,6 +20,22 @@
 // an outbox that was full, a topic nobody listened to, a log that expired, or
 // a connection that broke with events unread. The server counts each.
 //
+// # Bounds
+//
+// A client that goes over a limit is told which, and its value, in an error
+// that ends the conversation or, of a subscribe, refuses the request alone;
+// the client library returns it as a [*RefusedError] or [*ClosedError]. A
+// frame over the limit of size, or not whole in time once it has begun, a
+// silence in spite of pings, too many connections: [Config] has them all.
+//
+// # Rights
+//
+// With [Config.Keyring] a hello bears a token. Events that it does not allow
+// to be emitted have the fate unauthorized and are named in a nack;
+// subscriptions are refused. When the keyring changes, rights change for
+// conversations under way, and those whose token is gone are ended. TLS
+// ([Config.TLS]) keeps tokens and events from being read on the way.
+//
 // Writes are coalesced on both sides: what gathers while one write runs
 // leaves with the next, and an idle connection sends at once. The package
 // knows no clock but the one it is given, and never sets socket deadlines in

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rawlab/framing"
 	"rawlab/internal/queue"
 )
 
@@ -27,7 +28,10 @@ type Server struct {
 
 	open     atomic.Int64
 	accepted atomic.Uint64
-	refused  atomic.Uint64
+	read     atomic.Uint64 // bytes
+	sent     atomic.Uint64 // bytes
+	refusals refusals
+	sources  addresses
 }
 
 // Stats is what a server has done so far.
@@ -35,6 +39,9 @@ type Stats struct {
 	Connections int                   // open now
 	Accepted    uint64                // connections, since the start
 	Refused     uint64                // connections cut off before their welcome
+	Refusals    map[string]uint64     // the same by reason: tls, timeout, limit, unauthorized, version, …
+	BytesRead   uint64                // of frames; those of TLS are not counted
+	BytesSent   uint64                // likewise
 	Received    uint64                // events, from emitters
 	Forwarded   uint64                // events, to subscribers' sockets; each subscriber counts
 	Dropped     map[queue.Fate]uint64 // events, by fate
@@ -54,8 +61,10 @@ func NewServer(config *Config) *Server {
 // Stats returns what the server has done so far.
 func (s *Server) Stats() Stats {
 	dropped := s.meter.Dropped()
+	byReason, refused := s.refusals.counts()
 	return Stats{
-		Connections: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
+		Connections: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: refused, Refusals: byReason,
+		BytesRead: s.read.Load(), BytesSent: s.sent.Load(),
 		Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
 	}
@@ -73,7 +82,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	g := &group{server: s, conns: make(map[*conn]uint64)}
+	if s.config.Keyring != nil {
+		defer s.config.Keyring.OnChange(func() { g.each((*conn).renew) })()
+	}
+	w := g.startWatch()
 	err := s.accept(ctx, l, g)
+	w.stop()
 	g.drain()
 	return err
 }
@@ -126,17 +140,29 @@ type group struct {
 func (g *group) start(nc net.Conn) {
 	s := g.server
 	c := newConn(s, nc)
-	if s.open.Add(1) > int64(s.config.MaxConnections) {
-		c.tooMany = true
-	}
 	number := s.accepted.Add(1)
+	c.tooMany = s.sources.enter(nc, s.config.MaxPerAddress)
+	open := s.open.Add(1)
+	if open > int64(s.config.MaxConnections) {
+		c.tooMany = &queue.LimitError{What: "connections", Limit: s.config.MaxConnections}
+	}
+	leave := func() {
+		s.sources.leave(nc)
+		s.open.Add(-1)
+	}
+	if open > int64(s.config.MaxConnections)+maxTelling {
+		s.refuse(framing.CodeLimit.String())
+		nc.Close()
+		leave()
+		return
+	}
 	g.mu.Lock()
 	g.conns[c] = number
 	g.mu.Unlock()
 	g.readers.Add(1)
 	g.all.Go(func() {
 		c.run(g.readers.Done)
-		s.open.Add(-1)
+		leave()
 		g.mu.Lock()
 		delete(g.conns, c)
 		g.mu.Unlock()

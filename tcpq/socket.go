@@ -16,18 +16,23 @@ type socket struct {
 
 func newSocket(c net.Conn) socket { return socket{c, newDirect(c)} }
 
-// reader returns a reader of the connection's frames.
-func (s *socket) reader(limit int) *framing.Reader {
-	if s.direct != nil {
-		return framing.NewReader(s.direct, limit)
+// newReader returns a reader of the connection's frames.
+func (c *conn) newReader() *framing.Reader {
+	if c.net.direct != nil {
+		return framing.NewReader(lateInlet{inlet{c}}, c.server.config.FrameLimit)
 	}
-	return framing.NewReader(s.Conn, limit)
+	return framing.NewReader(inlet{c}, c.server.config.FrameLimit)
 }
 
 // tryWrite returns the way to write without waiting, nil if there is none.
-func (s *socket) tryWrite() func([]byte) (int, error) {
-	if s.direct == nil {
+func (c *conn) tryWrite() func([]byte) (int, error) {
+	direct := c.net.direct
+	if direct == nil {
 		return nil
 	}
-	return s.direct.TryWrite
+	return func(b []byte) (int, error) {
+		n, err := direct.TryWrite(b)
+		c.server.sent.Add(uint64(n))
+		return n, err
+	}
 }

@@ -78,7 +78,7 @@ func TestBrokenFilesTellTheLine(t *testing.T) {
 		"key of a token": {"tokens:\n  - sha256: " + digest + "\n    emits: [x]\n", "line 3: \"emits\""},
 		"no digest":      {"tokens:\n  - name: a\n", "line 2: a token without sha256"},
 		"short digest":   {"tokens:\n  - sha256: abc\n", "line 2: sha256: want the 64"},
-		"pattern":        {"tokens:\n  - sha256: " + digest + "\n    emit:\n      - ok\n      - a.>.b\n", "line 5: pattern"},
+		"pattern":        {"tokens:\n  - sha256: " + digest + "\n    emit:\n      - ok\n      - a.>.b\n", `line 5: "a.>.b", column 3`},
 		"time":           {"tokens:\n  - sha256: " + digest + "\n    expires: soon\n", "line 3: expires"},
 		"twice":          {"tokens:\n" + entry("a") + "\n" + entry("a"), "the same sha256 as in line 2"},
 		"key twice":      {"tokens:\n  - name: a\n    name: b\n", "line 3: \"name\" a second time"},

@@ -2,31 +2,21 @@ package access
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
-	"rawlab/framing"
+	"rawlab/internal/queue"
 )
 
 // Pattern is a set of topics: one, or with wildcards many.
 type Pattern string
 
-// ParsePattern checks a pattern: 1 to [framing.MaxTopic] bytes, wildcards
-// only as whole words, > only as the last one.
+// ParsePattern checks a pattern: whatever one can listen to, or
+// [queue.Broadcast].
 func ParsePattern(s string) (Pattern, error) {
-	if s == "" || len(s) > framing.MaxTopic {
-		return "", fmt.Errorf("pattern of %d bytes: want 1 to %d", len(s), framing.MaxTopic)
+	if s == queue.Broadcast {
+		return Pattern(s), nil
 	}
-	words := strings.Split(s, ".")
-	for i, word := range words {
-		switch {
-		case word == ">" && i < len(words)-1:
-			return "", fmt.Errorf("pattern %q: > stands only at the end", s)
-		case len(word) > 1 && strings.ContainsAny(word, "*>"):
-			return "", fmt.Errorf("pattern %q: %q is no wildcard; * and > stand alone between dots", s, word)
-		}
-	}
-	return Pattern(s), nil
+	return Pattern(s), queue.CheckSubscription(s)
 }
 
 // Covers reports whether every topic that subject means is one of p's.
@@ -34,10 +24,13 @@ func ParsePattern(s string) (Pattern, error) {
 // orders.* does not cover orders.>.
 func (p Pattern) Covers(subject []byte) bool {
 	pattern := string(p)
+	if len(subject) > 0 && subject[0] == '$' && pattern[0] != '$' {
+		return false // the server's own, which no wildcard means
+	}
 	for {
 		word, rest, more := strings.Cut(pattern, ".")
 		if word == ">" && !more {
-			return len(subject) > 0
+			return true
 		}
 		subjectWord, subjectRest, subjectMore := bytes.Cut(subject, []byte{'.'})
 		switch {

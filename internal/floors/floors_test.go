@@ -20,6 +20,7 @@ var floors = []floor{
 	{
 		packages: []string{"internal/access", "internal/queue", "internal/queue/*", "capture/*"},
 		beside: []string{
+			"internal/access → internal/queue",       // what a topic and a pattern is
 			"internal/queue/* → internal/queue",      // stores and what serves the queue know its words
 			"internal/queue → internal/queue/memory", // the store that a queue has by default
 			"capture/account → capture/dissect",      // fates are told from decoded packets
@@ -113,7 +114,8 @@ func TestObjection(t *testing.T) {
 		"udpq → labs/wire":                    false,
 		"udpq → internal/queue":               true,
 		"tcpq → internal/access":              true,
-		"internal/access → internal/queue":    false,
+		"internal/access → internal/queue":    true,
+		"internal/queue → internal/access":    false,
 		"labs/host → labs/wire":               true,
 		"labs → labs/host":                    true,
 		"labs/host → labs":                    false,

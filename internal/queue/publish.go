@@ -10,11 +10,12 @@ import (
 // batch is what a session has published since the last Commit: encoded
 // event frames end to end, in runs of one topic.
 type batch struct {
-	frames []byte
-	runs   []run
-	sealed []byte   // scratch: a run's frames with checksums
-	acks   []uint64 // sequences to acknowledge, the last of a run of one stream
-	commit *commit  // that a store is to answer for, nil if none yet
+	frames   []byte
+	runs     []run
+	sealed   []byte   // scratch: a run's frames with checksums
+	acks     []uint64 // sequences to acknowledge, the last of a run of one stream
+	refusals []refusal
+	commit   *commit // that a store is to answer for, nil if none yet
 }
 
 // run is consecutive frames for one topic; a nil topic has no subscriber.
@@ -32,8 +33,8 @@ const maxIdleBatch = 256 << 10 // a larger buffer is given back after Commit
 // delivered before Commit. It fails with [framing.ErrInvalid] for an event
 // without a topic or number.
 func (s *Session) Publish(f *framing.Frame) error {
-	if len(f.Topic) == 0 || f.Sequence == 0 {
-		return fmt.Errorf("%w: event without topic or sequence", framing.ErrInvalid)
+	if err := publishable(f); err != nil {
+		return err
 	}
 	if f.Flags&(framing.FlagRequest|framing.FlagReply) != 0 {
 		return s.converse(f)
@@ -49,6 +50,13 @@ func (s *Session) Publish(f *framing.Frame) error {
 	r.end, r.count = len(frames), r.count+1
 	if f.Flags&framing.FlagWantAck != 0 {
 		b.want(f.Sequence)
+	}
+	return nil
+}
+
+func publishable(f *framing.Frame) error {
+	if len(f.Topic) == 0 || f.Sequence == 0 {
+		return fmt.Errorf("%w: event without topic or sequence", framing.ErrInvalid)
 	}
 	return nil
 }
@@ -118,6 +126,7 @@ func (b *batch) want(sequence uint64) {
 // Settle. Call it once per chunk read.
 func (s *Session) Commit() {
 	s.deliverGathered()
+	s.nackRefusals()
 	b := &s.batch
 	if b.commit != nil || len(b.acks) > 0 {
 		s.commits.end(s.commit(), b.acks, &s.out)
