@@ -41,7 +41,7 @@ func (a *attached) all() []*subscription {
 		for _, s := range slices.SortedFunc(maps.Keys(a.sessions), func(x, y *Session) int {
 			return cmp.Compare(a.sessions[x], a.sessions[y])
 		}) {
-			a.listed = append(a.listed, &subscription{session: s})
+			a.listed = append(a.listed, &subscription{session: s, terms: terms{overflow: s.out.overflow}})
 		}
 	}
 	return a.listed

@@ -29,16 +29,20 @@ const (
 type Stage uint8
 
 // The stages. An event is received once, then forwarded or dropped once for
-// every subscriber it was meant for.
+// every subscriber it was meant for. Who wants it at least once may have it
+// redelivered after it was forwarded, or given up for want of an ack: those
+// are told apart.
 const (
 	Received Stage = iota
 	Forwarded
 	Dropped
+	Redelivered
+	GivenUp
 )
 
 // String returns the stage's name.
 func (s Stage) String() string {
-	return [...]string{"received", "forwarded", "dropped"}[s%3]
+	return [...]string{"received", "forwarded", "dropped", "redelivered", "given up"}[s%5]
 }
 
 // TraceEvent tells of one event at one stage.
@@ -57,6 +61,8 @@ type Meter struct {
 	trace     func(TraceEvent)
 	received  atomic.Uint64
 	forwarded atomic.Uint64
+	again     atomic.Uint64
+	givenUp   atomic.Uint64
 	mu        sync.Mutex
 	dropped   map[Fate]uint64
 }
@@ -73,6 +79,24 @@ func (m *Meter) Received() uint64 { return m.received.Load() }
 // Forwarded returns how many events were handed to subscribers' sockets; one
 // that goes to three subscribers counts three times.
 func (m *Meter) Forwarded() uint64 { return m.forwarded.Load() }
+
+// Redelivered returns how many times an event was sent again to a subscriber
+// that had not acknowledged it.
+func (m *Meter) Redelivered() uint64 { return m.again.Load() }
+
+// GivenUp returns how many events were forwarded to a subscriber as often as
+// it wanted, and never acknowledged.
+func (m *Meter) GivenUp() uint64 { return m.givenUp.Load() }
+
+func (m *Meter) redeliver(f *framing.Frame, subscriber uint64) {
+	m.again.Add(1)
+	m.tell(Redelivered, "", f, subscriber)
+}
+
+func (m *Meter) giveUp(f *framing.Frame, subscriber uint64) {
+	m.givenUp.Add(1)
+	m.tell(GivenUp, "", f, subscriber)
+}
 
 // Dropped returns how many events were dropped, by fate.
 func (m *Meter) Dropped() map[Fate]uint64 {

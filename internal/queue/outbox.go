@@ -193,7 +193,7 @@ func (o *outbox) refill(u *subscription, frames []byte, count int) bool {
 		return false
 	}
 	o.kept.put(frames, count)
-	if u.lagging {
+	if u.lagging && !u.held {
 		o.lagging = append(o.lagging, u)
 	}
 	return true

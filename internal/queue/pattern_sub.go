@@ -19,6 +19,7 @@ type patternSub struct {
 	name    string   // of a named client
 	session *Session // nil while that is away
 	live    *subscription
+	terms   terms
 	receipt framing.Receipt // what it was answered
 }
 
@@ -33,12 +34,19 @@ func (s *Session) subscribePattern(pattern string, request uint64, wish framing.
 		s.Reply(receiptFrame(pattern, request, &p.receipt))
 		return nil
 	}
+	terms, err := s.agree(wish)
+	if err == nil && terms.delivery == framing.AtLeastOnce && s.name == "" {
+		err = fmt.Errorf("%w: what a pattern matches is stored for clients with a name only, and without a log nothing can be delivered at least once", framing.ErrInvalid)
+	}
+	if err != nil {
+		return err
+	}
 	if s.name != "" {
 		if err := s.q.register(pattern, s.name, wish); err != nil {
 			return fmt.Errorf("subscribing to %q: %w", pattern, err)
 		}
 	}
-	joined, err := s.q.joinAll(pattern, s, request, wish)
+	joined, err := s.q.joinAll(pattern, s, request, wish, terms)
 	if err != nil {
 		s.q.leaveAll(joined)
 		return fmt.Errorf("subscribing to %q: %w", pattern, err)
@@ -50,14 +58,18 @@ func (s *Session) subscribePattern(pattern string, request uint64, wish framing.
 // something was missed there, and answers with one for the whole pattern:
 // its offsets count over all topics, the expired ones first. When it fails,
 // it returns what is to be left again.
-func (q *Queue) joinAll(pattern string, s *Session, request uint64, wish framing.Subscribe) (joined []*subscription, err error) {
+func (q *Queue) joinAll(pattern string, s *Session, request uint64, wish framing.Subscribe, terms terms) (joined []*subscription, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p := q.standing(pattern, s)
+	p.terms, p.live.terms = terms, terms
 	var expired uint64
 	p.receipt = framing.Receipt{Epoch: q.Epoch()}
 	for _, t := range q.matching(pattern) {
 		sub, err := q.joinMatched(t, p, wish)
+		if err == nil && p.name != "" {
+			err = t.suits(&terms)
+		}
 		if err != nil {
 			return s.part(p), err
 		}
@@ -118,7 +130,7 @@ func (q *Queue) joinMatched(t *topic, p *patternSub, wish framing.Subscribe) (*s
 	if _, err := t.prepare(s.name, wish); err != nil {
 		return nil, err
 	}
-	sub, fresh := t.join(s, wish, func(sub *subscription) {
+	sub, fresh := t.join(s, wish, p.terms, func(sub *subscription) {
 		if sub.receipt.To > sub.receipt.From {
 			s.out.putReceipt(s.sealed(sub.receiptFrame(0)))
 		}

@@ -237,18 +237,9 @@ func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 		if sub.session.checksum {
 			b = s.batch.seal(frames)
 		}
-		if atOnce {
-			sub.session.hand(b, r.count)
-		} else {
-			sub.session.putLive(b, r.count)
+		if !atOnce || !sub.session.direct(b, r.count) {
+			sub.session.putLive(b, r.count, sub.overflow)
 		}
-	}
-}
-
-// hand writes events at once where that may be, and else lets them wait.
-func (s *Session) hand(frames []byte, count int) {
-	if !s.direct(frames, count) {
-		s.putLive(frames, count)
 	}
 }
 
@@ -278,10 +269,10 @@ func mustAppend(dst []byte, f *framing.Frame) []byte {
 }
 
 // putLive adds events of an ignored topic, as the overflow policy says.
-func (s *Session) putLive(frames []byte, count int) {
+func (s *Session) putLive(frames []byte, count int, overflow Overflow) {
 	o := &s.out
 	o.mu.Lock()
-	for o.overflow == Block && !o.closed && !o.fits(&o.live, len(frames)) {
+	for overflow == Block && !o.closed && !o.fits(&o.live, len(frames)) {
 		o.room.Wait() // it has been signalled: there is a taker
 	}
 	switch {
@@ -290,7 +281,7 @@ func (s *Session) putLive(frames []byte, count int) {
 		s.meter.dropAll(FateConnectionLost, frames, count, s.origin)
 		return
 	case o.fits(&o.live, len(frames)):
-	case o.overflow == Disconnect:
+	case overflow == Disconnect:
 		o.mu.Unlock()
 		s.overflow(frames, count)
 		return

@@ -65,7 +65,7 @@ func (s *Session) request(f *framing.Frame) {
 		if sub.session.checksum {
 			b = s.batch.seal(event)
 		}
-		sub.session.hand(b, 1)
+		sub.session.hand(b, sub.overflow)
 	}
 }
 
@@ -180,8 +180,15 @@ func (s *Session) reply(f *framing.Frame) error {
 		s.meter.dropAll(fate, b, 1, 0)
 		return nil
 	}
-	to.hand(b, 1)
+	to.hand(b, to.out.overflow)
 	return nil
+}
+
+// hand writes one event at once where that may be, and else lets it wait.
+func (s *Session) hand(event []byte, overflow Overflow) {
+	if !s.direct(event, 1) {
+		s.putLive(event, 1, overflow)
+	}
 }
 
 // Forget says that the session waits no longer for a reply to its request.

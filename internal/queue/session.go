@@ -62,6 +62,8 @@ type Session struct {
 	patterns map[string]*patternSub
 	matched  map[string]*subscription // stored topics joined for a pattern; guarded by q.mu
 
+	once sync.Map // names of stored topics that a named client wants at most once
+
 	dialogue
 
 	endOnce sync.Once
@@ -132,7 +134,11 @@ func (s *Session) Subscribe(topic []byte, request uint64, wish framing.Subscribe
 
 // subscribeTopic joins one topic. The caller holds s.mu.
 func (s *Session) subscribeTopic(name string, request uint64, wish framing.Subscribe) (*subscription, error) {
-	t, err := s.q.open(name, s.name != "")
+	terms, err := s.agree(wish)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.q.open(name, s.wantsLog(&terms))
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +146,14 @@ func (s *Session) subscribeTopic(name string, request uint64, wish framing.Subsc
 	if err == nil && made {
 		err = s.q.store.Sync()
 	}
+	if err == nil {
+		err = t.suits(&terms)
+	}
 	if err != nil {
 		s.q.release(t)
 		return nil, fmt.Errorf("subscribing to %q: %w", name, err)
 	}
-	sub, fresh := t.join(s, wish, func(sub *subscription) { s.Reply(sub.receiptFrame(request)) })
+	sub, fresh := t.join(s, wish, terms, func(sub *subscription) { s.Reply(sub.receiptFrame(request)) })
 	if !fresh {
 		s.promote(name)
 		s.q.release(t) // it was counted for the pattern

@@ -19,17 +19,21 @@ func (t *topic) prepare(name string, resume framing.Subscribe) (made bool, err e
 
 // join starts a subscription: answer sends its receipt, then delivery begins.
 // A session joins once: fresh is false if it had, for a pattern.
-func (t *topic) join(s *Session, resume framing.Subscribe, answer func(*subscription)) (sub *subscription, fresh bool) {
+func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer func(*subscription)) (sub *subscription, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if sub := t.heardBy(s); sub != nil {
 		answer(sub)
 		return sub, false
 	}
-	sub = &subscription{session: s, topic: t, next: t.next, window: t.next}
+	sub = &subscription{session: s, topic: t, next: t.next, window: t.next, terms: terms}
 	sub.receipt.Epoch = t.q.Epoch()
 	if t.stored.Load() {
 		t.resume(sub, resume)
+		sub.retry()
+	}
+	if terms.delivery == framing.AtMostOnce && s.name != "" {
+		s.once.Store(t.name, true)
 	}
 	answer(sub)
 	t.takeOver(s)
@@ -113,7 +117,10 @@ func (u *subscription) ack(offset uint64) error {
 		return nil
 	}
 	next := min(offset+1, u.next)
-	u.window = max(u.window, next)
+	if next > u.window {
+		u.window = next
+		u.progress()
+	}
 	if u.lagging {
 		u.session.out.stir()
 	}
@@ -139,11 +146,14 @@ func (u *subscription) fill() {
 	if u.next != from {
 		frames, count = nil, 0 // some have expired meanwhile and are counted
 	}
+	before := u.next
 	u.next += uint64(count)
 	u.lagging = u.next < u.topic.next
+	u.held = u.lagging && u.terms.window > 0 && u.free(1) == 0
 	if !u.session.out.refill(u, frames, count) {
-		u.next -= uint64(count)
+		u.next = before
 	}
+	u.sent(before)
 }
 
 // read returns the next frames of the log for this subscriber, and the offset
@@ -170,13 +180,17 @@ func (u *subscription) room() (from uint64, frames int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if first, _ := t.q.store.Bounds(t.name); u.next < first {
+		if !u.gone {
+			u.session.tellLost(t.name, u.next, first, framing.CodeLimit)
+		}
 		u.next = first // those between have expired and are counted
+		u.window = max(u.window, first)
 	}
 	switch {
 	case u.gone:
 		return u.next, int(max(u.end, u.next) - u.next)
-	case u.session.window == 0:
-		return u.next, int(t.next - u.next)
+	case u.session.window == 0 || u.terms.window > 0:
+		return u.next, u.free(int(t.next - u.next))
 	}
 	return u.next, max(0, u.session.window-int(u.next-u.window))
 }

@@ -148,7 +148,7 @@ func (s *Session) Sent(c *Chunk) {
 func (s *Session) SentFrames(frames []byte, taken bool) {
 	for f, n := range each(frames) {
 		switch {
-		case f.Kind != framing.KindEvent:
+		case f.Kind != framing.KindEvent || f.Flags&framing.FlagRedelivered != 0:
 		case taken:
 			s.meter.forward(frames[:n], 1, s.origin)
 		default:
@@ -160,17 +160,29 @@ func (s *Session) SentFrames(frames []byte, taken bool) {
 
 // Lost says that only the first written bytes of what was unsent of c, over
 // Control, Kept and Live, could be handed to the socket because the connection
-// broke. Stored events of a named client are not lost: they will be replayed.
+// broke. Stored events of a named client are not lost: they will be replayed,
+// unless it wants them at most once.
 func (s *Session) Lost(c *Chunk, written int) {
 	written += c.done - len(c.Control)
 	kept, n := whole(c.Kept, written)
 	s.meter.forward(c.Kept[:kept], n, s.origin)
-	if s.name == "" {
-		s.meter.dropAll(FateConnectionLost, c.Kept[kept:], c.kept-n, s.origin)
-	}
+	s.loseKept(c.Kept[kept:], c.kept-n)
 	live, n := whole(c.Live, written-len(c.Kept))
 	s.meter.forward(c.Live[:live], n, s.origin)
 	s.meter.dropAll(FateConnectionLost, c.Live[live:], c.live-n, s.origin)
+}
+
+func (s *Session) loseKept(frames []byte, count int) {
+	if s.name == "" {
+		s.meter.dropAll(FateConnectionLost, frames, count, s.origin)
+		return
+	}
+	for f, n := range each(frames) {
+		if _, once := s.once.Load(string(f.Topic)); once {
+			s.meter.dropAll(FateConnectionLost, frames[:n], 1, s.origin)
+		}
+		frames = frames[n:]
+	}
 }
 
 // whole returns the bytes and the count of the frames that lie in the first

@@ -23,6 +23,7 @@ type topic struct {
 	mu       sync.Mutex
 	next     uint64            // offset to come
 	cursors  map[string]uint64 // of named clients: the next offset each wants
+	tried    map[string]tried  // of named clients: how often they were sent what they want next
 	plain    []byte            // scratch: a run with offsets
 	sealed   []byte            // scratch: the same with checksums
 }
@@ -37,9 +38,11 @@ type subscription struct {
 	next     uint64 // offset to put into the outbox next
 	window   uint64 // where the replay window starts: the first offset not acknowledged or given up
 	replayTo uint64 // offsets before this one came while the client was away
-	lagging  bool   // to be filled from the log
-	gone     bool
-	end      uint64 // of one that is gone: offsets from here on were not for it
+	terms           // fixed
+	overdue
+	lagging bool // to be filled from the log
+	gone    bool
+	end     uint64 // of one that is gone: offsets from here on were not for it
 }
 
 func newTopic(q *Queue, name string) *topic {
@@ -101,11 +104,12 @@ func (t *topic) pass(sub *subscription, frames []byte, first uint64, count int) 
 	if sub.lagging || sub.gone {
 		return
 	}
-	if sub.next != first || !sub.session.out.putKept(t.encode(frames, first, sub.session.checksum), count) {
+	if sub.next != first || sub.free(count) < count || !sub.session.out.putKept(t.encode(frames, first, sub.session.checksum), count) {
 		sub.lag()
 		return
 	}
 	sub.next = first + uint64(count)
+	sub.sent(first)
 }
 
 // encode returns frames with offsets, encoded once for all subscribers of
@@ -155,6 +159,7 @@ func (t *topic) present(name string) bool {
 func (t *topic) leave(sub *subscription) {
 	t.mu.Lock()
 	sub.gone, sub.end = true, t.next
+	sub.rest()
 	t.mu.Unlock()
 	if t.stored.Load() && sub.session.name == "" {
 		sub.giveUp()
