@@ -61,6 +61,7 @@ type Options struct {
 	Backend       string         // BackendKernel or BackendVirtual; empty: kernel in a process with namespaces of its own, else virtual
 	ReaderDelay   time.Duration  // that the subscriber takes for each event
 	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
+	TCPInfo       time.Duration  // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress) // told now and then; nil: nobody is
 }
 
@@ -103,6 +104,8 @@ func (o *Options) Validate() error {
 		err = fmt.Errorf("--reader-delay %v: must be 0 to 1m", o.ReaderDelay)
 	case o.ReceiveBuffer < 0 || o.ReceiveBuffer > 1<<30:
 		err = fmt.Errorf("--rcvbuf %d: must be 0 to %d bytes", o.ReceiveBuffer, 1<<30)
+	case o.TCPInfo != 0 && (o.TCPInfo < time.Millisecond || o.TCPInfo > time.Minute):
+		err = fmt.Errorf("--tcp-info %v: must be 1ms to 1m between two looks", o.TCPInfo)
 	case o.Backend != "" && o.Backend != BackendKernel && o.Backend != BackendVirtual:
 		err = fmt.Errorf("--backend %s: must be %s or %s", o.Backend, BackendKernel, BackendVirtual)
 	default:

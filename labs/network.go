@@ -8,6 +8,7 @@ import (
 	"rawlab/capture/account"
 	"rawlab/internal/clock"
 	"rawlab/labs/host"
+	"rawlab/labs/report"
 	"rawlab/labs/wire"
 )
 
@@ -18,6 +19,7 @@ type Host interface {
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Counters() (host.Counters, error)
 	CongestionControl() (string, error)
+	Connections() ([]host.Connection, error)
 }
 
 // Network is two hosts, the wire between them, and a tap at each.
@@ -44,6 +46,8 @@ type Recording struct {
 	Wire              [2]account.Wire // by leg
 	Lateness          []time.Duration // of every packet that the wire held, against its own schedule
 	CongestionControl string          // of the hosts' TCP
+	TCPInfo           []report.TCPSample
+	TCPInfoExcess     int // samples that there was no room for
 }
 
 // serverPort is the servers' port in every lab.

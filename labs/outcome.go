@@ -43,6 +43,9 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	for i, p := range plans {
 		out.add(evidence[i], p, o.Size)
 		out.Result.Runs[i].WireLateUS = report.Percentiles(recordings[i].Lateness)
+		if o.TCPInfo > 0 && p.transport.stream {
+			out.Result.Runs[i].TCPInfo = report.SumTCPInfo(o.TCPInfo, recordings[i].TCPInfo, recordings[i].TCPInfoExcess)
+		}
 		out.Result.Scenario.CongestionControl = recordings[i].CongestionControl
 	}
 	return nil

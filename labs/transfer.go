@@ -81,7 +81,8 @@ func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recordin
 	if x.stalled != "" {
 		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
 	}
-	return &report.Evidence{Transport: p.transport.name, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps}, recording, nil
+	e := &report.Evidence{Transport: p.transport.name, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps, TCPInfo: recording.TCPInfo}
+	return e, recording, nil
 }
 
 // title names the plan among those of its lab.
@@ -96,6 +97,8 @@ func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
 	}
 	defer x.abandon()
 	defer context.AfterFunc(ctx, x.sockets.cutAll)()
+	look := x.sample(ctx)
+	defer look.stop()
 	if err := x.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -105,10 +108,13 @@ func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
 	if err := x.script(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(x.impair(x.options.path()), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
+	if err := errors.Join(x.impair(x.options.path()), look.stop(), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
 		return nil, err
 	}
-	return x.collect()
+	if r, err = x.collect(); err == nil {
+		r.TCPInfo, r.TCPInfoExcess = look.samples, look.excess
+	}
+	return r, err
 }
 
 // steady is the plain script: emit everything, then wait until it has settled.

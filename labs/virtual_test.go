@@ -125,7 +125,7 @@ func bundleOf(t *testing.T, out *labs.Outcome, folder string) map[string][]byte 
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}
-	for _, name := range []string{"result.json", "ledger.csv", "capture.pcapng"} {
+	for _, name := range b.Files() {
 		if files[name], err = os.ReadFile(filepath.Join(folder, name)); err != nil {
 			t.Fatal(err)
 		}

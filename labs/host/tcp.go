@@ -1,11 +1,13 @@
 package host
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
 
-// TCP is how one TCP connection does, as its host's kernel sees it.
+// TCP is how one TCP connection does, as its host's stack sees it. Virtual
+// hosts do not know of Unacknowledged and Lost, and say 0.
 type TCP struct {
 	State              string        `json:"state"`          // in the words of RFC 9293
 	CongestionWindow   uint32        `json:"cwnd"`           // segments
@@ -22,4 +24,25 @@ type Connection struct {
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"`
 	TCP
+}
+
+// infiniteThreshold and what is above it is a stack's word for "not in force yet".
+const infiniteThreshold = 0x7fffffff
+
+func threshold(v uint32) uint32 {
+	if v >= infiniteThreshold {
+		return 0
+	}
+	return v
+}
+
+// tcpState names a state as RFC 9293, section 3.3.2, does; the numbers are
+// those of Linux's tcp_states.h, which gVisor shares.
+func tcpState(n uint8) string {
+	names := [...]string{"", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT",
+		"CLOSED", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECEIVED"}
+	if int(n) >= len(names) {
+		return fmt.Sprintf("state %d", n)
+	}
+	return names[n]
 }

@@ -79,25 +79,4 @@ func endpoint(ip []byte, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(a.Unmap(), port)
 }
 
-// infiniteThreshold is the kernel's word for "not in force yet".
-const infiniteThreshold = 0x7fffffff
-
-func threshold(v uint32) uint32 {
-	if v >= infiniteThreshold {
-		return 0
-	}
-	return v
-}
-
 const tcpListen = 10
-
-// tcpState names a state as RFC 9293, section 3.3.2, does; the numbers are
-// those of the kernel's tcp_states.h.
-func tcpState(n uint8) string {
-	names := [...]string{"", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT",
-		"CLOSED", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECEIVED"}
-	if int(n) >= len(names) {
-		return fmt.Sprintf("state %d", n)
-	}
-	return names[n]
-}

@@ -22,10 +22,14 @@ type Evidence struct {
 	Variant   string
 	Ledger    *account.Ledger
 	Taps      [2]account.Tap // by side
+	TCPInfo   []TCPSample    // if they were asked for
 }
 
 // Bundle is a folder that holds a result and its evidence.
-type Bundle struct{ root *os.Root }
+type Bundle struct {
+	root  *os.Root
+	files []string
+}
 
 // OpenBundle makes the folder, if need be, and sees that files can be written
 // there, before a lab takes its time.
@@ -44,15 +48,27 @@ func OpenBundle(folder string) (*Bundle, error) {
 	return &Bundle{root: root}, f.Close()
 }
 
-// Write writes result.json, ledger.csv and capture.pcapng, in place of files
-// of those names, and closes the bundle.
+// Write writes result.json, ledger.csv and capture.pcapng, and tcpinfo.csv if
+// there are samples of TCP connections, in place of files of those names, and
+// closes the bundle.
 func (b *Bundle) Write(r *Result, evidence []Evidence) error {
-	return errors.Join(
-		writeFile(b.root, "result.json", r.WriteJSON),
-		writeFile(b.root, "ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
-		writeFile(b.root, "capture.pcapng", func(w io.Writer) error { return writeCapture(w, r, evidence) }),
-		b.root.Close(),
+	err := errors.Join(
+		b.write("result.json", r.WriteJSON),
+		b.write("ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
+		b.write("capture.pcapng", func(w io.Writer) error { return writeCapture(w, r, evidence) }),
 	)
+	if slices.ContainsFunc(evidence, func(e Evidence) bool { return len(e.TCPInfo) > 0 }) {
+		err = errors.Join(err, b.write("tcpinfo.csv", func(w io.Writer) error { return writeTCPInfo(w, r, evidence) }))
+	}
+	return errors.Join(err, b.root.Close())
+}
+
+// Files names what has been written.
+func (b *Bundle) Files() []string { return b.files }
+
+func (b *Bundle) write(name string, write func(io.Writer) error) error {
+	b.files = append(b.files, name)
+	return writeFile(b.root, name, write)
 }
 
 // writeFile writes one file of the bundle; a full disk is found out here.

@@ -67,6 +67,7 @@ type Run struct {
 	Retransmits  int            `json:"retransmits"`
 	Reordered    *Reordered     `json:"reordered,omitempty"`    // absent if nothing was delivered
 	WireLateUS   *Latency       `json:"wire_late_us,omitempty"` // how far packets left the wire behind its own schedule
+	TCPInfo      *TCPInfo       `json:"tcp_info,omitempty"`     // if it was asked for
 }
 
 // Reordered is how far deliveries were out of order, by RFC 4737.
@@ -180,7 +181,7 @@ func (r *Run) Balances() bool {
 }
 
 // Count writes a whole number with thousands separated.
-func Count[T ~int | ~int64 | ~uint64](n T) string {
+func Count[T ~int | ~int64 | ~uint32 | ~uint64](n T) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]

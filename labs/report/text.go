@@ -23,6 +23,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	if err := r.table(&b); err != nil {
 		return err
 	}
+	if err := r.tcpInfoTable(&b); err != nil {
+		return err
+	}
 	if r.Details != "" {
 		b.WriteString("\n" + r.Details)
 	}
@@ -97,15 +100,7 @@ func (r *Result) rows() []row {
 }
 
 func (r *Result) table(w io.Writer) error {
-	t := tablewriter.NewTable(w,
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Borders:  tw.BorderNone,
-			Settings: tw.Settings{Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off}, Lines: tw.Lines{ShowHeaderLine: tw.On}},
-		})),
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithAlignment(r.alignment()),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: r.alignment()}),
-	)
+	t := newTable(w, r.alignment())
 	header := []string{""}
 	for i := range r.Runs {
 		header = append(header, strings.TrimSpace(strings.ToUpper(r.Runs[i].Transport)+" "+r.Runs[i].Variant))
@@ -124,6 +119,19 @@ func (r *Result) table(w io.Writer) error {
 		}
 	}
 	return t.Render()
+}
+
+// newTable makes a table without borders.
+func newTable(w io.Writer, align tw.Alignment) *tablewriter.Table {
+	return tablewriter.NewTable(w,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off}, Lines: tw.Lines{ShowHeaderLine: tw.On}},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithAlignment(align),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
+	)
 }
 
 func (r *Result) alignment() tw.Alignment {

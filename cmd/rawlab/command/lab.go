@@ -76,6 +76,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
+	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
@@ -161,7 +162,7 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 		if err := bundle.Write(out.Result, out.Evidence); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "result.json, ledger.csv and capture.pcapng are in %s\n", f.folder)
+		fmt.Fprintf(c.ErrOrStderr(), "%s are in %s\n", strings.Join(bundle.Files(), ", "), f.folder)
 	}
 	return failedChecks(out.Result)
 }
