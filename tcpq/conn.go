@@ -30,8 +30,7 @@ type conn struct {
 	reader  *framing.Reader
 	tooMany error // over a limit of connections: it is told so and closed
 	late    atomic.Bool
-	grant   atomic.Pointer[access.Grant] // nil: everything is allowed, or nothing is yet
-	mayEmit permission
+	gate    access.Gate
 	pulse   pulse
 	writers sync.WaitGroup // at most one at a time, while something waits
 	written chan struct{}  // closed by the last
@@ -86,7 +85,7 @@ func (c *conn) verdict(err error) (framing.Code, string) {
 		return framing.CodeOK, ""
 	case isLimit(err):
 		return framing.CodeLimit, err.Error()
-	case isDenied(err):
+	case access.IsDenied(err):
 		return framing.CodeUnauthorized, err.Error()
 	case isPlain(err):
 		return framing.CodeInvalid, "this server speaks TLS: use tls:// instead of tcp://"

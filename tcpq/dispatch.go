@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"rawlab/framing"
+	"rawlab/internal/access"
 	"rawlab/internal/queue"
 )
 
@@ -68,7 +69,7 @@ func (c *conn) acknowledged(f *framing.Frame) error {
 
 // emitRun publishes events of one topic.
 func (c *conn) emitRun(run *framing.Run) {
-	if c.allowsEmit(run.Topic) {
+	if c.gate.MayEmit(run.Topic) {
 		c.session.PublishRun(run, !c.reader.Buffered())
 		return
 	}
@@ -78,7 +79,7 @@ func (c *conn) emitRun(run *framing.Run) {
 // emit publishes an event. A client speaks for its own origin only.
 func (c *conn) emit(f *framing.Frame) error {
 	if f.Origin == c.session.Origin() {
-		if f.Flags&framing.FlagReply == 0 && !c.allowsEmit(f.Topic) { // who was asked may reply
+		if f.Flags&framing.FlagReply == 0 && !c.gate.MayEmit(f.Topic) { // who was asked may reply
 			return c.refuseEmit(f)
 		}
 		return c.session.Publish(f)
@@ -96,16 +97,7 @@ func (c *conn) subscribe(f *framing.Frame) error {
 	if err != nil {
 		return err
 	}
-	grant := c.grant.Load()
-	if !allowsListen(grant, f.Topic) {
-		err = errNotListen
-	} else {
-		err = c.session.Subscribe(f.Topic, f.Sequence, resume)
-	}
-	if c.grant.Load() != grant {
-		c.renew() // it changed before the subscription was there to be looked at
-	}
-	if err != nil {
+	if err := c.listen(f, resume); err != nil {
 		c.session.Reply(&framing.Frame{
 			Kind: framing.KindError, Code: refusal(err), Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(err.Error()),
 		})
@@ -119,7 +111,7 @@ func refusal(err error) framing.Code {
 		return framing.CodeLimit
 	}
 	switch {
-	case errors.Is(err, errNotListen):
+	case access.IsDenied(err):
 		return framing.CodeUnauthorized
 	case errors.Is(err, framing.ErrInvalid):
 		return framing.CodeInvalid

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"rawlab/framing"
-	"rawlab/internal/access"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
@@ -40,7 +39,7 @@ func (c *conn) greet() (framing.Frame, error) {
 	if h.MinVersion > framing.Version || h.MaxVersion < framing.Version {
 		return f, fmt.Errorf("%w: client speaks %d to %d, server %d", framing.ErrVersion, h.MinVersion, h.MaxVersion, framing.Version)
 	}
-	return f, c.admit(h.Token)
+	return f, c.gate.Enter(c.server.config.Keyring, h.Token)
 }
 
 // tlsError is a TLS handshake that failed.
@@ -68,24 +67,6 @@ func isPlain(err error) bool {
 func isLimit(err error) bool {
 	_, ok := errors.AsType[*queue.LimitError](err)
 	return ok
-}
-
-// admit learns what the bearer of a token may do.
-func (c *conn) admit(token []byte) error {
-	k := c.server.config.Keyring
-	if k == nil {
-		return nil
-	}
-	g, err := k.Admit(token)
-	if err == nil {
-		c.grant.Store(g)
-	}
-	return err
-}
-
-// isDenied reports whether it was the keyring that refused.
-func isDenied(err error) bool {
-	return errors.Is(err, access.ErrNoToken) || errors.Is(err, access.ErrUnknown) || errors.Is(err, access.ErrExpired)
 }
 
 // reject says why there is no conversation.

@@ -55,6 +55,8 @@ type ClientConfig struct {
 	// Dial opens a connected socket, default one of this machine.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
+	Token []byte // what the server's keyring knows this client by, default none; it travels unencrypted
+
 	PackBudget    int           // gather events into datagrams of up to so many bytes, default 0: one event each
 	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
 	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
@@ -152,7 +154,7 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 
 // greet says hello until it is welcomed.
 func (c *Client) greet(ctx context.Context) error {
-	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version, Name: []byte(c.config.Name)}
+	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version, Name: []byte(c.config.Name), Token: c.config.Token}
 	body, err := hello.Append(nil)
 	if err != nil {
 		return err

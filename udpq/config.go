@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"rawlab/internal/access"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 )
@@ -40,6 +41,8 @@ type Config struct {
 	ReplayWindow     int            // replayed events on the way unacknowledged, default 64
 	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
 	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
+
+	Keyring *access.Keyring // who may emit and listen to what, default everybody to everything; tokens travel unencrypted
 
 	// Trace is told of every event received, and of every one forwarded or
 	// dropped. It must be quick and must not call the server.

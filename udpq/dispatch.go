@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/access"
 	"rawlab/internal/queue"
 )
 
@@ -114,7 +115,11 @@ func (p *peer) emit(f *framing.Frame) {
 		})
 		return
 	}
-	if p.session.Publish(f) != nil {
+	publish := p.session.Publish
+	if f.Flags&framing.FlagReply == 0 && !p.gate.MayEmit(f.Topic) { // who was asked may reply
+		publish = p.refuseEmit
+	}
+	if publish(f) != nil {
 		p.group.server.meter.Drop(queue.FateFrameInvalid, f)
 		return
 	}
@@ -140,7 +145,7 @@ func (p *peer) subscribe(f *framing.Frame) {
 		p.group.invalid()
 		return
 	}
-	if err := p.session.Subscribe(f.Topic, f.Sequence, resume); err != nil {
+	if err := p.listen(f, resume); err != nil {
 		p.session.Reply(&framing.Frame{
 			Kind: framing.KindError, Code: refusal(err), Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(err.Error()),
 		})
@@ -152,7 +157,10 @@ func refusal(err error) framing.Code {
 	if _, ok := errors.AsType[*queue.LimitError](err); ok {
 		return framing.CodeLimit
 	}
-	if errors.Is(err, framing.ErrInvalid) {
+	switch {
+	case access.IsDenied(err):
+		return framing.CodeUnauthorized
+	case errors.Is(err, framing.ErrInvalid):
 		return framing.CodeInvalid
 	}
 	return framing.CodeInternal

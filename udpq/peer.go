@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/access"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
@@ -18,6 +19,7 @@ type peer struct {
 	to      datagram // whose address is the client's
 	asked   uint64   // origin in the hello
 	name    string
+	gate    access.Gate
 	session *queue.Session
 	touched bool // is in group.touched
 	heard   atomic.Bool
@@ -36,28 +38,38 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 		return
 	}
 	p := g.find(d.from)
-	if p != nil && (p.asked != f.Origin || p.name != string(h.Name)) {
-		p.leave()
-		p = nil
-	}
-	if p == nil {
-		p = g.join(d, f, &h)
+	if p == nil || p.asked != f.Origin || p.name != string(h.Name) {
+		p = g.replace(p, d, f, &h)
 	}
 	if p != nil {
 		p.welcome(f.Sequence)
 	}
 }
 
-// join makes a session for the client at an address.
-func (g *group) join(d *datagram, f *framing.Frame, h *framing.Hello) *peer {
+// replace makes a session for the client at an address, and ends the one that
+// was there, if the new one may be.
+func (g *group) replace(old *peer, d *datagram, f *framing.Frame, h *framing.Hello) *peer {
+	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name)}
+	if err := p.gate.Enter(g.server.config.Keyring, h.Token); err != nil {
+		g.refuse(d, f, framing.CodeUnauthorized, err.Error())
+		return nil
+	}
+	if old != nil {
+		old.leave()
+	}
+	return g.join(p, d, f)
+}
+
+// join gives a peer its session.
+func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 	s := g.server
 	if s.open.Add(1) > int64(s.config.MaxSessions) {
 		s.open.Add(-1)
-		g.refuse(d, f, framing.CodeLimit, "too many sessions")
+		limit := &queue.LimitError{What: "sessions", Limit: s.config.MaxSessions}
+		g.refuse(d, f, framing.CodeLimit, limit.Error())
 		return nil
 	}
 	s.accepted.Add(1)
-	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name)}
 	origin := f.Origin
 	if origin == 0 {
 		origin = edge.DrawOrigin()
@@ -70,6 +82,7 @@ func (g *group) join(d *datagram, f *framing.Frame, h *framing.Hello) *peer {
 	g.peers[d.from] = p
 	g.mu.Unlock()
 	g.all.Go(p.write)
+	p.renew() // the keyring may have changed since it was asked
 	return p
 }
 

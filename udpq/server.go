@@ -78,6 +78,9 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 	}
 	g := &group{server: s, socket: newSocket(conn), peers: make(map[netip.AddrPort]*peer)}
 	g.expireLater()
+	if s.config.Keyring != nil {
+		defer s.config.Keyring.OnChange(g.renew)()
+	}
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })
 	defer stop()
 	err := g.read(ctx)
