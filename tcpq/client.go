@@ -20,6 +20,9 @@ type Event = edge.Event
 // Gap is events that have not come, though later ones have.
 type Gap = edge.Gap
 
+// Lost is events that were stored and will not come.
+type Lost = edge.Lost
+
 // Receipt is what a subscription starts with.
 type Receipt = framing.Receipt
 
@@ -63,6 +66,17 @@ type ClientConfig struct {
 	OnEvent func(*framing.Frame)
 	// OnGap is told of events missed just before the event that follows.
 	OnGap func(Gap)
+	// OnReceipt is told, before Subscribe to a pattern returns, of each of its
+	// topics where something was missed.
+	OnReceipt func(topic string, r Receipt)
+	// OnLost is told of stored events that expired before they could be sent,
+	// or were given up for want of an acknowledgement.
+	OnLost func(Lost)
+
+	// Deduplicate drops events that have come before, as far as their numbers
+	// tell: see edge.Tracker. With delivery at least once, the application
+	// then gets each event once for as long as the client lives.
+	Deduplicate bool
 }
 
 // storedBytes is how much larger than its emit an event frame may be: a

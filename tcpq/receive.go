@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"rawlab/framing"
 	"rawlab/internal/queue/edge"
@@ -12,15 +13,18 @@ import (
 
 const ackEvents = 64 // events taken by Next between two acks while more are waiting
 
-// Subscribe starts the delivery of a topic. The receipt says what a client
-// with a name missed while it was away.
+// Subscribe starts the delivery of a topic, or of all topics of a pattern such
+// as orders.* or orders.>. The receipt says what a client with a name missed
+// while it was away; that of a pattern counts over all its topics.
 func (c *Client) Subscribe(ctx context.Context, topic string) (Receipt, error) {
 	return c.SubscribeFrom(ctx, topic, framing.Subscribe{})
 }
 
-// SubscribeFrom is Subscribe with a resume point that the client has kept.
-func (c *Client) SubscribeFrom(ctx context.Context, topic string, from framing.Subscribe) (Receipt, error) {
-	f, err := c.ask(ctx, &framing.Frame{Kind: framing.KindSubscribe, Topic: []byte(topic), Payload: from.Append(nil)})
+// SubscribeFrom is Subscribe with a resume point that the client has kept, or
+// with wishes: how sure it wants to be of each event, how many may be on the
+// way unacknowledged, what happens when it is too slow.
+func (c *Client) SubscribeFrom(ctx context.Context, topic string, wish framing.Subscribe) (Receipt, error) {
+	f, err := c.ask(ctx, &framing.Frame{Kind: framing.KindSubscribe, Topic: []byte(topic), Payload: wish.Append(nil)})
 	if err != nil {
 		return Receipt{}, fmt.Errorf("subscribing to %q: %w", topic, err)
 	}
@@ -59,14 +63,18 @@ func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, erro
 // when Next is called again, or Close: until then it is the application's,
 // which therefore calls Next from one goroutine.
 func (c *Client) Next(ctx context.Context) (Event, error) {
-	c.handOver()
-	e, err := c.inbox.Next(ctx)
-	if err == nil {
-		c.mu.Lock()
-		c.acks.Return(&e)
-		c.mu.Unlock()
+	for {
+		c.handOver()
+		e, err := c.inbox.Next(ctx)
+		if err == nil {
+			c.mu.Lock()
+			c.acks.Return(&e)
+			c.mu.Unlock()
+		}
+		if err != nil || !e.Duplicate || !c.config.Deduplicate {
+			return e, err
+		}
 	}
-	return e, err
 }
 
 // handOver notes that the application has finished with the last event.
@@ -143,8 +151,11 @@ func (c *Client) obey(f *framing.Frame) error {
 		}
 		c.acknowledged(f.Sequence)
 	case framing.KindReceipt:
-		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+		return c.receipt(f)
 	case framing.KindNack:
+		if f.Flags&framing.FlagOffset != 0 {
+			return c.lost(f)
+		}
 		c.notAccepted(f)
 	case framing.KindError:
 		return c.refusedBy(f)
@@ -156,6 +167,32 @@ func (c *Client) obey(f *framing.Frame) error {
 		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
 	}
 	return nil // a pong, or a kind that a later server sends
+}
+
+// receipt hands a receipt to who subscribed: that of a pattern's topic has no
+// number.
+func (c *Client) receipt(f *framing.Frame) error {
+	if f.Sequence != 0 || c.config.OnReceipt == nil {
+		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+		return nil
+	}
+	r, err := framing.ParseReceipt(f.Payload)
+	if err == nil {
+		r.Expired = slices.Clone(r.Expired)
+		c.config.OnReceipt(string(f.Topic), r)
+	}
+	return err
+}
+
+func (c *Client) lost(f *framing.Frame) error {
+	all, err := edge.NewLost(f)
+	if c.config.OnLost == nil {
+		return err
+	}
+	for _, l := range all {
+		c.config.OnLost(l)
+	}
+	return err
 }
 
 // refusedBy sorts an error: of an event, of a request, or of everything.
@@ -182,7 +219,9 @@ func (c *Client) deliver(f *framing.Frame) {
 		c.inbox.Put(f, v)
 		return
 	}
-	c.config.OnEvent(f)
+	if !v.Duplicate || !c.config.Deduplicate {
+		c.config.OnEvent(f)
+	}
 	if f.Offset > 0 {
 		c.mu.Lock()
 		c.acks.Finish(f.Topic, f.Offset)

@@ -8,18 +8,23 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"rawlab/framing"
+	"rawlab/internal/queue"
 	"rawlab/tcpq"
 )
 
 // emitFlags are what a user said to emit.
 type emitFlags struct {
-	count int
-	json  bool
+	count     int
+	reply     bool
+	timeout   time.Duration
+	broadcast bool
+	json      bool
 }
 
 // emitReport is what emit prints with --json.
@@ -38,14 +43,40 @@ func newEmit() *cobra.Command {
 		Short: "Emit events to a topic",
 		Long: "Emit PAYLOAD to a topic, or with - or piped input every line of it as an event.\n\n" +
 			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
-			"udp:// events are sent, and nobody says whether they arrived.",
-		Example: "  rawlab emit tcp://127.0.0.1:9700 news hello\n  seq 1000 | rawlab emit udp://127.0.0.1:9700 news",
-		Args:    positional(cobra.RangeArgs(2, 3)),
-		RunE:    func(c *cobra.Command, args []string) error { return f.run(c, args) },
+			"udp:// events are sent, and nobody says whether they arrived.\n\n" +
+			"With --reply each event is a question to who listens now: the first reply is\n" +
+			"printed, and when nobody can answer that is told at once. With --broadcast there\n" +
+			"is no TOPIC: every client that is connected gets the event.",
+		Example: "  rawlab emit tcp://127.0.0.1:9700 news hello\n  seq 1000 | rawlab emit udp://127.0.0.1:9700 news\n" +
+			"  rawlab emit tcp://127.0.0.1:9700 sums '1 + 1' --reply\n  rawlab emit tcp://127.0.0.1:9700 --broadcast 'back in five minutes'",
+		Args: positional(cobra.RangeArgs(1, 3)),
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
 	c.Flags().IntVar(&f.count, "count", 0, "emit PAYLOAD so many times, or at most so many lines")
-	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence")
+	c.Flags().BoolVar(&f.reply, "reply", false, "wait for a reply to each event, and print it")
+	c.Flags().DurationVar(&f.timeout, "timeout", 2*time.Second, "with --reply, how long to wait for each")
+	c.Flags().BoolVar(&f.broadcast, "broadcast", false, "emit to every client that is connected")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence; with --reply, one for each event")
 	return c
+}
+
+// target returns the topic and the arguments behind it.
+func (f *emitFlags) target(c *cobra.Command, args []string) (topic string, rest []string, err error) {
+	switch {
+	case f.broadcast && f.reply:
+		return "", nil, usagef("--broadcast goes to all and --reply waits for one: choose")
+	case f.broadcast && len(args) > 1:
+		return "", nil, usagef("--broadcast takes the place of TOPIC: usage: rawlab emit URL --broadcast [PAYLOAD|-]")
+	case f.broadcast:
+		return queue.Broadcast, args, nil
+	case len(args) == 0:
+		return "", nil, usagef("no TOPIC; usage: %s", c.UseLine())
+	case c.Flags().Changed("timeout") && !f.reply:
+		return "", nil, usagef("--timeout is how long to wait for a reply: add --reply")
+	case f.reply && f.timeout <= 0:
+		return "", nil, usagef("--timeout %v: want more than 0, such as 2s", f.timeout)
+	}
+	return args[0], args[1:], checkTopic(args[0])
 }
 
 func (f *emitFlags) run(c *cobra.Command, args []string) error {
@@ -53,13 +84,14 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkTopic(args[1]); err != nil {
+	topic, rest, err := f.target(c, args[1:])
+	if err != nil {
 		return err
 	}
 	if f.count < 0 {
 		return usagef("--count %d: want 1 or more", f.count)
 	}
-	next, err := f.source(c.InOrStdin(), args[2:])
+	next, err := f.source(c.InOrStdin(), rest)
 	if err != nil {
 		return err
 	}
@@ -67,7 +99,10 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := emitReport{Transport: server.transport, Topic: args[1], Origin: formatOrigin(e.Origin())}
+	if f.reply {
+		return f.ask(c, e, server, topic, next)
+	}
+	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin())}
 	err = emitAll(c.Context(), e, &r, next)
 	return errors.Join(err, f.report(c, &r))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 	"rawlab/tcpq"
 	"rawlab/udpq"
@@ -53,10 +54,27 @@ func parseEndpoint(s string) (endpoint, error) {
 	return endpoint{u.Scheme, u.Host}, nil
 }
 
-// checkTopic makes a topic that no frame can carry a usage error.
+// checkTopic makes a topic that nothing can be emitted to a usage error.
 func checkTopic(topic string) error {
 	if topic == "" || len(topic) > framing.MaxTopic {
 		return usagef("topic of %d bytes: want 1 to %d", len(topic), framing.MaxTopic)
+	}
+	if topic == queue.Broadcast {
+		return usagef("%s is every client that is connected: use --broadcast", topic)
+	}
+	if err := queue.CheckTopic(topic); err != nil {
+		return usagef("topic %w", err)
+	}
+	return nil
+}
+
+// checkPattern is checkTopic for what one can listen to.
+func checkPattern(topic string) error {
+	if topic == "" || !queue.IsPattern(topic) {
+		return checkTopic(topic)
+	}
+	if err := queue.CheckSubscription(topic); err != nil {
+		return usagef("pattern %w", err)
 	}
 	return nil
 }
@@ -66,7 +84,7 @@ type client interface {
 	Origin() uint64
 	Emit(topic string, payload []byte) (sequence uint64, err error)
 	Flush(ctx context.Context) error
-	Subscribe(ctx context.Context, topic string) (framing.Receipt, error)
+	SubscribeFrom(ctx context.Context, topic string, wish framing.Subscribe) (framing.Receipt, error)
 	Next(ctx context.Context) (edge.Event, error)
 	Close() error
 }
@@ -76,13 +94,19 @@ const keepAlive = 2 * time.Second
 
 // dial connects to a server, under a name if it is not empty.
 func (e endpoint) dial(ctx context.Context, name string) (client, error) {
-	if len(name) > framing.MaxName {
-		return nil, usagef("name of %d bytes: at most %d", len(name), framing.MaxName)
+	return e.dialWith(ctx, &tcpq.ClientConfig{Name: name})
+}
+
+// dialWith is dial with what else a client over TCP may want; over UDP only
+// the name counts.
+func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig) (client, error) {
+	if len(config.Name) > framing.MaxName {
+		return nil, usagef("name of %d bytes: at most %d", len(config.Name), framing.MaxName)
 	}
 	if e.transport == "udp" {
-		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: name, KeepAlive: keepAlive}))
+		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: config.Name, KeepAlive: keepAlive}))
 	}
-	return orNil(tcpq.Dial(ctx, e.address, &tcpq.ClientConfig{Name: name}))
+	return orNil(tcpq.Dial(ctx, e.address, config))
 }
 
 // orNil keeps a nil pointer from becoming a client that is not nil.

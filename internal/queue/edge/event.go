@@ -30,6 +30,27 @@ type Gap struct {
 	Origin, From, To uint64
 }
 
+// Lost is events of a topic that a subscriber has not had and will not have,
+// or has never acknowledged: offsets From up to, not including, To.
+type Lost struct {
+	Topic    string
+	From, To uint64
+	GivenUp  bool // delivered as often as wanted and never acknowledged; else they expired
+}
+
+// NewLost reads what a nack by offset says.
+func NewLost(f *framing.Frame) ([]Lost, error) {
+	ranges, err := framing.ParseRanges(f.Payload)
+	if err != nil {
+		return nil, err
+	}
+	var all []Lost
+	for from, to := range ranges.All() {
+		all = append(all, Lost{string(f.Topic), from, to, f.Code == framing.CodeTimeout})
+	}
+	return all, nil
+}
+
 // Receipt is what a subscription starts with; see [framing.Receipt].
 type Receipt = framing.Receipt
 
