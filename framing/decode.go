@@ -32,57 +32,72 @@ func Peek(b []byte, limit int) (int, error) {
 // when b ends inside the frame, [ErrVersion], [ErrInvalid] and
 // [ErrChecksum]. Once the frame's extent is known, its size comes back even
 // with an error, so that a caller may skip it.
-func Parse(b []byte, limit int) (Frame, int, error) {
-	size, err := Peek(b, limit)
+func Parse(b []byte, limit int) (f Frame, size int, err error) {
+	size, err = Peek(b, limit)
 	if err != nil {
-		return Frame{}, 0, err
+		return f, 0, err
 	}
 	if len(b) < size {
-		return Frame{}, 0, ErrIncomplete
+		return f, 0, ErrIncomplete
 	}
-	f, err := parseWhole(b[:size:size])
+	if err = f.parse(b[:size:size]); err != nil {
+		f = Frame{}
+	}
 	return f, size, err
 }
 
-// parseWhole decodes b, which holds exactly one frame.
-func parseWhole(b []byte) (Frame, error) {
-	if b[4]>>5 != Version {
-		return Frame{}, ErrVersion
+// parse decodes b, which holds exactly one frame, where f is: copies of
+// frames cost more than what is done to them here. On an error, f is neither
+// the old nor the new one.
+func (f *Frame) parse(b []byte) error {
+	head := binary.BigEndian.Uint64(b)
+	if byte(head>>24)>>5 != Version {
+		return ErrVersion
 	}
-	f := Frame{
-		Kind:     Kind(b[4] & 0x1f),
-		Flags:    Flags(b[5]),
-		Code:     Code(b[6]),
-		Origin:   binary.BigEndian.Uint64(b[8:]),
-		Sequence: binary.BigEndian.Uint64(b[16:]),
-		Time:     binary.BigEndian.Uint64(b[24:]),
-	}
-	topic := int(b[7])
+	f.Kind, f.Flags, f.Code = Kind(head>>24&0x1f), Flags(head>>16), Code(head>>8)
 	if !f.Kind.Valid() || f.Flags&^knownFlags != 0 {
-		return Frame{}, ErrInvalid
+		return ErrInvalid
 	}
+	f.Origin = binary.BigEndian.Uint64(b[8:])
+	f.Sequence = binary.BigEndian.Uint64(b[16:])
+	f.Time = binary.BigEndian.Uint64(b[24:])
+	f.Offset = 0
+	body := b[headerBytes:]
+	if f.Flags&(FlagCRC|FlagOffset) != 0 {
+		var err error
+		if body, err = f.parseExtras(b); err != nil {
+			return err
+		}
+	}
+	topic := int(head & topicLength)
+	if len(body) < topic {
+		return ErrInvalid
+	}
+	f.Topic, f.Payload = body[:topic:topic], body[topic:]
+	return nil
+}
+
+// parseExtras takes what flags announce off both ends of the body, and
+// returns what is between.
+func (f *Frame) parseExtras(b []byte) ([]byte, error) {
 	body := b[headerBytes:]
 	if f.Flags&FlagCRC != 0 {
 		if len(body) < checksumBytes {
-			return Frame{}, ErrInvalid
+			return nil, ErrInvalid
 		}
 		end := len(b) - checksumBytes
 		if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
-			return Frame{}, ErrChecksum
+			return nil, ErrChecksum
 		}
 		end -= headerBytes
 		body = body[:end:end] // appending to the payload must not reach the checksum
 	}
 	if f.Flags&FlagOffset != 0 {
 		if len(body) < offsetBytes {
-			return Frame{}, ErrInvalid
+			return nil, ErrInvalid
 		}
 		f.Offset = binary.BigEndian.Uint64(body)
 		body = body[offsetBytes:]
 	}
-	if len(body) < topic {
-		return Frame{}, ErrInvalid
-	}
-	f.Topic, f.Payload = body[:topic:topic], body[topic:]
-	return f, nil
+	return body, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -17,19 +18,23 @@ func (f *Frame) Append(dst []byte) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return dst, err
 	}
-	start := len(dst)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Size()-prefixBytes))
-	dst = append(dst, Version<<5|byte(f.Kind), byte(f.Flags), byte(f.Code), byte(len(f.Topic)))
-	dst = binary.BigEndian.AppendUint64(dst, f.Origin)
-	dst = binary.BigEndian.AppendUint64(dst, f.Sequence)
-	dst = binary.BigEndian.AppendUint64(dst, f.Time)
+	start, size := len(dst), f.Size()
+	dst = slices.Grow(dst, size)[:start+size]
+	b := dst[start:]
+	binary.BigEndian.PutUint64(b, uint64(size-prefixBytes)<<headLength|
+		uint64(Version<<5|byte(f.Kind))<<24|uint64(f.Flags)<<16|uint64(f.Code)<<8|uint64(len(f.Topic)))
+	binary.BigEndian.PutUint64(b[8:], f.Origin)
+	binary.BigEndian.PutUint64(b[16:], f.Sequence)
+	binary.BigEndian.PutUint64(b[24:], f.Time)
+	end := headerBytes
 	if f.Flags&FlagOffset != 0 {
-		dst = binary.BigEndian.AppendUint64(dst, f.Offset)
+		binary.BigEndian.PutUint64(b[end:], f.Offset)
+		end += offsetBytes
 	}
-	dst = append(dst, f.Topic...)
-	dst = append(dst, f.Payload...)
+	end += copy(b[end:], f.Topic)
+	end += copy(b[end:], f.Payload)
 	if f.Flags&FlagCRC != 0 {
-		dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+		binary.BigEndian.PutUint32(b[end:], crc32.Checksum(b[:end], castagnoli))
 	}
 	return dst, nil
 }

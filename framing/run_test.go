@@ -29,8 +29,11 @@ func TestRunTakesAllThatBelongsTogether(t *testing.T) {
 	if _, ok := r.Run(1); ok {
 		t.Fatal("a run before anything was read")
 	}
-	if _, err := r.Next(); err != nil {
+	if err := r.Await(); err != nil {
 		t.Fatal(err)
+	}
+	if f, err := r.Next(); err != nil || f.Sequence != 1 {
+		t.Fatalf("Next = %+v, %v, want event 1", f, err)
 	}
 	run, ok := r.Run(1)
 	if !ok || run.Count != 99 || run.Sequence != 2 || run.Last() != 100 || string(run.Topic) != "news" || !run.WantAck || run.Origin != 1 {

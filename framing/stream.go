@@ -78,18 +78,44 @@ func (r *Reader) dropBuffer() {
 // clean end it returns io.EOF; if the stream ends inside a frame,
 // io.ErrUnexpectedEOF. Errors of [Parse] mean that the stream can no longer
 // be followed.
-func (r *Reader) Next() (Frame, error) {
+func (r *Reader) Next() (f Frame, err error) {
+	if err = r.Read(&f); err != nil {
+		f = Frame{}
+	}
+	return f, err
+}
+
+// Read is Next into a frame of the caller's. After an error it makes no sense.
+func (r *Reader) Read(f *Frame) error {
+	size, err := r.await()
+	if err != nil {
+		return err
+	}
+	if err := f.parse(r.buf[r.start : r.start+size : r.start+size]); err != nil {
+		return err
+	}
+	r.start += size
+	return nil
+}
+
+// Await waits until the next frame is here. Its errors are those of Next.
+func (r *Reader) Await() error {
+	_, err := r.await()
+	return err
+}
+
+// await returns the size of the next frame once it is here.
+func (r *Reader) await() (size int, err error) {
 	for {
-		f, n, err := Parse(r.buf[r.start:r.end], r.limit)
-		if err == nil {
-			r.start += n
-			return f, nil
+		size, err = Peek(r.buf[r.start:r.end], r.limit)
+		if err == nil && size <= r.end-r.start {
+			return size, nil
 		}
-		if err != ErrIncomplete {
-			return Frame{}, err
+		if err != nil && err != ErrIncomplete {
+			return 0, err
 		}
 		if err := r.fill(); err != nil {
-			return Frame{}, err
+			return 0, err
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (c *ClientConfig) orDefault() ClientConfig {
 // Client is a connection to a server. It is safe for concurrent use.
 type Client struct {
 	config ClientConfig
-	conn   net.Conn
+	conn   socket
 	reader *framing.Reader
 	origin uint64
 	epoch  uint64
@@ -120,6 +120,7 @@ type Client struct {
 	work    sync.Cond // for the writer: there is something to write, or the end
 	room    sync.Cond // for emitters
 	settled sync.Cond // for Flush: something was acknowledged, or the end
+	outgoing
 	sender
 	acks   edge.Acker
 	counts edge.Counts
@@ -149,7 +150,8 @@ func (c *Client) connect(ctx context.Context, addr string) error {
 	if conn, err = c.shake(ctx, conn); err != nil {
 		return err
 	}
-	c.conn, c.reader = conn, framing.NewReader(conn, c.config.FrameLimit+storedBytes)
+	c.conn = newSocket(conn)
+	c.reader = c.conn.reader(c.config.FrameLimit + storedBytes)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	err = c.greet()
 	if !stop() {

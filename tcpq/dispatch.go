@@ -15,16 +15,15 @@ import (
 func (c *conn) read() error {
 	var f framing.Frame // one for all, since obey lets it escape
 	for {
+		if err := c.reader.Await(); err != nil {
+			return err
+		}
 		if run, ok := c.reader.Run(c.session.Origin()); ok {
 			c.emitRun(&run)
-		} else {
-			var err error
-			if f, err = c.reader.Next(); err != nil {
-				return err
-			}
-			if err := c.obey(&f); err != nil {
-				return err
-			}
+		} else if err := c.reader.Read(&f); err != nil {
+			return err
+		} else if err := c.obey(&f); err != nil {
+			return err
 		}
 		if !c.reader.Buffered() {
 			c.session.Commit()

@@ -2,7 +2,6 @@ package tcpq
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,16 +10,12 @@ import (
 	"rawlab/internal/queue/edge"
 )
 
-const hurryBytes = 64 << 10 // so much gathered is written without further waiting
-
 // sender is what a client has emitted. The client's mu guards it.
 type sender struct {
 	numbering edge.Numbering
-	out       []byte // encoded frames that wait for the writer
 	topic     []byte // scratch
 	sound     string // the topic checked last
 	closed    bool   // Emit refuses
-	last      bool   // nothing will follow what waits
 	acked     []uint64
 	unasked   map[uint16]bool // streams of requests and replies, which are not acknowledged
 	refused   uint64          // events named in nacks since the last Flush
@@ -46,23 +41,22 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 		return 0, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.err == nil && !c.closed && len(c.out) > 0 && len(c.out)+f.Size()+len(topic) > c.config.BufferBytes {
-		c.room.Wait()
-	}
-	switch {
-	case c.closed:
-		return 0, ErrClosed
-	case c.err != nil:
-		return 0, c.err
+	if err := c.awaitRoom(f.Size() + len(topic)); err != nil {
+		c.mu.Unlock()
+		return 0, err
 	}
 	if err := c.checkTopic(topic); err != nil {
+		c.mu.Unlock()
 		return 0, err
 	}
 	f.Sequence = c.numbering.Next(topic)
 	c.topic = append(c.topic[:0], topic...)
 	f.Topic = c.topic
-	return f.Sequence, c.send(&f)
+	first := len(c.out) == 0
+	err := c.gather(&f)
+	c.emitted(first)
+	c.mu.Unlock()
+	return f.Sequence, err
 }
 
 func (c *Client) check(f *framing.Frame, topic string) error {
@@ -85,74 +79,15 @@ func (c *Client) checkTopic(topic string) error {
 	return nil
 }
 
-// send gathers a frame. The caller holds mu.
-func (c *Client) send(f *framing.Frame) error {
-	idle := len(c.out) == 0
-	out, err := f.Append(c.out)
-	c.out = out
-	if idle {
-		c.work.Signal()
+// awaitRoom waits until size bytes may be gathered. The caller holds mu.
+func (c *Client) awaitRoom(size int) error {
+	for c.err == nil && !c.closed && len(c.out) > 0 && len(c.out)+size > c.config.BufferBytes {
+		c.room.Wait()
 	}
-	if len(out) > hurryBytes && c.config.FlushInterval > 0 {
-		c.hasten()
+	if c.closed {
+		return ErrClosed
 	}
-	return err
-}
-
-func (c *Client) hasten() {
-	select {
-	case c.hurry <- struct{}{}:
-	default:
-	}
-}
-
-// write is the goroutine that writes what was gathered.
-func (c *Client) write() {
-	var spare []byte
-	for {
-		out, ok := c.gathered(spare)
-		if !ok {
-			return
-		}
-		if _, err := c.conn.Write(out); err != nil {
-			c.fail(fmt.Errorf("connection to the server broke: %w", err))
-			return
-		}
-		spare = out[:0]
-	}
-}
-
-// gathered waits for frames and trades them for an empty buffer. It reports
-// false when there will be none.
-func (c *Client) gathered(spare []byte) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.out) == 0 && !c.last && c.err == nil {
-		c.work.Wait()
-	}
-	if c.err != nil || len(c.out) == 0 {
-		return nil, false
-	}
-	c.linger()
-	out := c.out
-	c.out = spare
-	c.room.Broadcast()
-	return out, true
-}
-
-// linger lets more gather, if the configuration wants that. The caller holds mu.
-func (c *Client) linger() {
-	if c.config.FlushInterval <= 0 || c.last || len(c.out) > hurryBytes {
-		return
-	}
-	c.mu.Unlock()
-	defer c.mu.Lock()
-	t := c.config.Clock.NewTimer(c.config.FlushInterval)
-	defer t.Stop()
-	select {
-	case <-t.C():
-	case <-c.hurry:
-	}
+	return c.err
 }
 
 // Flush waits until the server has acknowledged everything emitted before
@@ -166,7 +101,7 @@ func (c *Client) Flush(ctx context.Context) error {
 	defer stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hasten()
+	c.push()
 	emitted := slices.Clone(c.numbering.Last())
 	for !c.hasAcked(emitted) {
 		if c.err != nil {

@@ -43,8 +43,8 @@ func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, erro
 	defer c.requests.End(number)
 	f.Sequence = number
 	c.mu.Lock()
-	err := c.send(f)
-	c.hasten()
+	err := c.gather(f)
+	c.push()
 	c.mu.Unlock()
 	if err != nil {
 		return framing.Frame{}, err
@@ -105,8 +105,7 @@ func (c *Client) read() {
 	var end error
 	var f framing.Frame // one for all, since OnEvent lets it escape
 	for end == nil {
-		var err error
-		if f, err = c.reader.Next(); err != nil {
+		if err := c.reader.Read(&f); err != nil {
 			end = broken(err)
 			break
 		}

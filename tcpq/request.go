@@ -70,8 +70,8 @@ func (c *Client) sendUnasked(f *framing.Frame, topic string) error {
 		return c.err
 	}
 	f.Origin, f.Time, f.Topic = c.origin, uint64(c.config.Clock.Now().UnixNano()), []byte(topic)
-	err := c.send(f)
-	c.hasten()
+	err := c.gather(f)
+	c.push()
 	return err
 }
 
@@ -105,8 +105,8 @@ func (c *Client) ReplyTo(origin, sequence uint64, topic string, payload []byte) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && !c.closed && len(c.out) > 0 && len(c.out)+f.Size()+len(topic) > c.config.BufferBytes {
-		c.room.Wait()
+	if err := c.awaitRoom(f.Size() + len(topic)); err != nil {
+		return err
 	}
 	f.Sequence = c.unaskedSequence("") // no topic's: each requester gets its own only
 	return c.sendUnasked(&f, topic)

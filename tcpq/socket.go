@@ -16,6 +16,14 @@ type socket struct {
 
 func newSocket(c net.Conn) socket { return socket{c, newDirect(c)} }
 
+// reader returns a reader of the frames that a server sends.
+func (s *socket) reader(limit int) *framing.Reader {
+	if s.direct != nil {
+		return framing.NewReader(s.direct, limit)
+	}
+	return framing.NewReader(s.Conn, limit)
+}
+
 // newReader returns a reader of the connection's frames.
 func (c *conn) newReader() *framing.Reader {
 	if c.net.direct != nil {

@@ -97,6 +97,9 @@ func (s *Session) flush() {
 	c := &s.inline
 	s.take(c)
 	for _, part := range [...][]byte{c.Control, c.Kept, c.Live} {
+		if len(part) == 0 {
+			continue
+		}
 		n, _ := s.out.tryWrite(part)
 		c.done += n
 		if n < len(part) {

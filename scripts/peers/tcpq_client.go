@@ -58,9 +58,11 @@ func emitAll(ctx context.Context, addr string, size int, lasting time.Duration) 
 		return err
 	}
 	n, payload := 0, make([]byte, size)
-	for end := time.Now().Add(lasting); time.Now().Before(end); {
+	// The clock is read once for a burst of events, which all bear that time;
+	// those of the peers bear none.
+	for now, end := time.Now(), time.Now().Add(lasting); now.Before(end); now = time.Now() {
 		for range 256 {
-			if _, err := c.Emit(clientTopic, payload); err != nil {
+			if _, err := c.EmitAt(now, clientTopic, payload); err != nil {
 				return err
 			}
 			n++
