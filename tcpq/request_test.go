@@ -88,7 +88,17 @@ func TestRequestsAtOnce(t *testing.T) {
 }
 
 func TestFirstOfManyRepliesCounts(t *testing.T) {
-	s := serve(t, nil)
+	received, all := 0, make(chan struct{})
+	var mu sync.Mutex
+	s := serve(t, &tcpq.Config{Trace: func(e queue.TraceEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Stage == queue.Received {
+			if received++; received == 200 {
+				close(all)
+			}
+		}
+	}})
 	for n := range 3 {
 		responder := dial(t, s, nil)
 		subscribe(t, responder, "sums")
@@ -100,6 +110,7 @@ func TestFirstOfManyRepliesCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	<-all // also the replies that nobody waits for
 	s.stop()
 	if st := s.Stats(); st.Received != 200 || st.Dropped[queue.FateOffline] != 100 {
 		t.Errorf("Stats() = %+v, want 50 requests and 150 replies received, 100 of them not waited for any more", st)
