@@ -24,6 +24,7 @@ type serveFlags struct {
 	tcp, udp string
 	topics   []string
 	overflow string
+	data     string
 	insecure bool
 	verbose  bool
 }
@@ -36,9 +37,10 @@ func newServe() *cobra.Command {
 		Long: "Serve topics over TCP and UDP, as two doors to one queue: what is emitted over\n" +
 			"one is delivered over both. Without --tcp or --udp, both listen on " + defaultAddress + ".\n\n" +
 			"An event that nobody listens to is gone, unless its topic is stored: listening\n" +
-			"under a name makes it so, or --topic NAME=store. Stored events live in memory.\n\n" +
+			"under a name makes it so, or --topic NAME=store. Stored events live in memory,\n" +
+			"or in the folder --data, from which a server that starts again goes on.\n\n" +
 			"The first SIGINT or SIGTERM drains and sums up, the second ends at once.",
-		Example: "  rawlab serve\n  rawlab serve --udp 127.0.0.1:9800 --topic news=store",
+		Example: "  rawlab serve\n  rawlab serve --data ./queue --topic news=store\n  rawlab serve --udp 127.0.0.1:9800 --topic news=store",
 		Args:    positional(cobra.NoArgs),
 		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.ErrOrStderr()) },
 	}
@@ -47,6 +49,7 @@ func newServe() *cobra.Command {
 	s.StringVar(&f.udp, "udp", "", "listen for UDP on `host:port`; port 0 is any free one")
 	s.StringArrayVar(&f.topics, "topic", nil, "policy of a topic, `NAME=ignore|store`; may be repeated")
 	s.StringVar(&f.overflow, "overflow", queue.DropOldest.String(), "when a subscriber is too slow: `drop-oldest|disconnect|block`")
+	s.StringVar(&f.data, "data", "", "keep stored topics in `folder`; an event is acknowledged once it is safe there")
 	s.BoolVar(&f.insecure, "insecure", false, "listen beyond loopback, though anybody there may then emit and listen")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens to connections")
 	return c
@@ -102,15 +105,15 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 			return nil, err
 		}
 	}
-	q, err := queue.New(&queue.Config{Topics: policies})
-	if err != nil {
-		return nil, err
-	}
 	level := slog.LevelWarn
 	if f.verbose {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	q, err := f.openQueue(stderr, logger, policies)
+	if err != nil {
+		return nil, err
+	}
 	return &service{
 		stderr: stderr, queue: q,
 		tcp: tcpq.NewServer(&tcpq.Config{Queue: q, Policy: overflow, Logger: logger}),

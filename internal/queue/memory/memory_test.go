@@ -34,7 +34,8 @@ func TestFullUntilTrimmed(t *testing.T) {
 }
 
 func TestEpochsDiffer(t *testing.T) {
-	if memory.New(0).Epoch() == memory.New(0).Epoch() {
+	one, other := memory.New(0), memory.New(0)
+	if one.Epoch() == other.Epoch() {
 		t.Error("two stores have the same epoch")
 	}
 }

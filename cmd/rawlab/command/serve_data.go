@@ -1,0 +1,52 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"rawlab/internal/queue"
+	"rawlab/internal/queue/disk"
+	"rawlab/labs/report"
+)
+
+// openQueue makes the queue: with --data on the folder that stored topics live
+// in, of which it says what it holds, else in memory.
+func (f *serveFlags) openQueue(stderr io.Writer, logger *slog.Logger, policies map[string]queue.Policy) (*queue.Queue, error) {
+	c := queue.Config{Topics: policies}
+	if f.data != "" {
+		s, err := disk.Open(f.data, &disk.Config{Logger: logger})
+		if err != nil {
+			return nil, f.dataError(err)
+		}
+		c.Store = s
+		f.tellHeld(stderr, s)
+	}
+	q, err := queue.New(&c)
+	if err != nil && c.Store != nil {
+		err = errors.Join(err, c.Store.Close())
+	}
+	return q, err
+}
+
+func (f *serveFlags) tellHeld(stderr io.Writer, s *disk.Store) {
+	held := s.Opened()
+	if held.Made {
+		fmt.Fprintf(stderr, "rawlab: %s is new: epoch %016x\n", f.data, s.Epoch())
+		return
+	}
+	fmt.Fprintf(stderr, "rawlab: %s holds %s with %s (%s bytes), %s: epoch %016x\n", f.data,
+		count(held.Topics, "topic"), count(int(held.Events), "event"), report.Count(int(held.Bytes)), count(held.Cursors, "cursor"), s.Epoch())
+}
+
+// dataError says what to do about a folder that cannot be used.
+func (f *serveFlags) dataError(err error) error {
+	if _, damaged := errors.AsType[*disk.DamageError](err); !damaged {
+		return fmt.Errorf("--data: %w", err)
+	}
+	return fmt.Errorf("--data: %w\n"+
+		"Nothing was changed. If there is a copy of the folder, put it in its place; or start with an empty one:\n"+
+		"  mv %s %[2]s.damaged\n"+
+		"Clients that come back are then told, by a new epoch, that events were lost", err, f.data)
+}
