@@ -165,7 +165,7 @@ func resolve(network, address string) (target, error) {
 func (h *VirtualHost) open(t *target, prepare func(*vsocket) tcpip.Error) (*vsocket, error) {
 	var s *vsocket
 	var fault tcpip.Error
-	err := h.time.ask(&request{remote: t.text, try: func() bool {
+	err := h.time.ask(&request{host: h.number, remote: t.text, try: func() bool {
 		transport := tcp.ProtocolNumber
 		if t.network == "udp" {
 			transport = udp.ProtocolNumber

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
@@ -11,14 +12,18 @@ import (
 // (RFC 9293, section 3.8.6.1) and not, as Linux's, none.
 type repeats struct {
 	syns  map[segmentID]bool // seen
-	ends  map[portPair]uint32
+	ends  map[peerPorts]uint32
 	count int64
 }
 
-type portPair struct{ from, to uint16 }
+// peerPorts tells the connections of one host apart.
+type peerPorts struct {
+	peer     tcpip.Address
+	from, to uint16
+}
 
 type segmentID struct {
-	ports portPair
+	ports peerPorts
 	seq   uint32
 }
 
@@ -29,9 +34,9 @@ func (r *repeats) see(p *stack.PacketBuffer) {
 		return
 	}
 	if r.syns == nil {
-		r.syns, r.ends = map[segmentID]bool{}, map[portPair]uint32{}
+		r.syns, r.ends = map[segmentID]bool{}, map[peerPorts]uint32{}
 	}
-	ports := portPair{h.SourcePort(), h.DestinationPort()}
+	ports := peerPorts{p.Network().DestinationAddress(), h.SourcePort(), h.DestinationPort()}
 	id := segmentID{ports, h.SequenceNumber()}
 	size := uint32(p.Data().Size())
 	switch end, known := r.ends[ports]; {

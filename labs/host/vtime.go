@@ -41,6 +41,7 @@ type vtime struct {
 // request is something that a goroutine asks the loop to do, and waits for.
 type request struct {
 	socket uint64 // whose it is, by the order of their making; 0 for none
+	host   uint8  // where a socket is to be made, by its number; 0 for none
 	kind   kind
 	remote string // of a datagram
 	data   []byte // to be written: two requests alike in all this may be swapped
@@ -180,7 +181,7 @@ func (t *vtime) sort() bool {
 
 func (r *request) compare(other *request) int {
 	return cmp.Or(
-		cmp.Compare(r.socket, other.socket), cmp.Compare(r.kind, other.kind),
+		cmp.Compare(r.socket, other.socket), cmp.Compare(r.host, other.host), cmp.Compare(r.kind, other.kind),
 		cmp.Compare(r.remote, other.remote), slices.Compare(r.data, other.data),
 	)
 }

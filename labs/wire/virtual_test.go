@@ -20,9 +20,8 @@ func TestVirtualCarriesEachFrameAtItsTime(t *testing.T) {
 	}
 	var arrived []arrival
 	w := wire.NewVirtual(&wire.VirtualConfig{
-		Seed:  1,
-		Now:   now.Now,
-		After: func(d time.Duration, f func()) { now.Call(d, f) },
+		Seed:        1,
+		VirtualTime: wire.VirtualTime{Now: now.Now, After: func(d time.Duration, f func()) { now.Call(d, f) }},
 		Deliver: [2]func([]byte){
 			func(frame []byte) { arrived = append(arrived, arrival{now.Elapsed(), wire.Hash(frame)}) },
 			func([]byte) { t.Error("a frame came out at the wrong end") },
@@ -72,7 +71,7 @@ func TestVirtualCarriesEachFrameAtItsTime(t *testing.T) {
 }
 
 func TestVirtualRefusesNonsense(t *testing.T) {
-	w := wire.NewVirtual(&wire.VirtualConfig{Now: time.Now})
+	w := wire.NewVirtual(&wire.VirtualConfig{VirtualTime: wire.VirtualTime{Now: time.Now}})
 	if err := w.Set(1, [2]wire.Impairment{{}, {Loss: 2}}); err == nil {
 		t.Error("Set() took a loss of 200%")
 	}
