@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -37,12 +38,17 @@ func (c *Certificate) Reload() error {
 	return nil
 }
 
-// Paths returns the files to watch, none if there are none.
-func (c *Certificate) Paths() []string {
+// Watch reloads the files whenever they change, until ctx is done, and
+// reports what came of it. A certificate made in memory does not change.
+func (c *Certificate) Watch(ctx context.Context, report func(err error)) {
 	if c.cert == "" {
-		return nil
+		return
 	}
-	return []string{c.cert, c.key}
+	Watch(ctx, nil, []string{c.cert, c.key}, func(changed bool) {
+		if changed {
+			report(c.Reload())
+		}
+	})
 }
 
 // Leaf returns the certificate that clients see now.

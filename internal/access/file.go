@@ -28,7 +28,11 @@ type Entry struct {
 // YAML returns the entry as an item of a file's tokens.
 func (e *Entry) YAML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  - name: %q\n    sha256: %v\n", e.Name, e.Digest)
+	b.WriteString("  - ")
+	if e.Name != "" {
+		fmt.Fprintf(&b, "name: %q\n    ", e.Name)
+	}
+	fmt.Fprintf(&b, "sha256: %v\n", e.Digest)
 	for _, r := range []struct {
 		key      string
 		patterns []Pattern
@@ -51,6 +55,12 @@ func (e *Entry) YAML() string {
 type table struct {
 	entries   []Entry
 	anonymous *Rights // nil: a token is needed
+}
+
+// Check returns why a token file would be refused, nil if it would not.
+func Check(b []byte) error {
+	_, err := parse(b)
+	return err
 }
 
 // parse reads a token file. Its errors begin with the line: "line 3: …".
@@ -193,18 +203,26 @@ func digestOf(n *yaml.Node) (Digest, error) {
 	return d, nil
 }
 
-// timeOf reads a moment; of a day alone, its first (UTC).
 func timeOf(n *yaml.Node) (time.Time, error) {
 	s, err := scalar(n)
 	if err != nil {
 		return time.Time{}, err
 	}
+	t, err := ParseTime(s)
+	if err != nil {
+		return t, fmt.Errorf("line %d: expires: %w", n.Line, err)
+	}
+	return t, nil
+}
+
+// ParseTime reads a moment; of a day alone, its first (UTC).
+func ParseTime(s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("line %d: expires: %q is no time; want 2027-01-31 or 2027-01-31T12:00:00Z", n.Line, s)
+	return time.Time{}, fmt.Errorf("%q is no time; want 2027-01-31 or 2027-01-31T12:00:00Z", s)
 }
 
 // patternsOf reads a list of patterns, or one alone.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ type Keyring struct {
 	clock clock.Clock
 
 	mu       sync.Mutex
-	content  []byte // of the file when it was read last
+	content  []byte // of the file that holds
 	table    *table
 	watchers map[*func()]struct{}
 	asked    time.Time // when change was noticed last: what has expired since is a change
@@ -114,11 +115,15 @@ func (k *Keyring) OnChange(changed func()) (stop func()) {
 
 // Reload reads the file again and reports whether grants may have changed:
 // the file has, or a token has expired. A broken file leaves everything as it
-// was; its error tells the line, once for each content.
+// was; its error tells the line.
 func (k *Keyring) Reload() (changed bool, err error) {
 	b, err := os.ReadFile(k.path)
 	if err != nil {
-		return k.notice(nil), fmt.Errorf("reading the tokens: %w; those of before hold", err)
+		return k.notice(nil), fmt.Errorf("reading the tokens: %w; the rights of before hold", err)
+	}
+	t, err := parse(b)
+	if err != nil {
+		return k.notice(nil), fmt.Errorf("%s: %w; the rights of before hold", k.path, err)
 	}
 	k.mu.Lock()
 	same := string(b) == string(k.content)
@@ -127,11 +132,20 @@ func (k *Keyring) Reload() (changed bool, err error) {
 	if same {
 		return k.notice(nil), nil
 	}
-	t, err := parse(b)
-	if err != nil {
-		return k.notice(nil), fmt.Errorf("%s: %w; the rights of before hold", k.path, err)
-	}
 	return k.notice(t), nil
+}
+
+// Watch reloads the file whenever it changes, until ctx is done, and reports
+// what came of it.
+func (k *Keyring) Watch(ctx context.Context, report func(err error)) {
+	Watch(ctx, k.clock, []string{k.path}, func(changed bool) {
+		if !changed {
+			k.notice(nil)
+			return
+		}
+		_, err := k.Reload()
+		report(err)
+	})
 }
 
 // notice takes a new table, if there is one, and tells who watches.

@@ -121,26 +121,30 @@ func TestSelfSignedStays(t *testing.T) {
 	if err != nil || access.FingerprintOf(again.Leaf()) != access.FingerprintOf(first.Leaf()) {
 		t.Errorf("SelfSignedIn again = another certificate, %v", err)
 	}
-	for _, path := range first.Paths() {
+	paths := func(dir string) []string {
+		return []string{filepath.Join(dir, "tls-cert.pem"), filepath.Join(dir, "tls-key.pem")}
+	}
+	for _, path := range paths(dir) {
 		if info, err := os.Stat(path); err != nil || strings.Contains(path, "key") && os.PathSeparator == '/' && info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want a key for its owner only", path, info.Mode(), err)
 		}
 	}
-	other, err := access.SelfSignedIn(t.TempDir(), time.Now(), "localhost")
+	elsewhere := t.TempDir()
+	other, err := access.SelfSignedIn(elsewhere, time.Now(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, path := range other.Paths() { // another pair in place of the first
+	for i, path := range paths(elsewhere) { // another pair in place of the first
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, first.Paths()[i], string(b))
+		write(t, paths(dir)[i], string(b))
 	}
 	if err := first.Reload(); err != nil || access.FingerprintOf(first.Leaf()) != access.FingerprintOf(other.Leaf()) {
 		t.Errorf("Reload() = %v, want the other certificate", err)
 	}
-	write(t, first.Paths()[0], "no certificate")
+	write(t, paths(dir)[0], "no certificate")
 	if err := first.Reload(); err == nil || shake(t, first, &access.Trust{Insecure: true}, "x") != nil {
 		t.Errorf("Reload() of a broken file = %v, want an error and the certificate of before", err)
 	}

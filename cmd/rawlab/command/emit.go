@@ -20,6 +20,7 @@ import (
 
 // emitFlags are what a user said to emit.
 type emitFlags struct {
+	client    clientFlags
 	count     int
 	reply     bool
 	timeout   time.Duration
@@ -56,6 +57,7 @@ func newEmit() *cobra.Command {
 	c.Flags().BoolVar(&f.reply, "reply", false, "wait for a reply to each event, and print it")
 	c.Flags().DurationVar(&f.timeout, "timeout", 2*time.Second, "with --reply, how long to wait for each")
 	c.Flags().BoolVar(&f.broadcast, "broadcast", false, "emit to every client that is connected")
+	f.client.register(c.Flags())
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence; with --reply, one for each event")
 	return c
 }
@@ -95,7 +97,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := server.dial(c.Context(), "")
+	e, err := server.dial(c.Context(), "", &f.client)
 	if err != nil {
 		return err
 	}

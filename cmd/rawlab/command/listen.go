@@ -16,9 +16,10 @@ import (
 
 // listenFlags are what a user said to listen.
 type listenFlags struct {
-	name  string
-	count int
-	json  bool
+	client clientFlags
+	name   string
+	count  int
+	json   bool
 	delivery
 	replyWith string
 }
@@ -45,6 +46,7 @@ func newListen() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.name, "as", "", "listen under a `name`, so that nothing is missed while away")
 	c.Flags().IntVar(&f.count, "count", 0, "end after so many events")
+	f.client.register(c.Flags())
 	f.delivery.register(c.Flags())
 	c.Flags().StringVar(&f.replyWith, "reply-with", "", "answer requests with `text`, in which {} is the request's payload; - takes a line of stdin for each")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON objects, one a line, for events, gaps and the receipt")
@@ -78,7 +80,7 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 		Deduplicate: f.deduplicates(),
 		OnReceipt:   func(topic string, r framing.Receipt) { p.receipt(topic, &r) }, // an error comes again with what follows
 		OnLost:      func(lost edge.Lost) { p.lost(&lost) },
-	})
+	}, &f.client)
 	if err != nil {
 		return err
 	}

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"maps"
-	"net"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
@@ -25,8 +21,9 @@ type serveFlags struct {
 	topics   []string
 	overflow string
 	data     string
-	insecure bool
-	verbose  bool
+	limits   limitFlags
+	access   accessFlags
+	logs     logFlags
 }
 
 func newServe() *cobra.Command {
@@ -39,10 +36,15 @@ func newServe() *cobra.Command {
 			"An event that nobody listens to is gone, unless its topic is stored: listening\n" +
 			"under a name makes it so, or --topic NAME=store. Stored events live in memory,\n" +
 			"or in the folder --data, from which a server that starts again goes on.\n\n" +
-			"The first SIGINT or SIGTERM drains and sums up, the second ends at once.",
-		Example: "  rawlab serve\n  rawlab serve --data ./queue --topic news=store\n  rawlab serve --udp 127.0.0.1:9800 --topic news=store",
-		Args:    positional(cobra.NoArgs),
-		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.ErrOrStderr()) },
+			"Beyond loopback a server wants TLS (--tls-cert and --tls-key, or --tls-self-signed)\n" +
+			"and --tokens; clients then use tls://host:port and a token. What a client may take\n" +
+			"is bounded; one that goes over a bound is told which.\n\n" +
+			"The first SIGINT or SIGTERM drains for up to --drain and sums up, the second ends\n" +
+			"at once.",
+		Example: "  rawlab serve\n  rawlab serve --data ./queue --topic news=store\n" +
+			"  rawlab serve --tcp :9700 --tls-self-signed --tokens tokens.yaml",
+		Args: positional(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.ErrOrStderr()) },
 	}
 	s := c.Flags()
 	s.StringVar(&f.tcp, "tcp", "", "listen for TCP on `host:port`; port 0 is any free one")
@@ -50,8 +52,9 @@ func newServe() *cobra.Command {
 	s.StringArrayVar(&f.topics, "topic", nil, "policy of a topic, `NAME=ignore|store`; may be repeated")
 	s.StringVar(&f.overflow, "overflow", queue.DropOldest.String(), "when a subscriber is too slow: `drop-oldest|disconnect|block`")
 	s.StringVar(&f.data, "data", "", "keep stored topics in `folder`; an event is acknowledged once it is safe there")
-	s.BoolVar(&f.insecure, "insecure", false, "listen beyond loopback, though anybody there may then emit and listen")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens to connections")
+	f.limits.register(s)
+	f.access.register(s)
+	f.logs.register(s)
 	return c
 }
 
@@ -70,24 +73,14 @@ func (f *serveFlags) run(ctx context.Context, stderr io.Writer) error {
 	said := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(said)
-		fmt.Fprintln(stderr, "rawlab: stopping; once more to end at once") // Main takes only the first signal
+		fmt.Fprintln(s.stderr, "rawlab: stopping; once more to end at once") // Main takes only the first signal
 	})
-	err = s.serve(ctx)
+	err = s.serve(ctx, func(ctx context.Context) { f.logs.tellStatus(ctx, s) })
 	if !stop() {
 		<-said
 	}
 	s.summarize()
 	return errors.Join(err, s.queue.Close())
-}
-
-// service is a queue and its doors.
-type service struct {
-	stderr   io.Writer
-	queue    *queue.Queue
-	tcp      *tcpq.Server
-	udp      *udpq.Server
-	listener net.Listener
-	socket   net.PacketConn
 }
 
 // prepare checks the flags and makes the servers.
@@ -100,25 +93,30 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 	if err != nil {
 		return nil, usagef("--overflow: %w", err)
 	}
-	for _, address := range []string{f.tcp, f.udp} {
-		if err := f.checkAddress(address); err != nil {
-			return nil, err
-		}
-	}
-	level := slog.LevelWarn
-	if f.verbose {
-		level = slog.LevelDebug
-	}
-	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	q, err := f.openQueue(stderr, logger, policies)
-	if err != nil {
+	s := &service{stderr: newScreen(stderr)}
+	if s.log, err = f.logs.logger(s.stderr); err != nil {
 		return nil, err
 	}
-	return &service{
-		stderr: stderr, queue: q,
-		tcp: tcpq.NewServer(&tcpq.Config{Queue: q, Policy: overflow, Logger: logger}),
-		udp: udpq.NewServer(&udpq.Config{Queue: q, Policy: overflow, Logger: logger}),
-	}, nil
+	if err := errors.Join(f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp)); err != nil {
+		return nil, err
+	}
+	if s.queue, err = f.openQueue(s.stderr, s.log, policies); err != nil {
+		return nil, err
+	}
+	if s.credentials, err = f.access.open(f.tlsFolder(), f.tcp); err != nil { // after the queue, which wants its folder empty at first
+		return nil, errors.Join(err, s.queue.Close())
+	}
+	if err := s.credentials.objection(clock.Real.Now()); err != nil {
+		s.log.Warn(err.Error())
+	}
+	tcp := &tcpq.Config{Queue: s.queue, Policy: overflow, Logger: s.log, Keyring: s.credentials.keyring}
+	udp := &udpq.Config{Queue: s.queue, Policy: overflow, Logger: s.log, Keyring: s.credentials.keyring}
+	if s.credentials.certificate != nil {
+		tcp.TLS = s.credentials.certificate.ServerConfig()
+	}
+	f.limits.apply(tcp, udp)
+	s.tcp, s.udp = tcpq.NewServer(tcp), udpq.NewServer(udp)
+	return s, nil
 }
 
 func parsePolicies(args []string) (map[string]queue.Policy, error) {
@@ -138,100 +136,4 @@ func parsePolicies(args []string) (map[string]queue.Policy, error) {
 		policies[name] = policy
 	}
 	return policies, nil
-}
-
-// checkAddress refuses what others could reach without being asked for it.
-func (f *serveFlags) checkAddress(address string) error {
-	if address == "" || f.insecure {
-		return nil
-	}
-	local, err := isLoopback(address)
-	if err == nil && !local {
-		err = usagef("%s can be reached from other machines, and anybody there could emit and listen; add --insecure if that is wanted", address)
-	}
-	return err
-}
-
-func (s *service) listen(f *serveFlags) (err error) {
-	if f.tcp != "" {
-		if s.listener, err = tcpq.Listen(f.tcp); err != nil {
-			return listenError("--tcp", f.tcp, err)
-		}
-		fmt.Fprintf(s.stderr, "rawlab: listening on tcp://%s\n", s.listener.Addr())
-	}
-	if f.udp != "" {
-		if s.socket, err = udpq.Listen(f.udp); err != nil {
-			return listenError("--udp", f.udp, err)
-		}
-		fmt.Fprintf(s.stderr, "rawlab: listening on udp://%s\n", s.socket.LocalAddr())
-	}
-	return nil
-}
-
-func listenError(flag, address string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use, perhaps by another 'rawlab serve'; choose another with %s host:port", address, flag)
-	}
-	return fmt.Errorf("listening: %w", err)
-}
-
-func (s *service) close() {
-	if s.listener != nil {
-		s.listener.Close()
-	}
-	if s.socket != nil {
-		s.socket.Close()
-	}
-	s.queue.Close()
-}
-
-// serve serves until ctx is done. When one door fails, the other closes too.
-func (s *service) serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 2) // one answer from each door
-	doors := 0
-	door := func(serve func() error) {
-		doors++
-		go func() {
-			defer cancel()
-			done <- serve()
-		}()
-	}
-	if s.listener != nil {
-		door(func() error { return s.tcp.Serve(ctx, s.listener) })
-	}
-	if s.socket != nil {
-		door(func() error { return s.udp.Serve(ctx, s.socket) })
-	}
-	var err error
-	for range doors {
-		err = errors.Join(err, <-done)
-	}
-	return err
-}
-
-// summarize says what the servers did.
-func (s *service) summarize() {
-	if s.listener != nil {
-		st := s.tcp.Stats()
-		fmt.Fprintf(s.stderr, "rawlab: tcp: %d connections; events: %d received, %d forwarded%s\n",
-			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
-	}
-	if s.socket != nil {
-		st := s.udp.Stats()
-		fmt.Fprintf(s.stderr, "rawlab: udp: %d sessions; events: %d received, %d forwarded%s\n",
-			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
-	}
-	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
-		fmt.Fprintf(s.stderr, "rawlab: %d stored events expired before a client that was away came for them\n", expired)
-	}
-}
-
-func fates(dropped map[queue.Fate]uint64) string {
-	var b strings.Builder
-	for _, fate := range slices.Sorted(maps.Keys(dropped)) {
-		fmt.Fprintf(&b, ", %d %s", dropped[fate], fate)
-	}
-	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/disk"
@@ -14,7 +15,7 @@ import (
 // openQueue makes the queue: with --data on the folder that stored topics live
 // in, of which it says what it holds, else in memory.
 func (f *serveFlags) openQueue(stderr io.Writer, logger *slog.Logger, policies map[string]queue.Policy) (*queue.Queue, error) {
-	c := queue.Config{Topics: policies}
+	c := queue.Config{Topics: policies, MaxTopics: f.limits.topics}
 	if f.data != "" {
 		s, err := disk.Open(f.data, &disk.Config{Logger: logger})
 		if err != nil {
@@ -49,4 +50,13 @@ func (f *serveFlags) dataError(err error) error {
 		"Nothing was changed. If there is a copy of the folder, put it in its place; or start with an empty one:\n"+
 		"  mv %s %[2]s.damaged\n"+
 		"Clients that come back are then told, by a new epoch, that events were lost", err, f.data)
+}
+
+// tlsFolder is where a certificate made by --tls-self-signed stays, so that
+// clients may pin it; empty without --data.
+func (f *serveFlags) tlsFolder() string {
+	if f.data == "" {
+		return ""
+	}
+	return filepath.Join(f.data, "tls")
 }

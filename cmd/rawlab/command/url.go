@@ -21,27 +21,33 @@ const defaultAddress = "127.0.0.1:9700"
 // endpoint is a server's URL, taken apart.
 type endpoint struct {
 	transport string // "tcp" or "udp"
+	secure    bool   // TLS over TCP
 	address   string // host:port
 }
 
-func (e endpoint) String() string { return e.transport + "://" + e.address }
+func (e endpoint) String() string {
+	if e.secure {
+		return "tls://" + e.address
+	}
+	return e.transport + "://" + e.address
+}
 
-// parseEndpoint reads tcp://host:port or udp://host:port. Its errors are
-// usage errors.
+// parseEndpoint reads tcp://host:port, tls://host:port or udp://host:port.
+// Its errors are usage errors.
 func parseEndpoint(s string) (endpoint, error) {
 	if !strings.Contains(s, "://") {
 		return endpoint{}, usagef("%q is no URL; say tcp://%[1]s or udp://%[1]s", s)
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return endpoint{}, usagef("%q is no URL: want tcp://host:port or udp://host:port", s)
+		return endpoint{}, usagef("%q is no URL: want tcp://host:port, tls://host:port or udp://host:port", s)
 	}
 	switch u.Scheme {
-	case "tcp", "udp":
+	case "tcp", "tls", "udp":
 	case "ws", "wss":
-		return endpoint{}, usagef("%s: this build speaks tcp:// and udp://, not %s://", s, u.Scheme)
+		return endpoint{}, usagef("%s: this build speaks tcp://, tls:// and udp://, not %s://", s, u.Scheme)
 	default:
-		return endpoint{}, usagef("%s: unknown transport %q: want tcp:// or udp://", s, u.Scheme)
+		return endpoint{}, usagef("%s: unknown transport %q: want tcp://, tls:// or udp://", s, u.Scheme)
 	}
 	switch {
 	case u.Hostname() == "":
@@ -51,7 +57,10 @@ func parseEndpoint(s string) (endpoint, error) {
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return endpoint{}, usagef("%s: nothing may follow %s://%s; the topic is an argument of its own", s, u.Scheme, u.Host)
 	}
-	return endpoint{u.Scheme, u.Host}, nil
+	if u.Scheme == "tls" {
+		return endpoint{"tcp", true, u.Host}, nil
+	}
+	return endpoint{u.Scheme, false, u.Host}, nil
 }
 
 // checkTopic makes a topic that nothing can be emitted to a usage error.
@@ -93,18 +102,24 @@ type client interface {
 const keepAlive = 2 * time.Second
 
 // dial connects to a server, under a name if it is not empty.
-func (e endpoint) dial(ctx context.Context, name string) (client, error) {
-	return e.dialWith(ctx, &tcpq.ClientConfig{Name: name})
+func (e endpoint) dial(ctx context.Context, name string, f *clientFlags) (client, error) {
+	return e.dialWith(ctx, &tcpq.ClientConfig{Name: name}, f)
 }
 
 // dialWith is dial with what else a client over TCP may want; over UDP only
 // the name counts.
-func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig) (client, error) {
+func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *clientFlags) (c client, err error) {
 	if len(config.Name) > framing.MaxName {
 		return nil, usagef("name of %d bytes: at most %d", len(config.Name), framing.MaxName)
 	}
+	if config.Token, err = f.token(); err != nil {
+		return nil, err
+	}
+	if config.TLS, err = f.tls(e); err != nil {
+		return nil, err
+	}
 	if e.transport == "udp" {
-		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: config.Name, KeepAlive: keepAlive}))
+		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: config.Name, Token: config.Token, KeepAlive: keepAlive}))
 	}
 	return orNil(tcpq.Dial(ctx, e.address, config))
 }

@@ -1,0 +1,51 @@
+package command
+
+import (
+	"crypto/tls"
+	"net"
+
+	"github.com/spf13/pflag"
+
+	"rawlab/internal/access"
+)
+
+// clientFlags are how a client shows who it is, and knows whom it talks to.
+type clientFlags struct {
+	tokenFile   string
+	ca          string
+	fingerprint string
+	insecure    bool
+}
+
+func (f *clientFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.tokenFile, "token-file", "", "the server knows you by the token in this `file` (default: in $"+access.TokenEnv+", if it is set)")
+	s.StringVar(&f.ca, "tls-ca", "", "tls://: believe servers that a root in this PEM `file` vouches for, not the system's")
+	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://: believe the certificate with this `SHA-256`, whoever signed it")
+	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
+}
+
+// token returns the client's token, nil if it has none.
+func (f *clientFlags) token() ([]byte, error) { return access.ReadToken(f.tokenFile) }
+
+// tls returns how to speak TLS to a server, nil if it is not spoken.
+func (f *clientFlags) tls(server endpoint) (*tls.Config, error) {
+	if !server.secure {
+		if f.ca != "" || f.fingerprint != "" || f.insecure {
+			return nil, usagef("%s is not encrypted, so --tls-ca, --tls-fingerprint and --tls-insecure mean nothing; say tls://%s", server, server.address)
+		}
+		return nil, nil
+	}
+	trust := access.Trust{CA: f.ca, Insecure: f.insecure}
+	if f.fingerprint != "" {
+		pin, err := access.ParseFingerprint(f.fingerprint)
+		if err != nil {
+			return nil, usagef("--tls-fingerprint: %w", err)
+		}
+		trust.Fingerprint = &pin
+	}
+	host, _, err := net.SplitHostPort(server.address)
+	if err != nil {
+		return nil, err
+	}
+	return trust.ClientConfig(host)
+}

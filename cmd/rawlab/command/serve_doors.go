@@ -1,0 +1,134 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"rawlab/internal/queue"
+	"rawlab/tcpq"
+	"rawlab/udpq"
+)
+
+// service is a queue and its doors.
+type service struct {
+	stderr      *screen
+	log         *slog.Logger
+	credentials credentials
+	queue       *queue.Queue
+	tcp         *tcpq.Server
+	udp         *udpq.Server
+	listener    net.Listener
+	socket      net.PacketConn
+}
+
+func (s *service) listen(f *serveFlags) (err error) {
+	if f.tcp != "" {
+		if s.listener, err = tcpq.Listen(f.tcp); err != nil {
+			return listenError("--tcp", f.tcp, err)
+		}
+		scheme := "tcp"
+		if s.credentials.certificate != nil {
+			scheme = "tls"
+		}
+		fmt.Fprintf(s.stderr, "rawlab: listening on %s://%s\n", scheme, s.listener.Addr())
+	}
+	if f.udp != "" {
+		if s.socket, err = udpq.Listen(f.udp); err != nil {
+			return listenError("--udp", f.udp, err)
+		}
+		fmt.Fprintf(s.stderr, "rawlab: listening on udp://%s\n", s.socket.LocalAddr())
+	}
+	s.credentials.announce(s.stderr)
+	return nil
+}
+
+func listenError(flag, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use, perhaps by another 'rawlab serve'; choose another with %s host:port", address, flag)
+	}
+	return fmt.Errorf("listening: %w", err)
+}
+
+func (s *service) close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.socket != nil {
+		s.socket.Close()
+	}
+	s.queue.Close()
+}
+
+// serve serves until ctx is done. When one door fails, the other closes too.
+func (s *service) serve(ctx context.Context, beside ...func(context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer cancel()
+	for _, f := range append(beside, func(ctx context.Context) { s.credentials.watch(ctx, s.log) }) {
+		others.Go(func() { f(ctx) })
+	}
+	done := make(chan error, 2) // one answer from each door
+	doors := 0
+	door := func(serve func() error) {
+		doors++
+		go func() {
+			defer cancel()
+			done <- serve()
+		}()
+	}
+	if s.listener != nil {
+		door(func() error { return s.tcp.Serve(ctx, s.listener) })
+	}
+	if s.socket != nil {
+		door(func() error { return s.udp.Serve(ctx, s.socket) })
+	}
+	var err error
+	for range doors {
+		err = errors.Join(err, <-done)
+	}
+	return err
+}
+
+// summarize says what the servers did.
+func (s *service) summarize() {
+	if s.listener != nil {
+		st := s.tcp.Stats()
+		fmt.Fprintf(s.stderr, "rawlab: tcp: %d connections%s; events: %d received, %d forwarded%s\n",
+			st.Accepted, refused(st.Refusals), st.Received, st.Forwarded, fates(st.Dropped))
+	}
+	if s.socket != nil {
+		st := s.udp.Stats()
+		fmt.Fprintf(s.stderr, "rawlab: udp: %d sessions; events: %d received, %d forwarded%s\n",
+			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
+	}
+	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
+		fmt.Fprintf(s.stderr, "rawlab: %d stored events expired before a client that was away came for them\n", expired)
+	}
+}
+
+func fates(dropped map[queue.Fate]uint64) string { return counted(asStrings(dropped)) }
+
+func refused(byReason map[string]uint64) string {
+	if len(byReason) == 0 {
+		return ""
+	}
+	return " (refused" + strings.TrimPrefix(counted(byReason), ",") + ")"
+}
+
+// counted says how many of each, in the order of their names.
+func counted(of map[string]uint64) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		fmt.Fprintf(&b, ", %d %s", of[name], name)
+	}
+	return b.String()
+}
