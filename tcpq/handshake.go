@@ -101,7 +101,7 @@ func (c *conn) attach(hello framing.Frame) *queue.Session {
 	config := &c.server.config
 	session := c.server.queue.Attach(&queue.SessionConfig{
 		Origin: origin, Name: string(h.Name), OutboxBytes: config.OutboxBytes, Overflow: config.Policy,
-		MaxSubscriptions: config.MaxSubscriptions, Meter: c.server.meter, OnEnd: c.part,
+		MaxSubscriptions: config.MaxSubscriptions, Meter: c.server.meter, OnEnd: c.part, Deduplicate: true,
 		Work: func() { c.writers.Go(c.write) }, TryWrite: c.tryWrite(),
 	})
 	c.mu.Lock()

@@ -44,6 +44,7 @@ type Stats struct {
 	BytesSent   uint64                // likewise
 	Received    uint64                // events, from emitters
 	Forwarded   uint64                // events, to subscribers' sockets; each subscriber counts
+	Duplicates  uint64                // events emitted again that had been accepted before; not received again
 	Redelivered uint64                // times that an event was sent again for want of an ack
 	GivenUp     uint64                // events forwarded as often as a subscriber wanted, and never acknowledged
 	Dropped     map[queue.Fate]uint64 // events, by fate
@@ -68,7 +69,7 @@ func (s *Server) Stats() Stats {
 		Connections: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: refused, Refusals: byReason,
 		BytesRead: s.read.Load(), BytesSent: s.sent.Load(),
 		Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
-		Redelivered: s.meter.Redelivered(), GivenUp: s.meter.GivenUp(),
+		Duplicates: s.meter.Duplicates(), Redelivered: s.meter.Redelivered(), GivenUp: s.meter.GivenUp(),
 		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
 	}
 }

@@ -57,14 +57,15 @@ type TraceEvent struct {
 // Meter counts what became of events, and tells a trace of each. It is safe
 // for concurrent use.
 type Meter struct {
-	clock     clock.Clock
-	trace     func(TraceEvent)
-	received  atomic.Uint64
-	forwarded atomic.Uint64
-	again     atomic.Uint64
-	givenUp   atomic.Uint64
-	mu        sync.Mutex
-	dropped   map[Fate]uint64
+	clock      clock.Clock
+	trace      func(TraceEvent)
+	received   atomic.Uint64
+	forwarded  atomic.Uint64
+	again      atomic.Uint64
+	givenUp    atomic.Uint64
+	duplicates atomic.Uint64
+	mu         sync.Mutex
+	dropped    map[Fate]uint64
 }
 
 // NewMeter returns a meter. A nil clock is the machine's own, a nil trace
@@ -87,6 +88,10 @@ func (m *Meter) Redelivered() uint64 { return m.again.Load() }
 // GivenUp returns how many events were forwarded to a subscriber as often as
 // it wanted, and never acknowledged.
 func (m *Meter) GivenUp() uint64 { return m.givenUp.Load() }
+
+// Duplicates returns how many events were emitted once more and not received
+// once more: they had been accepted before.
+func (m *Meter) Duplicates() uint64 { return m.duplicates.Load() }
 
 func (m *Meter) redeliver(f *framing.Frame, subscriber uint64) {
 	m.again.Add(1)

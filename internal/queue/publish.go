@@ -40,6 +40,12 @@ func (s *Session) Publish(f *framing.Frame) error {
 		return s.converse(f)
 	}
 	b := &s.batch
+	if f.Flags&framing.FlagWantAck != 0 {
+		b.want(f.Sequence)
+	}
+	if !s.isNew(f.Sequence) {
+		return nil
+	}
 	r := b.run(s.q, f.Topic)
 	e := framing.Frame{Kind: framing.KindEvent, Origin: f.Origin, Sequence: f.Sequence, Time: f.Time, Topic: f.Topic, Payload: f.Payload}
 	frames, err := e.Append(b.frames)
@@ -48,9 +54,6 @@ func (s *Session) Publish(f *framing.Frame) error {
 	}
 	b.frames = frames
 	r.end, r.count = len(frames), r.count+1
-	if f.Flags&framing.FlagWantAck != 0 {
-		b.want(f.Sequence)
-	}
 	return nil
 }
 
@@ -66,12 +69,20 @@ func publishable(f *framing.Frame) error {
 // alone, nothing else of the chunk read follows.
 func (s *Session) PublishRun(f *framing.Run, alone bool) {
 	s.deliverGathered()
-	r := run{count: f.Count}
-	r.find(s.q, f.Topic)
-	s.deliver(&r, f.Frames, alone)
+	if s.seen == nil || s.seen.accept(f.Sequence, f.Count) {
+		s.publishRun(f, alone)
+	} else {
+		s.publishNew(f, alone)
+	}
 	if f.WantAck {
 		s.batch.want(f.Last())
 	}
+}
+
+func (s *Session) publishRun(f *framing.Run, alone bool) {
+	r := run{count: f.Count}
+	r.find(s.q, f.Topic)
+	s.deliver(&r, f.Frames, alone)
 }
 
 // converse sends a request or a reply at once, behind what was gathered.
@@ -203,6 +214,9 @@ func (s *Session) refuse(topic string, frames []byte, count int, why error) {
 			from = f.Sequence
 		}
 		to = f.Sequence + 1
+		if s.seen != nil {
+			s.seen.forget(f.Sequence, to)
+		}
 	}
 	s.Reply(&framing.Frame{
 		Kind: framing.KindNack, Code: code, Origin: s.origin,

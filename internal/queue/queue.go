@@ -75,6 +75,7 @@ type Queue struct {
 	all        *topic // Broadcast
 	attached   attached
 	requests   requests
+	origins    origins
 	generation atomic.Uint64 // of patterns, see topic.listeners; 0 while there are none
 	gathered   atomic.Int64  // subscriptions in audiences
 
@@ -127,7 +128,13 @@ func (q *Queue) load(policies map[string]Policy) error {
 	for _, name := range q.store.Topics() {
 		if IsPattern(name) {
 			patterns = append(patterns, name)
-		} else if _, err := q.open(name, true); err != nil {
+			continue
+		}
+		_, err := q.open(name, true)
+		if err == nil {
+			err = q.origins.restore(q.store, name)
+		}
+		if err != nil {
 			return err
 		}
 	}

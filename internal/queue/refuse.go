@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"maps"
 	"slices"
 
 	"rawlab/framing"
@@ -64,14 +65,12 @@ func (s *Session) nackRefusals() {
 	s.batch.refusals = slices.Delete(s.batch.refusals, 0, len(s.batch.refusals))
 }
 
-// Topics returns what the session listens to.
+// Topics returns what the session listens to, topics and patterns.
 func (s *Session) Topics() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	topics := make([]string, 0, len(s.subs))
-	for name := range s.subs {
-		topics = append(topics, name)
-	}
+	topics := slices.Collect(maps.Keys(s.subs))
+	topics = slices.AppendSeq(topics, maps.Keys(s.patterns))
 	slices.Sort(topics)
 	return topics
 }

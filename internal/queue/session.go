@@ -25,6 +25,7 @@ type SessionConfig struct {
 	MaxRequests      int    // that wait for a reply, default DefaultMaxRequests
 	Window           int    // replayed events on the way unacknowledged, per topic; 0 does not limit
 	Meter            *Meter // default one that nobody reads
+	Deduplicate      bool   // each of its origin's events is accepted once, whichever session emits it again
 	Hidden           bool   // it gets nothing that is emitted to Broadcast
 	OnEnd            func() // called once when the session ends; must not block
 
@@ -52,6 +53,7 @@ type Session struct {
 	window      int
 	meter       *Meter
 	onEnd       func()
+	seen        *seen // nil without Deduplicate
 	batch       batch
 	commits     commits
 	out         outbox
@@ -91,6 +93,9 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 	s.commits.init()
 	s.out.init(c.OutboxBytes, c.Overflow)
 	s.out.work, s.out.tryWrite = c.Work, c.TryWrite
+	if c.Deduplicate {
+		s.seen = q.origins.open(s.origin, s)
+	}
 	if !c.Hidden {
 		q.attached.add(s)
 	}
@@ -255,6 +260,9 @@ func (s *Session) Close() {
 	clear(s.subs)
 	s.mu.Unlock()
 	s.q.attached.remove(s)
+	if s.seen != nil {
+		s.q.origins.close(s.seen, s)
+	}
 	s.q.leaveAll(subs)
 	s.partFromRequests()
 	var c Chunk
