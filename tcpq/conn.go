@@ -55,20 +55,31 @@ func newConn(s *Server, c net.Conn) *conn {
 // publish nothing more.
 func (c *conn) run(stopped func()) {
 	defer c.close()
-	hello, err := c.greet()
-	if err != nil {
+	if err := c.enter(); err != nil {
 		stopped()
 		c.reject(err)
 		return
 	}
-	session := c.attach(hello)
-	defer session.Close()
-	err = c.read()
-	session.Commit()
-	session.Settle()
+	defer c.session.Close()
+	c.leave(c.read(), stopped)
+}
+
+// enter shakes hands and attaches the client to the queue.
+func (c *conn) enter() error {
+	hello, err := c.greet()
+	if err == nil {
+		c.attach(hello)
+	}
+	return err
+}
+
+// leave ends the conversation in good order once nothing more is read.
+func (c *conn) leave(err error, stopped func()) {
+	c.session.Commit()
+	c.session.Settle()
 	stopped()
 	if !c.isDraining(err) {
-		session.End(c.verdict(err))
+		c.session.End(c.verdict(err))
 	}
 	<-c.written
 	c.writers.Wait()

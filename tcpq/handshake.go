@@ -92,7 +92,7 @@ func (c *conn) reject(err error) {
 }
 
 // attach puts the client at the queue and welcomes it.
-func (c *conn) attach(hello framing.Frame) *queue.Session {
+func (c *conn) attach(hello framing.Frame) {
 	h, _ := framing.ParseHello(hello.Payload) // greet has parsed it
 	origin := hello.Origin
 	if origin == 0 {
@@ -110,5 +110,4 @@ func (c *conn) attach(hello framing.Frame) *queue.Session {
 	w := framing.Welcome{Version: framing.Version, Limit: uint32(config.FrameLimit), Epoch: c.server.queue.Epoch()}
 	session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: origin, Payload: w.Append(nil)})
 	c.renew() // the keyring may have changed since it was asked
-	return session
 }

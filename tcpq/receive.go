@@ -112,6 +112,7 @@ func (c *Client) read() {
 		end = c.obey(&f)
 		if !c.reader.Buffered() {
 			c.chunkRead()
+			f = framing.Frame{} // or it would keep a buffer that is another's by then
 		}
 	}
 	c.chunkRead()

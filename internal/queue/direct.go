@@ -118,7 +118,7 @@ func (s *Session) flush() {
 const sharedBytes = DefaultBlockBytes
 
 // littleBytes is how large a buffer a quiet session may keep.
-const littleBytes = 512
+const littleBytes = 128
 
 var sharedBuffers = sync.Pool{New: func() any { return new([sharedBytes]byte) }}
 

@@ -115,9 +115,10 @@ func (o *outbox) init(limit int, overflow Overflow) {
 		fallback = DefaultBlockBytes
 	}
 	o.limit, o.overflow = positive(limit, fallback), overflow
-	o.wake = make(chan struct{}, 1)
+	if o.work == nil {
+		o.wake = make(chan struct{}, 1)
+	}
 	o.room.L = &o.mu
-	o.acks = make(map[uint16]uint64)
 }
 
 // stir says that what waits can go on.
@@ -246,6 +247,9 @@ func (o *outbox) putAcks(sequences []uint64) {
 	defer o.mu.Unlock()
 	for _, sequence := range sequences {
 		stream, _ := framing.SplitSequence(sequence)
+		if o.acks == nil {
+			o.acks = make(map[uint16]uint64)
+		}
 		o.acks[stream] = sequence
 	}
 	if o.tryWrite == nil || o.taken {

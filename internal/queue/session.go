@@ -91,8 +91,8 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 		subs: make(map[string]*subscription), ended: make(chan struct{}),
 	}
 	s.commits.init()
-	s.out.init(c.OutboxBytes, c.Overflow)
 	s.out.work, s.out.tryWrite = c.Work, c.TryWrite
+	s.out.init(c.OutboxBytes, c.Overflow)
 	if c.Deduplicate {
 		s.seen = q.origins.open(s.origin, s)
 	}

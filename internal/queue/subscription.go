@@ -37,7 +37,7 @@ func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer f
 	}
 	answer(sub)
 	t.takeOver(s)
-	subs := append(t.subscribers()[:len(t.subscribers()):len(t.subscribers())], sub)
+	subs := append(t.subscribers(), sub) // into room that no reader looks at: only the newest list grows
 	t.subs.Store(&subs)
 	if sub.next < t.next {
 		sub.lag()

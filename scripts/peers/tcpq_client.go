@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -19,8 +20,9 @@ const clientRole = "tcpq-client"
 
 const (
 	clientTopic = "sensor/1"
-	answerTopic = "sensor/1/answer"
 	askedBytes  = 128 // of a question, and of its answer
+
+	idleAddresses = 10 // that silent connections come from: a server bounds those from one
 )
 
 // runClient is the client "pub ADDR BYTES MILLISECONDS", "sub ADDR", "answer
@@ -127,7 +129,7 @@ func answerAll(ctx context.Context, addr string) error {
 	connected := make(chan struct{})
 	c, err := tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: func(f *framing.Frame) {
 		<-connected
-		c.Emit(answerTopic, f.Payload) // fails when the conversation ends, and with it the measurement
+		c.ReplyTo(f.Origin, f.Sequence, clientTopic, f.Payload) // fails when the conversation ends, and with it the measurement
 	}})
 	if err != nil {
 		return err
@@ -141,25 +143,18 @@ func answerAll(ctx context.Context, addr string) error {
 }
 
 func askAll(ctx context.Context, addr string, count int) error {
-	answered := make(chan struct{}, 1) // one question at a time
-	c, err := tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: func(*framing.Frame) { answered <- struct{}{} }})
+	c, err := tcpq.Dial(ctx, addr, nil)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Subscribe(ctx, answerTopic); err != nil {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	times, payload := make([]time.Duration, 0, count), make([]byte, askedBytes)
 	for range count {
 		began := time.Now()
-		if _, err := c.Emit(clientTopic, payload); err != nil {
+		if _, err := c.Request(ctx, clientTopic, payload); err != nil {
 			return err
-		}
-		select {
-		case <-answered:
-		case <-time.After(time.Second):
-			return fmt.Errorf("no answer in a second")
 		}
 		times = append(times, time.Since(began))
 	}
@@ -171,17 +166,52 @@ func askAll(ctx context.Context, addr string, count int) error {
 // idleAll keeps connections open that have shaken hands, subscribed and been
 // quiet since.
 func idleAll(ctx context.Context, addr string, count int) error {
-	for range count {
-		c, err := tcpq.Dial(ctx, addr, nil)
+	for i := range count {
+		c, err := idleClient(ctx, addr, i)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		if _, err := c.Subscribe(ctx, clientTopic); err != nil {
-			return err
-		}
 	}
 	return untilTold()
+}
+
+// idleClient is a client at its least, since ten thousand are wanted: without
+// goroutines and buffers of its own.
+func idleClient(ctx context.Context, addr string, i int) (net.Conn, error) {
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%idleAddresses))}}
+	c, err := from.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	hello := framing.Hello{MinVersion: framing.Version, MaxVersion: framing.Version}
+	body, err := hello.Append(nil)
+	if err != nil {
+		return c, err
+	}
+	w := framing.NewWriter(c)
+	for _, f := range []framing.Frame{
+		{Kind: framing.KindHello, Payload: body},
+		{Kind: framing.KindSubscribe, Sequence: 1, Topic: []byte(clientTopic), Payload: new(framing.Subscribe).Append(nil)},
+	} {
+		if err := w.Write(&f); err != nil {
+			return c, err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return c, err
+	}
+	r := framing.NewReader(c, 0)
+	for {
+		switch f, err := r.Next(); {
+		case err != nil:
+			return c, err
+		case f.Kind == framing.KindError:
+			return c, fmt.Errorf("connection %d: %s", i, f.Payload)
+		case f.Kind == framing.KindReceipt:
+			return c, nil
+		}
+	}
 }
 
 // untilTold says that this client is ready and waits until its standard input

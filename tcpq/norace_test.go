@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcpq_test
+
+const raceFactor = 1
