@@ -88,6 +88,9 @@ func (c *conn) emitRun(run *framing.Run) {
 // emit publishes an event. A client speaks for its own origin only.
 func (c *conn) emit(f *framing.Frame) error {
 	if f.Origin == c.session.Origin() {
+		if f.Flags&framing.FlagRequest != 0 && string(f.Topic) == TopicsTopic {
+			return c.tellTopics(f)
+		}
 		if f.Flags&framing.FlagReply == 0 && !c.gate.MayEmit(f.Topic) { // who was asked may reply
 			return c.refuseEmit(f)
 		}

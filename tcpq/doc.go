@@ -36,6 +36,15 @@
 // conversations under way, and those whose token is gone are ended. TLS
 // ([Config.TLS]) keeps tokens and events from being read on the way.
 //
+// # What the server answers itself
+//
+// A request to [TopicsTopic] asks for the state of the topics that the client
+// may emit or listen to, by name, a page at a time. Its payload is a JSON
+// object, {"after": NAME}, the reply's {"topics": [{"name", "policy",
+// "first", "next", "bytes", "subscribers", "cursors": [{"client", "next",
+// "present"}], "cursors_in_all"}…], "more": bool}. A server that does not
+// know it refuses it as invalid, since no topic of a user begins with $.
+//
 // Writes are coalesced on both sides: what gathers while one write runs
 // leaves with the next, and an idle connection sends at once. The package
 // knows no clock but the one it is given, and never sets socket deadlines in

@@ -20,7 +20,11 @@ func (c *Client) Request(ctx context.Context, topic string, payload []byte) (Eve
 	if err != nil {
 		return Event{}, err
 	}
-	defer c.replies.End(f.Sequence)
+	return c.awaitReply(ctx, f.Sequence, answer, topic)
+}
+
+func (c *Client) awaitReply(ctx context.Context, sequence uint64, answer <-chan edge.Answer, topic string) (Event, error) {
+	defer c.replies.End(sequence)
 	select {
 	case a := <-answer:
 		if a.Err != nil {
@@ -28,7 +32,7 @@ func (c *Client) Request(ctx context.Context, topic string, payload []byte) (Eve
 		}
 		return edge.NewEvent(&a.Frame), nil
 	case <-ctx.Done():
-		c.forget(f.Sequence)
+		c.forget(sequence)
 		return Event{}, fmt.Errorf("no reply from who listens to %s: %w", topic, context.Cause(ctx))
 	}
 }

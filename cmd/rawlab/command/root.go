@@ -86,7 +86,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, c.CommandPath())
 	})
-	root.AddCommand(newLab(), newCapture(), newExplain(), newBench(), newDoctor(), newServe(), newEmit(), newListen(), newToken(), newNet())
+	root.AddCommand(newLab(), newCapture(), newExplain(), newBench(), newDoctor(), newServe(), newEmit(), newListen(), newToken(), newTopics(), newNet())
 	return root
 }
 

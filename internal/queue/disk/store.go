@@ -184,6 +184,16 @@ func (s *Store) Bounds(topic string) (first, next uint64) {
 	return l.first, l.next
 }
 
+// Bytes returns the size of the topic's frames.
+func (s *Store) Bytes(topic string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.logs[topic]; l != nil {
+		return l.appended - l.trimmed
+	}
+	return 0
+}
+
 // Cursors visits every cursor of the topic.
 func (s *Store) Cursors(topic string, visit func(string, uint64)) error {
 	s.mu.Lock()

@@ -154,6 +154,16 @@ func (s *Store) Bounds(topic string) (first, next uint64) {
 	return l.first, l.first + uint64(len(l.records))
 }
 
+// Bytes returns the size of the topic's frames.
+func (s *Store) Bytes(topic string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.logs[topic]; l != nil {
+		return l.bytes
+	}
+	return 0
+}
+
 // Read visits the frames from offset from on.
 func (s *Store) Read(topic string, from uint64, visit func(uint64, []byte) bool) error {
 	var some [256]record
