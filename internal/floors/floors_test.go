@@ -34,7 +34,7 @@ var floors = []floor{
 		beside:   []string{"tcpq/gateway → tcpq"},
 		never:    []string{"capture", "labs"},
 	},
-	{packages: []string{"labs/host"}},
+	{packages: []string{"labs/host", "internal/metrics"}},
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
 	{packages: []string{"labs"}},
 	{packages: []string{"cmd/rawlab/command"}},

@@ -93,10 +93,18 @@ type Totals struct {
 	Depth          uint64 // events in all logs
 	Bytes          int64  // of frames in all logs
 	Lag            uint64 // events not acknowledged, over all cursors
+	First          []TopicTotals
 }
 
-// Totals returns the sums over all topics.
-func (q *Queue) Totals() (sum Totals) {
+// TopicTotals are a stored topic's part.
+type TopicTotals struct {
+	Name       string
+	Depth, Lag uint64 // Lag is that of the client furthest behind
+}
+
+// Totals returns the sums over all topics, and the part of the first stored
+// ones by name.
+func (q *Queue) Totals(first int) (sum Totals) {
 	for _, t := range q.topicsAfter("") {
 		sum.Topics++
 		if !t.stored.Load() {
@@ -106,8 +114,16 @@ func (q *Queue) Totals() (sum Totals) {
 		sum.Stored++
 		sum.Depth += s.Depth()
 		sum.Bytes += s.Bytes
-		for _, c := range s.Cursors {
+		furthest := uint64(0)
+		t.mu.Lock()
+		for _, next := range t.cursors {
+			c := CursorState{Next: next}
 			sum.Lag += c.Lag(&s)
+			furthest = max(furthest, c.Lag(&s))
+		}
+		t.mu.Unlock()
+		if len(sum.First) < first {
+			sum.First = append(sum.First, TopicTotals{t.name, s.Depth(), furthest})
 		}
 	}
 	return sum

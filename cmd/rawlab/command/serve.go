@@ -18,6 +18,7 @@ import (
 // serveFlags are what a user said to serve.
 type serveFlags struct {
 	tcp, udp string
+	metrics  string
 	topics   []string
 	overflow string
 	data     string
@@ -52,6 +53,7 @@ func newServe() *cobra.Command {
 	s.StringArrayVar(&f.topics, "topic", nil, "policy of a topic, `NAME=ignore|store`; may be repeated")
 	s.StringVar(&f.overflow, "overflow", queue.DropOldest.String(), "when a subscriber is too slow: `drop-oldest|disconnect|block`")
 	s.StringVar(&f.data, "data", "", "keep stored topics in `folder`; an event is acknowledged once it is safe there")
+	s.StringVar(&f.metrics, "metrics", "", "show counters to Prometheus on http://`host:port`/metrics, and /healthz")
 	f.limits.register(s)
 	f.access.register(s)
 	f.logs.register(s)
@@ -75,7 +77,7 @@ func (f *serveFlags) run(ctx context.Context, stderr io.Writer) error {
 		defer close(said)
 		fmt.Fprintln(s.stderr, "rawlab: stopping; once more to end at once") // Main takes only the first signal
 	})
-	err = s.serve(ctx, func(ctx context.Context) { f.logs.tellStatus(ctx, s) })
+	err = s.serve(ctx, &f.logs)
 	if !stop() {
 		<-said
 	}
@@ -97,7 +99,7 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 	if s.log, err = f.logs.logger(s.stderr); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp)); err != nil {
+	if err := errors.Join(f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
 		return nil, err
 	}
 	if s.queue, err = f.openQueue(s.stderr, s.log, policies); err != nil {

@@ -57,6 +57,8 @@ func (f *accessFlags) checkAddress(transport, address string) error {
 	}
 	const end = "; add --insecure if that is wanted"
 	switch {
+	case transport == "metrics":
+		return usagef("--metrics %s can be read from other machines, names of topics included"+end, address)
 	case transport != "tcp":
 		return usagef("--%s %s can be reached from other machines, and is neither encrypted nor asks for tokens safely"+end, transport, address)
 	case f.tls() && f.tokens != "":

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,19 +138,20 @@ func TestTokenNew(t *testing.T) {
 
 func TestUsageOfServe(t *testing.T) {
 	for want, args := range map[string][]string{
-		"use TLS and --tokens":         {"--tcp", ":0"},
-		"say who may with --tokens":    {"--tcp", ":0", "--tls-self-signed"},
-		"could be read on the way":     {"--tcp", ":0", "--tokens", "f"},
-		"neither encrypted":            {"--udp", ":0", "--tls-self-signed", "--tokens", "f"},
-		"belong together":              {"--tls-cert", "f"},
-		"leave out --tls-cert":         {"--tls-cert", "f", "--tls-key", "f", "--tls-self-signed"},
-		"--max-connections 0: want 1":  {"--max-connections", "0"},
-		"--idle-timeout 0s: want 1ms":  {"--idle-timeout", "0"},
-		"--max-frame 1: want 1K":       {"--max-frame", "1"},
-		"--outbox 1024: smaller":       {"--outbox", "1K"},
-		"--log-level loud: want debug": {"--log-level", "loud"},
-		"--log-format xml: want text":  {"--log-format", "xml"},
-		"--topic a=b: unknown policy":  {"--topic", "a=b"},
+		"use TLS and --tokens":            {"--tcp", ":0"},
+		"say who may with --tokens":       {"--tcp", ":0", "--tls-self-signed"},
+		"could be read on the way":        {"--tcp", ":0", "--tokens", "f"},
+		"neither encrypted":               {"--udp", ":0", "--tls-self-signed", "--tokens", "f"},
+		"can be read from other machines": {"--metrics", ":0"},
+		"belong together":                 {"--tls-cert", "f"},
+		"leave out --tls-cert":            {"--tls-cert", "f", "--tls-key", "f", "--tls-self-signed"},
+		"--max-connections 0: want 1":     {"--max-connections", "0"},
+		"--idle-timeout 0s: want 1ms":     {"--idle-timeout", "0"},
+		"--max-frame 1: want 1K":          {"--max-frame", "1"},
+		"--outbox 1024: smaller":          {"--outbox", "1K"},
+		"--log-level loud: want debug":    {"--log-level", "loud"},
+		"--log-format xml: want text":     {"--log-format", "xml"},
+		"--topic a=b: unknown policy":     {"--topic", "a=b"},
 	} {
 		p := start(t, nil, append([]string{"serve"}, args...)...)
 		p.end(2)
@@ -176,4 +179,26 @@ func TestLimitsFromTheCommandLine(t *testing.T) {
 		}
 	}
 	e.await("over the limit of 2048")
+}
+
+func TestMetrics(t *testing.T) {
+	s, tcp, _ := startServer(t, "--metrics", "127.0.0.1:0")
+	url := s.await(`(http://\S+)/metrics`)[1]
+	start(t, nil, "emit", tcp, "news", "x").end(0)
+	for path, want := range map[string]string{"/metrics": `rawlab_events_dropped_total{fate="offline",transport="tcp"} 1`, "/healthz": "ok"} {
+		r, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s = %q, %v, want %q in it", path, b, err, want)
+		}
+	}
+	other := start(t, nil, "serve", "--tcp", "127.0.0.1:0", "--metrics", strings.TrimPrefix(url, "http://"))
+	other.end(1)
+	other.await("is in use.*--metrics")
+	s.stop()
+	s.end(0)
 }

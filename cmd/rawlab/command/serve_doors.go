@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 
+	"rawlab/internal/metrics"
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
@@ -27,6 +28,7 @@ type service struct {
 	udp         *udpq.Server
 	listener    net.Listener
 	socket      net.PacketConn
+	metrics     net.Listener // nil: not shown
 }
 
 func (s *service) listen(f *serveFlags) (err error) {
@@ -46,6 +48,12 @@ func (s *service) listen(f *serveFlags) (err error) {
 		}
 		fmt.Fprintf(s.stderr, "rawlab: listening on udp://%s\n", s.socket.LocalAddr())
 	}
+	if f.metrics != "" {
+		if s.metrics, err = net.Listen("tcp", f.metrics); err != nil {
+			return listenError("--metrics", f.metrics, err)
+		}
+		fmt.Fprintf(s.stderr, "rawlab: metrics on http://%s/metrics\n", s.metrics.Addr())
+	}
 	s.credentials.announce(s.stderr)
 	return nil
 }
@@ -64,18 +72,43 @@ func (s *service) close() {
 	if s.socket != nil {
 		s.socket.Close()
 	}
+	if s.metrics != nil {
+		s.metrics.Close()
+	}
 	s.queue.Close()
 }
 
-// serve serves until ctx is done. When one door fails, the other closes too.
-func (s *service) serve(ctx context.Context, beside ...func(context.Context)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var others sync.WaitGroup
-	defer others.Wait()
-	defer cancel()
-	for _, f := range append(beside, func(ctx context.Context) { s.credentials.watch(ctx, s.log) }) {
-		others.Go(func() { f(ctx) })
+// showMetrics answers until everything is drained; healthz is no longer well
+// from stopping on.
+func (s *service) showMetrics(ctx context.Context, stopping context.Context) {
+	if s.metrics == nil {
+		return
 	}
+	sources := metrics.Sources{TCP: s.tcp, UDP: s.udp, Queue: s.queue}
+	if s.listener == nil {
+		sources.TCP = nil
+	}
+	if s.socket == nil {
+		sources.UDP = nil
+	}
+	healthy := func() bool { return stopping.Err() == nil }
+	if err := metrics.Serve(ctx, s.metrics, metrics.Handler(sources, healthy)); err != nil {
+		s.log.Error("metrics are not shown any more", "err", err)
+	}
+}
+
+// serve serves until ctx is done. When one door fails, the other closes too.
+// What runs beside ends when the doors have drained.
+func (s *service) serve(ctx context.Context, f *logFlags) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	drained, finish := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer finish()
+	beside.Go(func() { f.tellStatus(drained, s) })
+	beside.Go(func() { s.showMetrics(drained, ctx) })
+	beside.Go(func() { s.credentials.watch(drained, s.log) })
 	done := make(chan error, 2) // one answer from each door
 	doors := 0
 	door := func(serve func() error) {
