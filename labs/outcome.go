@@ -21,6 +21,7 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	defer cancel(nil)
 	evidence := make([]*report.Evidence, len(plans))
 	recordings := make([]*Recording, len(plans))
+	timer := watchTimer(o)
 	var wg sync.WaitGroup
 	for i, p := range plans {
 		if o.backend() == BackendVirtual {
@@ -37,6 +38,7 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 		})
 	}
 	wg.Wait()
+	out.Result.TimerLateUS = timer()
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ func RunRole() {
 	switch {
 	case os.Getenv(wireEnv) != "":
 		os.Exit(serveWire())
+	case os.Getenv(timerEnv) != "":
+		os.Exit(serveTimer())
 	case os.Getenv(probeEnv) != "":
 		os.Exit(probe())
 	}

@@ -20,6 +20,7 @@ type Result struct {
 	Reasons      []string `json:"reasons,omitempty"` // why it is not, or what of it does not repeat
 	Scenario     Scenario `json:"scenario"`
 	Runs         []Run    `json:"runs"`
+	TimerLateUS  *Latency `json:"timer_late_us,omitempty"` // of a thread that only waited, on the same machine meanwhile
 	Checks       []Check  `json:"checks"`
 
 	Question string   `json:"-"`

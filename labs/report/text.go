@@ -193,7 +193,11 @@ func (r *Result) late() string {
 	if worst == nil {
 		return ""
 	}
-	return fmt.Sprintf("p50 %.0f µs, p99 %.0f µs", worst.P50, worst.P99)
+	text := fmt.Sprintf("p50 %.0f µs, p99 %.0f µs", worst.P50, worst.P99)
+	if t := r.TimerLateUS; t != nil {
+		text += fmt.Sprintf(" (a bare timer of this machine meanwhile: p50 %.0f µs, p99 %.0f µs)", t.P50, t.P99)
+	}
+	return text
 }
 
 // Wrap breaks text into lines of at most width characters; the first begins
