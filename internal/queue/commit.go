@@ -47,13 +47,13 @@ func (c *commits) wait(of *commit) {
 	c.mu.Unlock()
 }
 
-// settle says that the store has answered for a run.
-func (c *commits) settle(of *commit, out *outbox) {
+// settle says that the store has answered for a run, and reports whether
+// there is anything to acknowledge now.
+func (c *commits) settle(of *commit, out *outbox) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	of.left--
-	c.release(out)
-	out.stir()
+	return c.release(out)
 }
 
 // end says that no more runs come, and what to acknowledge after them.
@@ -82,12 +82,14 @@ func (c *commit) follow(acks []uint64) {
 	}
 }
 
-// release acknowledges what nothing is left to wait for.
-func (c *commits) release(out *outbox) {
+// release acknowledges what nothing is left to wait for, and reports whether
+// that is anything.
+func (c *commits) release(out *outbox) (any bool) {
 	for c.head < len(c.waiting) && c.waiting[c.head].ended && c.waiting[c.head].left == 0 {
 		done := c.waiting[c.head]
 		c.waiting[c.head] = nil
 		c.head++
+		any = true
 		out.putAcks(done.acks)
 		for _, sequence := range done.later {
 			out.putAcks([]uint64{sequence})
@@ -99,6 +101,7 @@ func (c *commits) release(out *outbox) {
 		c.waiting, c.head = c.waiting[:0], 0
 		c.settled.Broadcast()
 	}
+	return any
 }
 
 // Settle waits until the store has answered for everything committed before.

@@ -194,7 +194,10 @@ func (s *Session) keep(r *run, frames []byte, c *commit) {
 		if err != nil {
 			s.refuse(name, frames, count, err)
 		}
-		s.commits.settle(c, &s.out)
+		if s.commits.settle(c, &s.out) {
+			s.flush()
+			s.out.stir() // what could not be written at once
+		}
 	})
 }
 

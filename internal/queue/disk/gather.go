@@ -17,8 +17,8 @@ type group struct {
 	cursors map[cursorOf]struct{}
 	trims   map[*log]struct{}
 	wanted  bool          // somebody waits for it
-	done    chan struct{} // closed once answered, made when somebody waits
-	err     error         // valid then
+	told    chan struct{} // closed once everybody was told
+	err     error         // why it was refused; valid then
 }
 
 type cursorOf struct {
@@ -37,7 +37,10 @@ type appending struct {
 }
 
 func newGroup(room int) *group {
-	return &group{b: make([]byte, parcelHeader, max(room, 512)), cursors: make(map[cursorOf]struct{}), trims: make(map[*log]struct{})}
+	return &group{
+		b: make([]byte, parcelHeader, max(room, 512)), told: make(chan struct{}),
+		cursors: make(map[cursorOf]struct{}), trims: make(map[*log]struct{}),
+	}
 }
 
 func (g *group) empty() bool {
@@ -95,10 +98,15 @@ func (g *group) addEvents(l *log, at time.Time, frames []byte, count int, done f
 	g.appends = append(g.appends, appending{l, first, uint64(count), stamp(at), start, len(g.b), done, nil})
 }
 
-// answer lets go who waits for the group as a whole.
-func (g *group) answer(err error) {
-	g.err = err
-	if g.done != nil {
-		close(g.done)
+// tell answers for the group: to each append, and whoever waits for all.
+func (g *group) tell() {
+	for i := range g.appends {
+		a := &g.appends[i]
+		frames := g.b[a.start:a.end:a.end]
+		if g.err == nil {
+			a.grown(a.first, frames, int(a.count))
+		}
+		a.done(frames, g.err)
 	}
+	close(g.told)
 }

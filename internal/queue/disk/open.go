@@ -54,7 +54,7 @@ func openFiles(name string, d files, config *Config) (*Store, error) {
 	}
 	s := &Store{
 		name: name, dir: d, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), clock: clock.Or(c.Clock),
-		logs: make(map[string]*log), gather: newGroup(0), nextData: 1,
+		logs: make(map[string]*log), gather: newGroup(0), answers: make(chan *group, 4), nextData: 1,
 		library: library{dir: d, all: make(map[uint64]*dataFile)},
 		journal: &journal{size: int64(pages(int(max(minJournalBytes, cmp.Or(c.JournalBytes, DefaultJournalBytes)))))},
 	}
@@ -66,6 +66,7 @@ func openFiles(name string, d files, config *Config) (*Store, error) {
 		return nil, errors.Join(err, s.release())
 	}
 	s.running.Go(s.write)
+	s.running.Go(s.answerAll)
 	s.running.Go(s.moveAll)
 	return s, nil
 }

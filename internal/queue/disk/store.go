@@ -49,8 +49,9 @@ type Store struct {
 	logs    map[string]*log
 	byID    []*log // id 1 first
 	library library
-	gather  *group // being filled
-	writing *group // on its way to the disk, nil if none
+	gather  *group      // being filled
+	latest  *group      // that was taken to be written, perhaps told of by now
+	answers chan *group // written, to be told of; a few, since telling may take longer than writing
 	lazy    clock.Timer
 	frozen  *frozen // to be moved into blocks, nil if nothing is
 	moveErr error   // why it could not be, the last time
@@ -248,17 +249,14 @@ func (s *Store) Sync() error {
 		return s.refusal()
 	case !g.empty():
 		s.want()
-	case s.writing != nil:
-		g = s.writing
+	case s.latest != nil:
+		g = s.latest
 	default:
 		defer s.mu.Unlock()
 		return nil
 	}
-	if g.done == nil {
-		g.done = make(chan struct{})
-	}
 	s.mu.Unlock()
-	<-g.done
+	<-g.told
 	return g.err
 }
 

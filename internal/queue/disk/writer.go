@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"runtime"
 	"syscall"
 )
 
@@ -13,8 +14,10 @@ func (s *Store) write() {
 		defer s.mu.Unlock()
 		s.written = true
 		s.moving.Broadcast()
+		close(s.answers)
 	}()
 	for {
+		s.linger()
 		g := s.take()
 		if g == nil {
 			return
@@ -31,6 +34,33 @@ func (s *Store) write() {
 	}
 }
 
+// answerAll is the goroutine that tells of groups, while the next is written.
+func (s *Store) answerAll() {
+	for g := range s.answers {
+		g.tell()
+	}
+}
+
+// linger lets publishers that are about to append, most often because they
+// were just answered, join the group: as long as they come, it yields to them.
+func (s *Store) linger() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.gather.wanted && !s.closed {
+		s.work.Wait()
+	}
+	for before := -1; before != len(s.gather.appends) && len(s.gather.b) < s.groupLimit(); {
+		before = len(s.gather.appends)
+		s.mu.Unlock()
+		for range lingerYields {
+			runtime.Gosched()
+		}
+		s.mu.Lock()
+	}
+}
+
+const lingerYields = 4
+
 // take waits for a group to write; nil when there will be none.
 func (s *Store) take() *group {
 	s.mu.Lock()
@@ -45,7 +75,7 @@ func (s *Store) take() *group {
 		s.work.Wait()
 	}
 	g := s.gather
-	s.writing, s.gather = g, g.finish(s.groupLimit())
+	s.latest, s.gather = g, g.finish(s.groupLimit())
 	s.room.Broadcast()
 	return g
 }
@@ -70,7 +100,7 @@ func (s *Store) makeRoom(size int) error {
 	return nil
 }
 
-// succeed makes a safe group visible and answers for it.
+// succeed makes a safe group visible, and has it told of.
 func (s *Store) succeed(g *group) {
 	if s.failing {
 		s.log.Info("events are taken again", "folder", s.name)
@@ -82,15 +112,8 @@ func (s *Store) succeed(g *group) {
 		a.log.add(chunk{a.first, a.count, a.at, g.b[a.start:a.end:a.end]})
 		a.grown = a.log.grown
 	}
-	s.writing = nil
 	s.mu.Unlock()
-	for i := range g.appends {
-		a := &g.appends[i]
-		frames := g.b[a.start:a.end:a.end]
-		a.grown(a.first, frames, int(a.count))
-		a.done(frames, nil)
-	}
-	g.answer(nil)
+	s.answers <- g
 }
 
 // fail refuses a group, and what has gathered behind it: offsets have no holes.
@@ -114,19 +137,14 @@ func (s *Store) fail(g *group, err error) {
 	if s.closed || s.broken != nil {
 		s.gather = newGroup(0) // nobody will write it
 	}
-	s.writing = nil
 	if !s.gather.empty() {
 		s.wantSoon()
 	}
 	s.room.Broadcast()
 	s.mu.Unlock()
-	for _, failed := range []*group{g, behind} {
-		for i := range failed.appends {
-			a := &failed.appends[i]
-			a.done(failed.b[a.start:a.end:a.end], err)
-		}
-		failed.answer(err)
-	}
+	g.err, behind.err = err, err
+	s.answers <- g
+	s.answers <- behind
 }
 
 // isFull reports whether the disk had no room.
