@@ -77,6 +77,11 @@ type ClientConfig struct {
 	// tell: see edge.Tracker. With delivery at least once, the application
 	// then gets each event once for as long as the client lives.
 	Deduplicate bool
+
+	// Of a [Reconnecting], which numbers and acknowledges itself.
+	onAck     func(sequence uint64)
+	onRefused func(n uint64, code framing.Code)
+	handsOn   bool // OnEvent does not finish with an event
 }
 
 // storedBytes is how much larger than its emit an event frame may be: a
@@ -200,6 +205,13 @@ func (c *Client) welcomed() error {
 	}
 	c.origin, c.epoch, c.limit = f.Origin, w.Epoch, int(w.Limit)
 	return nil
+}
+
+// ended returns why the conversation is over. Call it when it is.
+func (c *Client) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 // Origin returns who this client's events come from. With a sequence it

@@ -130,6 +130,10 @@ func (c *Client) hasAcked(emitted []uint64) bool {
 
 // acknowledged notes that the server has answered for a stream up to a number.
 func (c *Client) acknowledged(sequence uint64) {
+	if c.config.onAck != nil {
+		c.config.onAck(sequence)
+		return
+	}
 	stream, number := framing.SplitSequence(sequence)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,6 +151,10 @@ func (c *Client) notAccepted(f *framing.Frame) {
 	n := uint64(1)
 	if r, err := framing.ParseRanges(f.Payload); err == nil && f.Kind == framing.KindNack {
 		n = r.Total()
+	}
+	if c.config.onRefused != nil {
+		c.config.onRefused(n, f.Code)
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -222,7 +222,7 @@ func (c *Client) deliver(f *framing.Frame) {
 	if !v.Duplicate || !c.config.Deduplicate {
 		c.config.OnEvent(f)
 	}
-	if f.Offset > 0 {
+	if f.Offset > 0 && !c.config.handsOn {
 		c.mu.Lock()
 		c.acks.Finish(f.Topic, f.Offset)
 		c.mu.Unlock()

@@ -15,7 +15,12 @@ import (
 // nobody listens, [framing.CodeGone] if all who listened have left. Without a
 // deadline in ctx it waits as long as the connection and the listeners live.
 func (c *Client) Request(ctx context.Context, topic string, payload []byte) (Event, error) {
-	f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagRequest, Payload: payload}
+	return c.request(ctx, topic, payload, 0)
+}
+
+// request is Request under a given number, or with 0 under one of this client's.
+func (c *Client) request(ctx context.Context, topic string, payload []byte, sequence uint64) (Event, error) {
+	f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagRequest, Payload: payload, Sequence: sequence}
 	answer, err := c.sendRequest(&f, topic)
 	if err != nil {
 		return Event{}, err
@@ -47,7 +52,9 @@ func (c *Client) sendRequest(f *framing.Frame, topic string) (<-chan edge.Answer
 	if err := c.checkTopic(topic); err != nil {
 		return nil, err
 	}
-	f.Sequence = c.unaskedSequence("?" + topic) // listeners get all requests: without holes
+	if f.Sequence == 0 {
+		f.Sequence = c.unaskedSequence("?" + topic) // listeners get all requests: without holes
+	}
 	answer := c.replies.BeginAs(f.Sequence)
 	return answer, c.sendUnasked(f, topic)
 }
@@ -102,8 +109,13 @@ func (c *Client) Reply(request *Event, payload []byte) error {
 
 // ReplyTo is Reply for who has a request's identity and topic, say in OnEvent.
 func (c *Client) ReplyTo(origin, sequence uint64, topic string, payload []byte) error {
+	return c.reply(origin, sequence, topic, payload, 0)
+}
+
+// reply is ReplyTo under a given number, or with 0 under one of this client's.
+func (c *Client) reply(origin, sequence uint64, topic string, payload []byte, number uint64) error {
 	body := framing.Reply{Origin: origin, Sequence: sequence, Payload: payload}
-	f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagReply, Payload: body.Append(nil)}
+	f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagReply, Payload: body.Append(nil), Sequence: number}
 	if err := c.check(&f, topic); err != nil {
 		return err
 	}
@@ -112,7 +124,9 @@ func (c *Client) ReplyTo(origin, sequence uint64, topic string, payload []byte) 
 	if err := c.awaitRoom(f.Size() + len(topic)); err != nil {
 		return err
 	}
-	f.Sequence = c.unaskedSequence("") // no topic's: each requester gets its own only
+	if f.Sequence == 0 {
+		f.Sequence = c.unaskedSequence("") // no topic's: each requester gets its own only
+	}
 	return c.sendUnasked(&f, topic)
 }
 

@@ -1,0 +1,302 @@
+package tcpq
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"rawlab/framing"
+	"rawlab/internal/queue/edge"
+)
+
+// Defaults of [ReconnectConfig].
+const (
+	DefaultMinBackoff   = 100 * time.Millisecond
+	DefaultMaxBackoff   = 10 * time.Second
+	DefaultUnackedBytes = 8 << 20
+)
+
+// ReconnectConfig configures a client that connects again. The zero value works.
+type ReconnectConfig struct {
+	ClientConfig // OnEvent is not used: Next returns the events
+
+	MinBackoff   time.Duration // before the first try, default DefaultMinBackoff; doubled for each that fails
+	MaxBackoff   time.Duration // at most, default DefaultMaxBackoff
+	GiveUpAfter  time.Duration // so long without a connection, default never
+	UnackedBytes int           // emitted and not yet acknowledged, default DefaultUnackedBytes; then Emit waits
+
+	OnDisconnect func(err error, retryIn time.Duration) // told before each try
+	OnReconnect  func(outage time.Duration)             // told when all is as before; receipts come by OnReceipt
+}
+
+// Reconnecting is a client that outlives its connections. When one breaks it
+// connects again, subscribes where it left off and emits once more, with the
+// same sequences, what was not acknowledged: the server accepts each event
+// once. It ends when it is closed, when the server refuses it for good or
+// another client takes over its name. It is safe for concurrent use.
+type Reconnecting struct {
+	config  ReconnectConfig
+	addr    string
+	origin  uint64
+	inbox   *edge.Inbox
+	ctx     context.Context // done when the client is to end
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	closing sync.Once
+
+	// Of the goroutine that reads; between connections, of who makes the next.
+	tracker edge.Tracker
+	next    map[string]uint64 // by stored topic, the offset behind the last event received
+	epoch   uint64
+
+	mu        sync.Mutex
+	changed   sync.Cond // connection, pending or the end
+	client    *Client   // nil while there is no connection
+	err       error     // why it is over
+	subs      []wanted  // in the order of their coming
+	numbering edge.Numbering
+	pending   pending
+	acks      edge.Acker
+	finished  map[string]uint64 // by stored topic, the offset acknowledged last
+	counts    edge.Counts
+}
+
+// wanted is a subscription to make again.
+type wanted struct {
+	topic string
+	wish  framing.Subscribe
+	from  uint64 // offset that it began with, 0 if its topic was not stored
+}
+
+// DialReconnecting connects to a server. That the first connection works is
+// waited for, and if it does not, nothing is tried again.
+func DialReconnecting(ctx context.Context, addr string, config *ReconnectConfig) (*Reconnecting, error) {
+	r := &Reconnecting{addr: addr, next: make(map[string]uint64), finished: make(map[string]uint64)}
+	if config != nil {
+		r.config = *config
+	}
+	c := &r.config
+	c.ClientConfig = c.ClientConfig.orDefault()
+	c.MinBackoff = cmp.Or(c.MinBackoff, DefaultMinBackoff)
+	c.MaxBackoff = max(c.MinBackoff, cmp.Or(c.MaxBackoff, DefaultMaxBackoff))
+	c.UnackedBytes = cmp.Or(c.UnackedBytes, DefaultUnackedBytes)
+	r.origin = c.Origin
+	if r.origin == 0 {
+		r.origin = edge.DrawOrigin()
+	}
+	r.changed.L = &r.mu
+	r.inbox = edge.NewInbox(c.InboxBytes)
+	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	client, err := r.dial(ctx)
+	if err != nil {
+		r.cancel()
+		return nil, err
+	}
+	r.epoch = client.Epoch()
+	r.use(client)
+	r.running.Go(func() { r.keep(client) })
+	return r, nil
+}
+
+// dial makes one connection.
+func (r *Reconnecting) dial(ctx context.Context) (*Client, error) {
+	c := r.config.ClientConfig
+	c.Origin, c.OnEvent, c.OnGap, c.Deduplicate = r.origin, r.received, nil, false
+	c.onAck, c.onRefused, c.handsOn = r.acknowledged, r.refused, true
+	return Dial(ctx, r.addr, &c)
+}
+
+// use makes a connection the one to emit and ask on: what is not acknowledged
+// leaves first.
+func (r *Reconnecting) use(c *Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.client = c
+	r.pending.sent = r.pending.first
+	r.changed.Broadcast()
+}
+
+// keep follows one connection after the other.
+func (r *Reconnecting) keep(client *Client) {
+	for client != nil {
+		var pump sync.WaitGroup
+		pump.Go(func() { r.pump(client) })
+		client.running.Wait()
+		r.use(nil)
+		pump.Wait()
+		client = r.again(client.ended())
+	}
+}
+
+// again connects again after err, nil when there is no use in it any more.
+func (r *Reconnecting) again(err error) *Client {
+	clock := r.config.Clock
+	since := clock.Now()
+	jitter := rand.New(rand.NewPCG(r.origin, uint64(since.UnixNano())))
+	for wait := r.config.MinBackoff; ; wait = min(2*wait, r.config.MaxBackoff) {
+		if r.isOver(err, clock.Now().Sub(since)) {
+			r.end(err)
+			return nil
+		}
+		pause := wait/2 + time.Duration(jitter.Int64N(int64(wait/2)+1)) // so that not all clients of a server come at once
+		if r.config.OnDisconnect != nil {
+			r.config.OnDisconnect(err, pause)
+		}
+		if !r.sleep(pause) {
+			r.end(ErrClosed)
+			return nil
+		}
+		var client *Client
+		if client, err = r.resume(); err == nil {
+			r.use(client)
+			if r.config.OnReconnect != nil {
+				r.config.OnReconnect(clock.Now().Sub(since))
+			}
+			return client
+		}
+	}
+}
+
+// isOver reports whether it is no use to connect again: the server would say
+// the same again, or enough has been tried.
+func (r *Reconnecting) isOver(err error, outage time.Duration) bool {
+	var code framing.Code
+	closed, wasClosed := errors.AsType[*ClosedError](err)
+	refused, wasRefused := errors.AsType[*RefusedError](err)
+	switch {
+	case r.ctx.Err() != nil || errors.Is(err, ErrClosed):
+		return true
+	case r.config.GiveUpAfter > 0 && outage >= r.config.GiveUpAfter:
+		return true
+	case wasClosed:
+		code = closed.Code
+		if code == framing.CodeLimit {
+			return true // its name was taken over, or it does what is limited
+		}
+	case wasRefused:
+		code = refused.Code
+	}
+	return code == framing.CodeVersion || code == framing.CodeInvalid || code == framing.CodeTooLarge || code == framing.CodeUnauthorized
+}
+
+func (r *Reconnecting) sleep(d time.Duration) bool {
+	t := r.config.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+// resume makes a connection on which all is as it was on the last.
+func (r *Reconnecting) resume() (*Client, error) {
+	ctx, cancel := edge.WithTimeout(r.ctx, r.config.Clock, r.config.HandshakeTimeout, "subscribing again")
+	defer cancel()
+	client, err := r.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	epoch := r.epoch
+	if r.epoch = client.Epoch(); r.epoch != epoch {
+		clear(r.next) // the offsets of another log
+		r.forgetFinished()
+	}
+	for _, s := range r.wanted() {
+		if err = r.subscribeAgain(ctx, client, s, epoch); err != nil {
+			client.fail(err)
+			client.running.Wait()
+			return nil, err
+		}
+	}
+	r.ackAgain(client)
+	return client, nil
+}
+
+func (r *Reconnecting) wanted() []wanted {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]wanted(nil), r.subs...)
+}
+
+// subscribeAgain subscribes from behind the last event received.
+func (r *Reconnecting) subscribeAgain(ctx context.Context, client *Client, s wanted, epoch uint64) error {
+	s.wish.Epoch, s.wish.Offset = epoch, 0
+	if epoch == r.epoch {
+		s.wish.Offset = max(r.next[s.topic], s.from)
+	}
+	receipt, err := client.SubscribeFrom(ctx, s.topic, s.wish)
+	if err == nil && r.config.OnReceipt != nil {
+		r.config.OnReceipt(s.topic, receipt)
+	}
+	return err
+}
+
+// end is the end: nothing more comes, and nothing is waited for.
+func (r *Reconnecting) end(err error) {
+	r.mu.Lock()
+	if r.err == nil {
+		r.err = err
+	}
+	err = r.err
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	r.inbox.Close(err)
+}
+
+// connected waits for a connection.
+func (r *Reconnecting) connected(ctx context.Context) (*Client, error) {
+	defer r.wakeWith(ctx)()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.client == nil {
+		if r.err != nil {
+			return nil, r.err
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("waiting for a connection: %w", context.Cause(ctx))
+		}
+		r.changed.Wait()
+	}
+	return r.client, nil
+}
+
+// wakeWith lets who waits on changed see that ctx is done.
+func (r *Reconnecting) wakeWith(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.changed.Broadcast()
+	})
+}
+
+// Origin returns who this client's events come from.
+func (r *Reconnecting) Origin() uint64 { return r.origin }
+
+// Close waits, up to CloseTimeout, for what was emitted to be acknowledged,
+// and ends the client. It fails when something was not.
+func (r *Reconnecting) Close() error {
+	var err error
+	r.closing.Do(func() {
+		r.handOver()
+		r.inbox.Close(ErrClosed)
+		r.emitNoMore()
+		ctx, cancel := edge.WithTimeout(context.Background(), r.config.Clock, r.config.CloseTimeout, "acknowledging what was emitted")
+		defer cancel()
+		err = r.Flush(ctx)
+		r.cancel()
+		r.mu.Lock()
+		client := r.client
+		r.mu.Unlock()
+		if client != nil {
+			err = errors.Join(err, client.Close())
+		}
+	})
+	r.running.Wait()
+	return err
+}
