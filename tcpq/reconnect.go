@@ -123,11 +123,20 @@ func (r *Reconnecting) use(c *Client) {
 // keep follows one connection after the other.
 func (r *Reconnecting) keep(client *Client) {
 	for client != nil {
-		var pump sync.WaitGroup
-		pump.Go(func() { r.pump(client) })
+		gone := make(chan struct{})
+		var beside sync.WaitGroup
+		beside.Go(func() { r.pump(client) })
+		beside.Go(func() {
+			select {
+			case <-r.ctx.Done():
+				client.Close() // all there was to say was flushed, or given up
+			case <-gone:
+			}
+		})
 		client.running.Wait()
 		r.use(nil)
-		pump.Wait()
+		close(gone)
+		beside.Wait()
 		client = r.again(client.ended())
 	}
 }
@@ -290,12 +299,6 @@ func (r *Reconnecting) Close() error {
 		defer cancel()
 		err = r.Flush(ctx)
 		r.cancel()
-		r.mu.Lock()
-		client := r.client
-		r.mu.Unlock()
-		if client != nil {
-			err = errors.Join(err, client.Close())
-		}
 	})
 	r.running.Wait()
 	return err

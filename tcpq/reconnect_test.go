@@ -156,6 +156,7 @@ func TestListenOverBrokenConnections(t *testing.T) {
 						c.up()
 						expectNext(t, listener, 10*n+3, 10*n+10)
 					}
+					synctest.Wait()
 					if len(outages) != 10 || outages[0] < tcpq.DefaultMinBackoff/2 || outages[0] > tcpq.DefaultMinBackoff {
 						t.Errorf("outages of %v, want 10 of the first backoff", outages)
 					}

@@ -1,12 +1,17 @@
 package command
 
 import (
+	"context"
 	"crypto/tls"
+	"fmt"
+	"io"
 	"net"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"rawlab/internal/access"
+	"rawlab/tcpq"
 )
 
 // clientFlags are how a client shows who it is, and knows whom it talks to.
@@ -15,6 +20,8 @@ type clientFlags struct {
 	ca          string
 	fingerprint string
 	insecure    bool
+	reconnect   bool
+	notes       io.Writer // where lost connections are told
 }
 
 func (f *clientFlags) register(s *pflag.FlagSet) {
@@ -22,6 +29,7 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.ca, "tls-ca", "", "tls://: believe servers that a root in this PEM `file` vouches for, not the system's")
 	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://: believe the certificate with this `SHA-256`, whoever signed it")
 	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
+	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
 }
 
 // token returns the client's token, nil if it has none.
@@ -48,4 +56,21 @@ func (f *clientFlags) tls(server endpoint) (*tls.Config, error) {
 		return nil, err
 	}
 	return trust.ClientConfig(host)
+}
+
+// dial connects over TCP, for as long as the connection holds or, with
+// --reconnect, until the user ends it.
+func (f *clientFlags) dial(ctx context.Context, address string, config *tcpq.ClientConfig) (client, error) {
+	if !f.reconnect {
+		return orNil(tcpq.Dial(ctx, address, config))
+	}
+	return orNil(tcpq.DialReconnecting(ctx, address, &tcpq.ReconnectConfig{
+		ClientConfig: *config,
+		OnDisconnect: func(err error, retryIn time.Duration) {
+			fmt.Fprintf(f.notes, "rawlab: no connection: %v; trying again in %v\n", err, retryIn.Round(time.Millisecond))
+		},
+		OnReconnect: func(outage time.Duration) {
+			fmt.Fprintf(f.notes, "rawlab: connected again after %v\n", outage.Round(time.Millisecond))
+		},
+	}))
 }

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"io"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -156,9 +158,40 @@ func TestUsageOfDeliveries(t *testing.T) {
 // UDP has no replies: that is said, and nothing is sent in vain.
 func TestNoRepliesOverUDP(t *testing.T) {
 	_, _, udp := startServer(t)
-	for _, args := range [][]string{{"emit", udp, "sums", "x", "--reply"}, {"listen", udp, "sums", "--reply-with", "x"}} {
+	for _, args := range [][]string{{"listen", udp, "sums", "--reconnect"}, {"emit", udp, "sums", "x", "--reply"}, {"listen", udp, "sums", "--reply-with", "x"}} {
 		p := start(t, nil, args...)
 		p.end(2)
 		p.await("needs tcp://")
 	}
+}
+
+// A listener and an emitter go on when the server comes back: this one has
+// forgotten what it stored, and its epoch says so.
+func TestReconnect(t *testing.T) {
+	s, tcp, _ := startServer(t)
+	l := start(t, nil, "listen", tcp, "news", "--as", "ada", "--reconnect", "--count", "2")
+	l.await("receipt: 0 missed")
+	in, lines := io.Pipe()
+	e := start(t, in, "emit", tcp, "news", "--reconnect")
+	io.WriteString(lines, "before\n")
+	l.stdout.await("before\n")
+	s.stop()
+	s.end(0)
+	l.await("rawlab: no connection: the server is shutting down; trying again in")
+	e.await("no connection")
+	again := start(t, nil, "serve", "--tcp", strings.TrimPrefix(tcp, "tcp://"))
+	l.await("rawlab: connected again after")
+	io.WriteString(lines, "after\n")
+	l.end(0)
+	if want := "before\nafter\n"; l.stdout.String() != want {
+		t.Errorf("listen printed %q, want %q", l.stdout, want)
+	}
+	if epochs := regexp.MustCompile(`epoch (\d+)`).FindAllString(l.stderr.String(), -1); len(epochs) != 2 || epochs[0] == epochs[1] {
+		t.Errorf("receipts tell %v, want two epochs", epochs)
+	}
+	lines.Close()
+	e.end(0)
+	e.await("2 events acknowledged")
+	again.stop()
+	again.end(0)
 }

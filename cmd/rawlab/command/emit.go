@@ -97,6 +97,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	f.client.notes = c.ErrOrStderr()
 	e, err := server.dial(c.Context(), "", &f.client)
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 	}
 	p = &oneAtATime{printer: p}
 	ctx := c.Context()
+	f.client.notes = c.ErrOrStderr()
 	l, err := server.dialWith(ctx, &tcpq.ClientConfig{
 		Name:        f.name,
 		Deduplicate: f.deduplicates(),

@@ -119,9 +119,12 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 		return nil, err
 	}
 	if e.transport == "udp" {
+		if f.reconnect {
+			return nil, usagef("--reconnect needs tcp:// or tls://: over %s there is no connection that could break", e.transport)
+		}
 		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: config.Name, Token: config.Token, KeepAlive: keepAlive}))
 	}
-	return orNil(tcpq.Dial(ctx, e.address, config))
+	return f.dial(ctx, e.address, config)
 }
 
 // orNil keeps a nil pointer from becoming a client that is not nil.
