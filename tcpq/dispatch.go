@@ -87,6 +87,9 @@ func (c *conn) emitRun(run *framing.Run) {
 
 // emit publishes an event. A client speaks for its own origin only.
 func (c *conn) emit(f *framing.Frame) error {
+	if f.Sequence == 0 {
+		return fmt.Errorf("%w: event without a sequence", framing.ErrInvalid) // no error could name it
+	}
 	if f.Origin == c.session.Origin() {
 		if f.Flags&framing.FlagRequest != 0 && string(f.Topic) == TopicsTopic {
 			return c.tellTopics(f)
@@ -105,6 +108,9 @@ func (c *conn) emit(f *framing.Frame) error {
 }
 
 func (c *conn) subscribe(f *framing.Frame) error {
+	if f.Sequence == 0 {
+		return fmt.Errorf("%w: request without a number", framing.ErrInvalid)
+	}
 	resume, err := framing.ParseSubscribe(f.Payload)
 	if err != nil {
 		return err

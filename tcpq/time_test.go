@@ -50,16 +50,21 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 // inBubble runs test against a server on fake time.
 func inBubble(t *testing.T, c *tcpq.Config, test func(*testing.T, *pipes, *tcpq.Server)) {
 	synctest.Test(t, func(t *testing.T) {
-		p, s := newPipes(), tcpq.NewServer(c)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.Serve(ctx, p) }()
-		test(t, p, s)
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Serve() = %v", err)
-		}
+		inBubbleHere(t, c, func(p *pipes, s *tcpq.Server) { test(t, p, s) })
 	})
+}
+
+// inBubbleHere is inBubble for who is in one already.
+func inBubbleHere(t *testing.T, c *tcpq.Config, test func(*pipes, *tcpq.Server)) {
+	p, s := newPipes(), tcpq.NewServer(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, p) }()
+	test(p, s)
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Serve() = %v", err)
+	}
 }
 
 func TestSlowHandshakeIsCutOff(t *testing.T) {
