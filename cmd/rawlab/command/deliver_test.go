@@ -13,7 +13,7 @@ func TestListenToAPattern(t *testing.T) {
 			_, tcp, udp := startServer(t)
 			url := map[string]string{"tcp": tcp, "udp": udp}[door]
 			l := start(t, nil, "listen", url, "orders.*", "--as", "ada", "--count", "2")
-			l.await(`receipt: 0 missed: 0 replayed, 0 expired \(epoch \d+\)`)
+			l.await(`receipt: 0 missed: 0 replayed, 0 expired \(epoch [0-9a-f]+\)`)
 			start(t, nil, "emit", tcp, "orders.eu", "1").end(0)
 			start(t, nil, "emit", tcp, "orders.eu.de", "not this").end(0)
 			start(t, nil, "emit", tcp, "orders.us", "2").end(0)
@@ -27,7 +27,7 @@ func TestListenToAPattern(t *testing.T) {
 			l.await(`receipt: 3 missed: 3 replayed, 0 expired`)
 			l.end(0)
 			if door == "tcp" {
-				l.await(`receipt for orders.new: 2 missed: 2 replayed, 0 expired \(offsets 1 to 2, epoch \d+\)`)
+				l.await(`receipt for orders.new: 2 missed: 2 replayed, 0 expired \(offsets 1 to 2, epoch [0-9a-f]+\)`)
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func TestReconnect(t *testing.T) {
 	if want := "before\nafter\n"; l.stdout.String() != want {
 		t.Errorf("listen printed %q, want %q", l.stdout, want)
 	}
-	if epochs := regexp.MustCompile(`epoch (\d+)`).FindAllString(l.stderr.String(), -1); len(epochs) != 2 || epochs[0] == epochs[1] {
+	if epochs := regexp.MustCompile(`epoch ([0-9a-f]+)`).FindAllString(l.stderr.String(), -1); len(epochs) != 2 || epochs[0] == epochs[1] {
 		t.Errorf("receipts tell %v, want two epochs", epochs)
 	}
 	lines.Close()

@@ -81,7 +81,7 @@ func (p *linePrinter) receiptLine(what string, r *framing.Receipt) error {
 	if r.From == r.To || what == "receipt" && queue.IsPattern(p.topic) {
 		where = ""
 	}
-	_, err := fmt.Fprintf(p.notes, "%s: %d missed: %d replayed, %d expired (%sepoch %d)\n",
+	_, err := fmt.Fprintf(p.notes, "%s: %d missed: %d replayed, %d expired (%sepoch %x)\n",
 		what, r.To-r.From, r.Replayed, r.Expired.Total(), where, r.Epoch)
 	if where != "" {
 		for from, to := range r.Expired.All() {
