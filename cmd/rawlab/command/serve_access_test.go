@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rawlab/internal/access"
 )
@@ -199,6 +200,40 @@ func TestMetrics(t *testing.T) {
 	other := start(t, nil, "serve", "--tcp", "127.0.0.1:0", "--metrics", strings.TrimPrefix(url, "http://"))
 	other.end(1)
 	other.await("is in use.*--metrics")
+	s.stop()
+	s.end(0)
+}
+
+// A certificate that has expired is warned of, and refused by who looks at its
+// dates; the one that replaces it is taken up by the running server.
+func TestCertificateExpiresAndIsReplaced(t *testing.T) {
+	dir, fresh := t.TempDir(), t.TempDir()
+	old, err := access.SelfSignedIn(dir, time.Now().AddDate(-20, 0, 0), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := access.SelfSignedIn(fresh, time.Now(), "127.0.0.1"); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := filepath.Join(dir, "tls-cert.pem"), filepath.Join(dir, "tls-key.pem")
+	s := start(t, nil, "serve", "--tcp", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+	s.await("the certificate is expired 20")
+	url := s.await(`(tls://\S+)`)[1]
+	e := start(t, nil, "emit", url, "news", "x", "--tls-ca", cert)
+	e.end(1)
+	e.await("expired")
+	start(t, nil, "emit", url, "news", "x", "--tls-fingerprint", access.FingerprintOf(old.Leaf()).String()).end(0)
+	for _, name := range []string{"tls-cert.pem", "tls-key.pem"} {
+		b, err := os.ReadFile(filepath.Join(fresh, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("certificate read again")
+	start(t, nil, "emit", url, "news", "x", "--tls-ca", cert).end(0)
 	s.stop()
 	s.end(0)
 }
