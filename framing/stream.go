@@ -87,35 +87,42 @@ func (r *Reader) Next() (f Frame, err error) {
 
 // Read is Next into a frame of the caller's. After an error it makes no sense.
 func (r *Reader) Read(f *Frame) error {
-	size, err := r.await()
-	if err != nil {
+	if err := r.Await(); err != nil {
 		return err
 	}
-	if err := f.parse(r.buf[r.start : r.start+size : r.start+size]); err != nil {
-		return err
+	_, err := r.Take(f)
+	return err
+}
+
+// Take is Read of a frame that is here already, and reports whether one is.
+func (r *Reader) Take(f *Frame) (bool, error) {
+	b := r.buf[r.start:r.end]
+	size, err := Peek(b, r.limit)
+	if err == ErrIncomplete || err == nil && size > len(b) {
+		return false, nil
+	}
+	if err == nil {
+		err = f.parse(b[:size:size])
+	}
+	if err != nil {
+		return false, err
 	}
 	r.start += size
-	return nil
+	return true, nil
 }
 
 // Await waits until the next frame is here. Its errors are those of Next.
 func (r *Reader) Await() error {
-	_, err := r.await()
-	return err
-}
-
-// await returns the size of the next frame once it is here.
-func (r *Reader) await() (size int, err error) {
 	for {
-		size, err = Peek(r.buf[r.start:r.end], r.limit)
+		size, err := Peek(r.buf[r.start:r.end], r.limit)
 		if err == nil && size <= r.end-r.start {
-			return size, nil
+			return nil
 		}
 		if err != nil && err != ErrIncomplete {
-			return 0, err
+			return err
 		}
 		if err := r.fill(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 }

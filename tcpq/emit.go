@@ -13,9 +13,9 @@ import (
 // sender is what a client has emitted. The client's mu guards it.
 type sender struct {
 	numbering edge.Numbering
-	topic     []byte // scratch
-	sound     string // the topic checked last
-	closed    bool   // Emit refuses
+	stamp     framing.Stamp // of the topic emitted to last
+	stamped   string        // that topic
+	closed    bool          // Emit refuses
 	acked     []uint64
 	unasked   map[uint16]bool // streams of requests and replies, which are not acknowledged
 	refused   uint64          // events named in nacks since the last Flush
@@ -33,30 +33,47 @@ func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
 // EmitAt is Emit with the time that the event bears: when it was meant to be
 // sent, so that latency counts the wait before Emit too.
 func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, error) {
-	f := framing.Frame{
-		Kind: framing.KindEmit, Flags: framing.FlagWantAck,
-		Origin: c.origin, Time: uint64(t.UnixNano()), Payload: payload,
-	}
-	if err := c.check(&f, topic); err != nil {
-		return 0, err
-	}
-	c.mu.Lock()
-	if err := c.awaitRoom(f.Size() + len(topic)); err != nil {
-		c.mu.Unlock()
-		return 0, err
-	}
-	if err := c.checkTopic(topic); err != nil {
-		c.mu.Unlock()
-		return 0, err
-	}
-	f.Sequence = c.numbering.Next(topic)
-	c.topic = append(c.topic[:0], topic...)
-	f.Topic = c.topic
-	first := len(c.out) == 0
-	err := c.gather(&f)
-	c.emitted(first)
+	c.mu.Lock() // without defer: this is called millions of times a second
+	sequence, err := c.emit(uint64(t.UnixNano()), topic, payload)
 	c.mu.Unlock()
-	return f.Sequence, err
+	return sequence, err
+}
+
+// emit gathers an event. The caller holds mu.
+func (c *Client) emit(time uint64, topic string, payload []byte) (sequence uint64, err error) {
+	size := 0
+	for ready := false; !ready; {
+		if topic != c.stamped || topic == "" {
+			if err := c.restamp(topic); err != nil {
+				return 0, err
+			}
+		}
+		if size = c.stamp.Size(payload); size > c.limit {
+			return 0, &framing.SizeError{Size: uint64(size), Limit: uint64(c.limit)}
+		}
+		if ready, err = c.hasRoom(size); err != nil {
+			return 0, err
+		}
+	}
+	first := len(c.out) == 0
+	sequence = c.numbering.Next(topic)
+	c.out, err = c.stamp.Append(c.out, sequence, time, payload)
+	c.emitted(first)
+	return sequence, err
+}
+
+// restamp prepares for events of another topic than the last.
+func (c *Client) restamp(topic string) error {
+	if err := queue.CheckTopic(topic); err != nil {
+		return err
+	}
+	stamp, err := framing.NewStamp(&framing.Frame{
+		Kind: framing.KindEmit, Flags: framing.FlagWantAck, Origin: c.origin, Topic: []byte(topic),
+	})
+	if err == nil {
+		c.stamp, c.stamped = stamp, topic
+	}
+	return err
 }
 
 func (c *Client) check(f *framing.Frame, topic string) error {
@@ -66,28 +83,28 @@ func (c *Client) check(f *framing.Frame, topic string) error {
 	return nil
 }
 
-// checkTopic returns why nothing can be emitted to a topic. The caller holds
-// mu.
-func (c *Client) checkTopic(topic string) error {
-	if topic == c.sound && topic != "" {
-		return nil
+// hasRoom reports whether size bytes may be gathered; if not, it has waited
+// for a change. The caller holds mu, which is free meanwhile.
+func (c *Client) hasRoom(size int) (bool, error) {
+	switch {
+	case c.closed:
+		return false, ErrClosed
+	case c.err != nil:
+		return false, c.err
+	case len(c.out) == 0 || len(c.out)+size <= c.config.BufferBytes:
+		return true, nil
 	}
-	if err := queue.CheckTopic(topic); err != nil {
-		return err
-	}
-	c.sound = topic
-	return nil
+	c.room.Wait()
+	return false, nil
 }
 
 // awaitRoom waits until size bytes may be gathered. The caller holds mu.
 func (c *Client) awaitRoom(size int) error {
-	for c.err == nil && !c.closed && len(c.out) > 0 && len(c.out)+size > c.config.BufferBytes {
-		c.room.Wait()
+	for {
+		if ready, err := c.hasRoom(size); ready || err != nil {
+			return err
+		}
 	}
-	if c.closed {
-		return ErrClosed
-	}
-	return c.err
 }
 
 // Flush waits until the server has acknowledged everything emitted before

@@ -105,14 +105,18 @@ func (c *Client) read() {
 	var end error
 	var f framing.Frame // one for all, since OnEvent lets it escape
 	for end == nil {
-		if err := c.reader.Read(&f); err != nil {
-			end = broken(err)
-			break
-		}
-		end = c.obey(&f)
-		if !c.reader.Buffered() {
+		ready, err := c.reader.Take(&f)
+		switch {
+		case ready:
+			end = c.obey(&f)
+			continue
+		case err == nil:
 			c.chunkRead()
 			f = framing.Frame{} // or it would keep a buffer that is another's by then
+			err = c.reader.Await()
+		}
+		if err != nil {
+			end = broken(err)
 		}
 	}
 	c.chunkRead()

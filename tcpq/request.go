@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rawlab/framing"
+	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
 
@@ -49,7 +50,7 @@ func (c *Client) sendRequest(f *framing.Frame, topic string) (<-chan edge.Answer
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.checkTopic(topic); err != nil {
+	if err := queue.CheckTopic(topic); err != nil {
 		return nil, err
 	}
 	if f.Sequence == 0 {
