@@ -26,6 +26,9 @@ func TestTopics(t *testing.T) {
 	emit(t, c, "live", 1, 2)
 	emit(t, c, "kept", 1, 9) // 8 events, of which 5 stay
 	got, err := c.Topics(t.Context())
+	for err == nil && len(got) == 2 && len(got[0].Cursors) == 1 && got[0].Cursors[0].Present {
+		got, err = c.Topics(t.Context()) // the server says bye before it lets go of the session
+	}
 	if err != nil || len(got) != 2 {
 		t.Fatalf("Topics() = %+v, %v, want kept and live", got, err)
 	}
