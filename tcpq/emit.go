@@ -34,13 +34,14 @@ func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
 // sent, so that latency counts the wait before Emit too.
 func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, error) {
 	c.mu.Lock() // without defer: this is called millions of times a second
-	sequence, err := c.emit(uint64(t.UnixNano()), topic, payload)
+	sequence, err := c.emit(0, uint64(t.UnixNano()), topic, payload)
 	c.mu.Unlock()
 	return sequence, err
 }
 
-// emit gathers an event. The caller holds mu.
-func (c *Client) emit(time uint64, topic string, payload []byte) (sequence uint64, err error) {
+// emit gathers an event under a sequence, or with 0 under the next. The
+// caller holds mu.
+func (c *Client) emit(sequence, time uint64, topic string, payload []byte) (_ uint64, err error) {
 	size := 0
 	for ready := false; !ready; {
 		if topic != c.stamped || topic == "" {
@@ -56,7 +57,9 @@ func (c *Client) emit(time uint64, topic string, payload []byte) (sequence uint6
 		}
 	}
 	first := len(c.out) == 0
-	sequence = c.numbering.Next(topic)
+	if sequence == 0 {
+		sequence = c.numbering.Next(topic)
+	}
 	c.out, err = c.stamp.Append(c.out, sequence, time, payload)
 	c.emitted(first)
 	return sequence, err

@@ -115,21 +115,10 @@ func (r *Reconnecting) toSend(c *Client) []emitted {
 
 // emitAgain emits an event that has its number already.
 func (c *Client) emitAgain(e *emitted) error {
-	f := framing.Frame{
-		Kind: framing.KindEmit, Flags: framing.FlagWantAck, Origin: c.origin,
-		Sequence: e.sequence, Time: uint64(e.at.UnixNano()), Payload: e.payload,
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && len(c.out) > 0 && len(c.out)+e.size() > c.config.BufferBytes {
-		c.room.Wait()
-	}
-	if c.err != nil {
-		return c.err
-	}
-	c.topic = append(c.topic[:0], e.topic...)
-	f.Topic = c.topic
-	return c.send(&f)
+	_, err := c.emit(e.sequence, uint64(e.at.UnixNano()), e.topic, e.payload)
+	return err
 }
 
 // acknowledged lets go of what the server has answered for.
