@@ -39,7 +39,7 @@ func TestCoDelDropsByTheControlLaw(t *testing.T) {
 	for step := range int64(8000) { // each 0.5 ms a packet, for 4 s
 		now := step * int64(ms/2)
 		d.Accept(sized(uint64(step), frame), now)
-		d.Recycle(d.Departures(now))
+		d.Departures(now)
 		for c := d.Counts().Overflow; seen < c; seen++ {
 			drops = append(drops, time.Duration(now))
 		}
@@ -69,7 +69,7 @@ func TestCoDelSparesOneFrame(t *testing.T) {
 	for id := range uint64(200) {
 		now := int64(id) * int64(10*ms)
 		d.Accept(sized(id, frame), now)
-		d.Recycle(d.Departures(now))
+		d.Departures(now)
 	}
 	if c := d.Counts(); c.Overflow != 0 {
 		t.Errorf("dropped %d of %d", c.Overflow, c.Came)
@@ -93,9 +93,8 @@ func TestCoDelKeepsResponsiveQueuesShort(t *testing.T) {
 				d.Accept(sized(id, frame), now)
 				id, inFlight = id+1, inFlight+1
 			}
-			for _, f := range d.Departures(now) {
+			for range d.Departures(now) {
 				returns = append(returns, now+int64(roundTrip))
-				d.Recycle([][]byte{f})
 			}
 			if c := d.Counts(); c.Overflow > lost {
 				inFlight -= int(c.Overflow - lost)

@@ -12,8 +12,11 @@ type direction struct {
 	line      line
 	ledger    Ledger
 	counts    Counts
-	spare     [][]byte // buffers of packets that have left
-	forgotten []*Row   // rows that no ledger keeps, of packets that have left
+	bundles   bool          // who sends the packets puts neighbours together
+	spare     [][]byte      // buffers of packets that have left
+	least     time.Duration // that any packet is held, but for those under way
+	load      load
+	forgotten []*Row // rows that no ledger keeps, of packets that have left
 }
 
 func newDirection(index int, seed uint64, i Impairment, identify Identify) *direction {
@@ -28,6 +31,7 @@ func newDirection(index int, seed uint64, i Impairment, identify Identify) *dire
 // set starts a new plan; packets under way keep the fate they have.
 func (d *direction) set(seed uint64, i Impairment) {
 	d.plan = NewPlan(i, seed, int(d.index), d.identify)
+	d.least = i.least()
 	d.release(d.queues.all)
 	d.queues.set(&i)
 }
@@ -35,16 +39,16 @@ func (d *direction) set(seed uint64, i Impairment) {
 // begin says when the plan in force begins, ns; see [Plan.Begin].
 func (d *direction) begin(now int64) { d.plan.Begin(now) }
 
-// passes tries the short way: a frame that came at now, meets no impairment
-// and has nobody to wait for may be sent on as it is. It reports whether so;
-// if not, the frame is for accept.
-func (d *direction) passes(frame []byte, now int64) bool {
+// passes tries the short way: a frame that came at a time, meets no impairment
+// and has nobody to wait for may be sent on now as it is. It reports whether
+// so; if not, the frame is for accept.
+func (d *direction) passes(frame []byte, came, now int64) bool {
 	if c := d.plan.constant; c == nil || c.Delay > 0 || d.line.len() > 0 || d.queues.limited() {
 		return false
 	}
 	p := parse(frame)
-	row := d.row(&p, frame, now)
-	row.Due = now
+	row := d.row(&p, frame, came)
+	row.Due = came
 	d.left(row, len(frame), now)
 	d.forget(row)
 	return true
@@ -145,7 +149,7 @@ func (d *direction) shaper(rule int, now int64) *shaper {
 func (d *direction) queue(s *shaper, frame []byte, row *Row, now int64, decision Decision) bool {
 	if s.rate > 0 && s.aqm == CoDel {
 		d.serve(now)
-		if !s.enqueue(waiting{frame: append(d.buffer(), frame...), row: row, arrived: now, decision: decision}) {
+		if !s.enqueue(waiting{parcel: d.copy(frame), row: row, arrived: now, decision: decision}) {
 			return false
 		}
 		row.underWay++
@@ -156,19 +160,20 @@ func (d *direction) queue(s *shaper, frame []byte, row *Row, now int64, decision
 	sent, ok := s.admit(now, len(frame))
 	if ok {
 		row.underWay++
-		d.hold(append(d.buffer(), frame...), row, sent, &decision)
+		d.hold(d.copy(frame), row, sent, &decision)
 	}
 	return ok
 }
 
 // hold puts one copy of a packet, sent at a time, on the line. The frame
 // becomes the line's.
-func (d *direction) hold(frame []byte, row *Row, sent int64, decision *Decision) {
+func (d *direction) hold(p parcel, row *Row, sent int64, decision *Decision) {
 	if decision.Corrupt {
-		flip(frame, decision.flipped, decision.Bit)
+		flip(p.frame, decision.flipped, decision.Bit)
+		p.outline = outline{}
 	}
 	row.Due = sent + int64(decision.Delay)
-	d.line.push(row.Due, frame, row, decision.Corrupt)
+	d.line.push(row.Due, p, row, decision.Corrupt)
 }
 
 // serve lets the line take what CoDel's queues had for it by now.
@@ -182,7 +187,7 @@ func (d *direction) serve(now int64) {
 			s.dropped = s.dropped[:0]
 			if some {
 				d.line.waiting--
-				d.hold(w.frame, w.row, s.transmit(at, len(w.frame)), &w.decision)
+				d.hold(w.parcel, w.row, s.transmit(at, len(w.frame)), &w.decision)
 			}
 		}
 	}
@@ -205,7 +210,7 @@ func (d *direction) release(queues []*shaper) {
 	for _, s := range queues {
 		for _, w := range s.queue {
 			d.line.waiting--
-			d.hold(w.frame, w.row, s.transmit(w.arrived, len(w.frame)), &w.decision)
+			d.hold(w.parcel, w.row, s.transmit(w.arrived, len(w.frame)), &w.decision)
 		}
 		s.queue, s.queued, s.codel = nil, 0, codel{}
 	}
@@ -213,7 +218,7 @@ func (d *direction) release(queues []*shaper) {
 
 // departures moves what is due at now to out. The frames stay valid until
 // they are given back with recycle.
-func (d *direction) departures(now int64, out [][]byte) [][]byte {
+func (d *direction) departures(now int64, out []parcel) []parcel {
 	d.serve(now)
 	for due, ok := d.line.due(); ok && due <= now; due, ok = d.line.due() {
 		p := d.line.pop()
@@ -227,7 +232,7 @@ func (d *direction) departures(now int64, out [][]byte) [][]byte {
 			}
 		}
 		d.forget(p.row)
-		out = append(out, p.frame)
+		out = append(out, p.parcel)
 	}
 	return out
 }
@@ -246,6 +251,14 @@ func (d *direction) wait(now int64) (time.Duration, bool) {
 	return max(0, time.Duration(next-now)), true
 }
 
+// copy makes a parcel of a frame's copy.
+func (d *direction) copy(frame []byte) parcel {
+	if d.bundles {
+		return copyParcel(d.buffer(), frame)
+	}
+	return parcel{frame: append(d.buffer(), frame...)}
+}
+
 func (d *direction) buffer() []byte {
 	if n := len(d.spare); n > 0 {
 		b := d.spare[n-1]
@@ -256,7 +269,11 @@ func (d *direction) buffer() []byte {
 }
 
 // recycle takes back the frames of departures.
-func (d *direction) recycle(frames [][]byte) { d.spare = append(d.spare, frames...) }
+func (d *direction) recycle(parcels []parcel) {
+	for i := range parcels {
+		d.spare = append(d.spare, parcels[i].frame)
+	}
+}
 
 // frameBytes holds a frame of a 1500-byte MTU.
 const frameBytes = 2048

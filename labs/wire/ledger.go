@@ -118,6 +118,7 @@ type Stats struct {
 	RingDrops uint64 // came, and the wire was too slow to take them
 	Refused   uint64 // the outgoing interface did not take them
 	Missing   uint64 // came when the ledger was full
+	Bundled   uint64 // of those that left, how many the kernel got in bundles and cut itself
 	Held      int    // under way now
 	Packets   int    // in the ledger
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -23,30 +22,29 @@ type port struct {
 	ring    []byte
 	next    int // frame of the ring to look at
 	taken   int // frames handed out and not yet given back
-	frames  [][]byte
-	iov     [batch]unix.Iovec
-	msgs    [batch]mmsghdr
+	came    []arrival
+	last    int64 // when the latest frame came
+	outbox  *outbox
 	dropped uint64  // by the kernel because the ring was full
 	refused uint64  // frames that the interface did not take
 	holder  *holder // nil: its host cannot be held
 }
 
-type mmsghdr struct {
-	hdr unix.Msghdr
-	len uint32
+// arrival is a frame and when the kernel took it from the cable: ns on the
+// thread's clock, never stepping back.
+type arrival struct {
+	frame []byte
+	at    int64
 }
 
 // openPort attaches to an interface of the current network namespace.
-func openPort(ifindex int) (*port, error) {
+func openPort(ifindex int, call systemCall) (*port, error) {
 	p := &port{rx: -1, tx: -1}
 	if err := p.open(ifindex); err != nil {
 		p.close()
 		return nil, err
 	}
-	for i := range p.msgs {
-		p.msgs[i].hdr.Iov = &p.iov[i]
-		p.msgs[i].hdr.SetIovlen(1)
-	}
+	p.outbox = newOutbox(p.tx, call)
 	return p, nil
 }
 
@@ -85,24 +83,30 @@ func (p *port) open(ifindex int) (err error) {
 	return nil
 }
 
-// receive returns frames that have come, at most batch; they are valid until
-// the next call. None means that the ring is empty.
-func (p *port) receive() [][]byte {
+// receive returns frames that have come, at most batch, and what t's clock
+// says now; they are valid until the next call. None means that the ring is
+// empty.
+func (p *port) receive(t *thread) (came []arrival, now int64) {
 	p.giveBack()
-	for len(p.frames) < batch {
+	for len(p.came) < batch {
 		at := (p.next + p.taken) % ringFrames * frameBytes
 		f := p.ring[at : at+frameBytes]
 		if atomic.LoadUint32(statusOf(f))&unix.TP_STATUS_USER == 0 {
 			break
 		}
 		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&f[0]))
-		p.frames = append(p.frames, f[h.Mac:uint32(h.Mac)+h.Snaplen])
+		p.came = append(p.came, arrival{f[h.Mac : uint32(h.Mac)+h.Snaplen], int64(h.Sec)*1e9 + int64(h.Nsec)})
 		p.taken++
 	}
 	if p.holder != nil {
 		p.holder.watch(p)
 	}
-	return p.frames
+	now, wall := t.read() // after the last frame came, so that none comes in the future
+	for i := range p.came {
+		p.last = min(now, max(p.last, p.came[i].at-wall+now))
+		p.came[i].at = p.last
+	}
+	return p.came, now
 }
 
 func (p *port) giveBack() {
@@ -110,31 +114,27 @@ func (p *port) giveBack() {
 		atomic.StoreUint32(statusOf(p.ring[p.next*frameBytes:]), unix.TP_STATUS_KERNEL)
 		p.next = (p.next + 1) % ringFrames
 	}
-	p.frames = p.frames[:0]
+	p.came = p.came[:0]
 }
 
 func statusOf(frame []byte) *uint32 { return (*uint32)(unsafe.Pointer(&frame[0])) }
 
-// send puts frames on the cable, waiting where the interface is busy.
-func (p *port) send(frames [][]byte) {
-	for len(frames) > 0 {
-		n := min(len(frames), batch)
-		for i, f := range frames[:n] {
-			p.iov[i].Base = &f[0]
-			p.iov[i].SetLen(len(f))
-		}
-		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(p.tx), uintptr(unsafe.Pointer(&p.msgs[0])), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
-		switch errno {
-		case 0:
-			frames = frames[sent:]
-		case unix.EAGAIN, unix.EINTR, unix.ENOBUFS:
+// send puts parcels on the cable, waiting where the interface is busy.
+func (p *port) send(parcels []parcel) {
+	for len(parcels) > 0 {
+		sent, err := p.outbox.send(parcels)
+		switch {
+		case sent > 0:
+			parcels = parcels[sent:]
+		case err == unix.EAGAIN, err == unix.EINTR, err == unix.ENOBUFS:
 			unix.Poll([]unix.PollFd{{Fd: int32(p.tx), Events: unix.POLLOUT}}, 1)
+		case p.outbox.bundles:
+			p.outbox.bundles = false // by a kernel that cannot cut them
 		default:
 			p.refused++
-			frames = frames[1:]
+			parcels = parcels[1:]
 		}
 	}
-	runtime.KeepAlive(frames)
 }
 
 // drops returns how many packets never made it into the ring.

@@ -4,6 +4,9 @@ import (
 	"encoding/gob"
 	"errors"
 	"io"
+	"runtime"
+
+	"golang.org/x/sys/unix"
 )
 
 // The wire runs in a process of its own, so that nothing the lab does, its
@@ -75,8 +78,9 @@ func Serve(r io.Reader, w io.Writer, identify Identify, hold func(port int, stop
 
 // begin starts what a request asks for.
 func begin(q *request, identify Identify, hold func(port int, stop bool)) (carrier, error) {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // for the wire's threads; see systemCall
 	if q.StartSwitch != nil {
-		q.StartSwitch.Identify, q.StartSwitch.Hold = identify, hold
+		q.StartSwitch.Identify, q.StartSwitch.Hold, q.StartSwitch.call = identify, hold, unix.RawSyscall6
 		s, err := StartSwitch(q.StartSwitch)
 		if err != nil {
 			return nil, err
@@ -85,7 +89,7 @@ func begin(q *request, identify Identify, hold func(port int, stop bool)) (carri
 	}
 	w, err := Start(&Config{
 		Interfaces: q.Start.Interfaces, Impairments: q.Start.Impairments, Seed: q.Start.Seed,
-		Forget: q.Start.Forget, Identify: identify, Hold: hold,
+		Forget: q.Start.Forget, Identify: identify, Hold: hold, call: unix.RawSyscall6,
 	})
 	if err != nil {
 		return nil, err

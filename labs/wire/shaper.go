@@ -51,7 +51,7 @@ type departure struct {
 
 // waiting is a packet in CoDel's queue.
 type waiting struct {
-	frame    []byte
+	parcel
 	row      *Row
 	arrived  int64
 	decision Decision

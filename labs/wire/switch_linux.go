@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Link is one host's cable to a switch: what happens to packets from the
@@ -21,6 +23,8 @@ type SwitchConfig struct {
 	Forget   bool // as in [Config]
 	Identify Identify
 	Hold     func(port int, stop bool) // as in [Config]; a port is a link
+
+	call systemCall // nil: unix.Syscall6
 }
 
 // Switch joins any number of hosts, each by a link with impairments of its
@@ -35,7 +39,7 @@ type Switch struct {
 	byHost      map[[6]byte]*switchLink
 	descriptors []int
 	directions  []*direction
-	departing   [][]byte
+	departing   []parcel
 	wg          sync.WaitGroup
 }
 
@@ -46,13 +50,16 @@ type switchLink struct {
 
 // StartSwitch attaches to every link and begins to carry packets.
 func StartSwitch(c *SwitchConfig) (*Switch, error) {
-	t, err := newThread()
+	if c.call == nil {
+		c.call = unix.Syscall6
+	}
+	t, err := newThread(c.call)
 	if err != nil {
 		return nil, err
 	}
 	s := &Switch{thread: t, byHost: map[[6]byte]*switchLink{}}
 	for i, l := range c.Links {
-		p, err := openNamed(l.Interface)
+		p, err := openNamed(l.Interface, c.call)
 		if err != nil {
 			return nil, errors.Join(err, s.release())
 		}
@@ -63,12 +70,17 @@ func StartSwitch(c *SwitchConfig) (*Switch, error) {
 			down: newDirection(2*i+1, c.Seed, l.Down, c.Identify),
 		}
 		link.up.ledger.forget, link.down.ledger.forget = c.Forget, c.Forget
+		link.down.bundles = true
 		s.links = append(s.links, link)
 		s.byHost[l.Hardware] = link
 		s.descriptors = append(s.descriptors, p.rx)
 		s.directions = append(s.directions, link.up, link.down)
 	}
-	s.wg.Go(func() { s.loop(s.round) })
+	s.wg.Go(func() {
+		s.loop(s.round)
+		for s.takeIn() { // nothing that came is uncounted
+		}
+	})
 	return s, nil
 }
 
@@ -99,7 +111,7 @@ func (s *Switch) Stats() []LinkStats {
 		for i, l := range s.links {
 			stats[i] = LinkStats{
 				Up:   Stats{Counts: l.up.counts, RingDrops: l.port.drops(), Missing: l.up.ledger.Missing, Held: l.up.line.len(), Packets: l.up.ledger.n},
-				Down: Stats{Counts: l.down.counts, Refused: l.port.refused, Missing: l.down.ledger.Missing, Held: l.down.line.len(), Packets: l.down.ledger.n},
+				Down: Stats{Counts: l.down.counts, Refused: l.port.refused, Bundled: l.port.outbox.bundled, Missing: l.down.ledger.Missing, Held: l.down.line.len(), Packets: l.down.ledger.n},
 			}
 		}
 	})
@@ -131,8 +143,8 @@ func (s *Switch) round() {
 	came := s.takeIn()
 	for _, l := range s.links {
 		s.departing = l.up.departures(s.now(), s.departing[:0])
-		for _, f := range s.departing {
-			s.forward(f, l)
+		for i := range s.departing {
+			s.forward(s.departing[i].frame, l)
 		}
 		l.up.recycle(s.departing)
 	}
@@ -142,7 +154,7 @@ func (s *Switch) round() {
 		l.down.recycle(s.departing)
 	}
 	if !came {
-		s.sleep(s.descriptors, s.directions...)
+		s.sleep(0, s.descriptors, s.directions...)
 	}
 }
 
@@ -150,9 +162,9 @@ func (s *Switch) round() {
 func (s *Switch) takeIn() bool {
 	came := false
 	for _, l := range s.links {
-		now := s.now()
-		for _, f := range l.port.receive() {
-			l.up.accept(f, now)
+		arrivals, _ := l.port.receive(s.thread)
+		for _, a := range arrivals {
+			l.up.accept(a.frame, a.at)
 			came = true
 		}
 	}

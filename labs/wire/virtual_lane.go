@@ -9,7 +9,7 @@ type virtualLane struct {
 
 	mu        sync.Mutex
 	direction *direction
-	departing [][]byte // due, to be delivered one by one
+	departing []parcel // due, to be delivered one by one
 	delivered int      // of departing
 	wake      int64    // when the lane looks for departures next, ns since the Unix epoch; 0 if never
 	stopped   bool
@@ -104,5 +104,5 @@ func (l *virtualLane) next() ([]byte, bool) {
 		return nil, false
 	}
 	l.delivered++
-	return l.departing[l.delivered-1], true
+	return l.departing[l.delivered-1].frame, true
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config says what a wire connects and how.
@@ -17,6 +19,8 @@ type Config struct {
 	// Hold, if it is not nil, makes a port's host wait with its packets while
 	// the wire cannot keep up, or go on.
 	Hold func(port int, stop bool)
+
+	call systemCall // nil: unix.Syscall6
 }
 
 // Wire carries packets between two interfaces until it is stopped.
@@ -30,19 +34,23 @@ type lane struct {
 	*thread
 	direction *direction
 	in, out   *port
-	departing [][]byte // frames of the direction's, due now
-	passing   [][]byte // frames of the ring's, which meet no impairment
+	came      int      // packets in the round before
+	departing []parcel // the direction's, due now
+	passing   []parcel // of the ring, which meet no impairment
 }
 
 // Start attaches to both interfaces and begins to carry packets.
 func Start(c *Config) (*Wire, error) {
-	ports, err := openPorts(c.Interfaces)
+	if c.call == nil {
+		c.call = unix.Syscall6
+	}
+	ports, err := openPorts(c.Interfaces, c.call)
 	if err != nil {
 		return nil, err
 	}
 	w := &Wire{}
 	for i := range w.lanes {
-		t, err := newThread()
+		t, err := newThread(c.call)
 		if err != nil {
 			return nil, err
 		}
@@ -51,17 +59,18 @@ func Start(c *Config) (*Wire, error) {
 			in: ports[i], out: ports[1-i],
 		}
 		w.lanes[i].direction.ledger.forget = c.Forget
+		w.lanes[i].direction.bundles = true
 		ports[i].holdBy(c.Hold, i)
 	}
 	for _, l := range w.lanes {
-		w.wg.Go(func() { l.loop(l.round) })
+		w.wg.Go(func() { l.loop(l.round); l.takeAll() })
 	}
 	return w, nil
 }
 
-func openPorts(names [2]string) (ports [2]*port, err error) {
+func openPorts(names [2]string, call systemCall) (ports [2]*port, err error) {
 	for i, name := range names {
-		if ports[i], err = openNamed(name); err != nil {
+		if ports[i], err = openNamed(name, call); err != nil {
 			if i == 1 {
 				ports[0].close()
 			}
@@ -71,12 +80,12 @@ func openPorts(names [2]string) (ports [2]*port, err error) {
 	return ports, nil
 }
 
-func openNamed(name string) (*port, error) {
+func openNamed(name string, call systemCall) (*port, error) {
 	link, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s: %w", name, err)
 	}
-	p, err := openPort(link.Index)
+	p, err := openPort(link.Index, call)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s: %w", name, err)
 	}
@@ -105,9 +114,10 @@ func (w *Wire) Stats() [2]Stats {
 	var s [2]Stats
 	for i, l := range w.lanes {
 		l.do(func() {
+			l.takeAll()
 			s[i] = Stats{
 				Counts:    l.direction.counts,
-				RingDrops: l.in.drops(), Refused: l.out.refused,
+				RingDrops: l.in.drops(), Refused: l.out.refused, Bundled: l.out.outbox.bundled,
 				Missing: l.direction.ledger.Missing, Held: l.direction.line.len(), Packets: l.direction.ledger.n,
 			}
 		})
@@ -136,19 +146,30 @@ func (l *lane) round() {
 	l.departing = l.direction.departures(l.now(), l.departing[:0])
 	l.out.send(l.departing)
 	l.direction.recycle(l.departing)
-	frames := l.in.receive()
-	if len(frames) == 0 {
-		l.sleep([]int{l.in.rx}, l.direction)
-		return
+	before := l.came
+	if l.came = l.take(); l.came == 0 {
+		l.sleep(l.direction.patience(before), []int{l.in.rx}, l.direction)
 	}
-	now := l.now()
+}
+
+// take takes what has come and returns how many packets it was.
+func (l *lane) take() int {
+	came, now := l.in.receive(l.thread)
+	l.direction.load.saw(len(came), now)
 	l.passing = l.passing[:0]
-	for _, f := range frames {
-		if l.direction.passes(f, now) {
-			l.passing = append(l.passing, f)
+	for _, c := range came {
+		if l.direction.passes(c.frame, c.at, now) {
+			l.passing = append(l.passing, newParcel(c.frame))
 		} else {
-			l.direction.accept(f, now)
+			l.direction.accept(c.frame, c.at)
 		}
 	}
 	l.out.send(l.passing)
+	return len(came)
+}
+
+// takeAll takes what lies in the ring, so that nothing that came is uncounted.
+func (l *lane) takeAll() {
+	for l.take() > 0 {
+	}
 }
