@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/schollz/progressbar/v3"
@@ -33,7 +34,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		switch {
 		case slices.Contains(ownFlags, flag.Name):
 		case !slices.Contains(l.Takes, flag.Name):
-			refused = usagef("lab %s does not take --%s; it takes %v", l.Name, flag.Name, l.Takes)
+			refused = usagef("lab %s does not take --%s; it takes --%s", l.Name, flag.Name, strings.Join(l.Takes, ", --"))
 		case set[flag.Name] != nil:
 			set[flag.Name]()
 		}

@@ -253,6 +253,7 @@ func TestNetUsage(t *testing.T) {
 		"net up --cc mars:reno":             `no host "mars"`,
 		"net up --name ../x":                "want letters",
 		"net up --to mars --loss 1%":        "a link leads to client and to server",
+		"net up --clients many":             `invalid argument "many" for "--clients" flag: want a whole number`,
 		"net up --clients 17":               "must be 1 to 16",
 		"net up --link mars --loss 1%":      "--link mars: no such link; there are: client",
 		"net set":                           "nothing to set",

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"rawlab/labs/report"
 	"rawlab/labs/testbed"
 )
 
@@ -159,12 +160,20 @@ func writeConnections(w io.Writer, h *testbed.HostStatus) error {
 	if len(h.Connections) == 0 {
 		return nil
 	}
-	header := []string{"TCP of " + h.Name, "state", "cwnd", "ssthresh", "rtt", "rttvar", "under way", "lost", "retransmits"}
+	header := []string{"TCP of " + h.Name, "cwnd", "ssthresh", "rtt", "under way", "retransmits"} // what 80 columns hold; --json has more
 	var rows [][]string
 	for _, c := range h.Connections {
+		name := fmt.Sprintf(":%d → %v", c.Local.Port(), c.Remote)
+		if c.State != "ESTABLISHED" {
+			name += " " + c.State
+		}
+		threshold := "–"
+		if c.SlowStartThreshold > 0 {
+			threshold = strconv.Itoa(int(c.SlowStartThreshold))
+		}
 		rows = append(rows, []string{
-			c.Local.String() + " → " + c.Remote.String(), c.State, strconv.Itoa(int(c.CongestionWindow)), strconv.Itoa(int(c.SlowStartThreshold)),
-			c.RTT.String(), c.RTTVariance.String(), strconv.Itoa(int(c.Unacknowledged)), strconv.Itoa(int(c.Lost)), strconv.Itoa(int(c.Retransmits)),
+			name, strconv.Itoa(int(c.CongestionWindow)), threshold,
+			report.Milliseconds(float64(c.RTT.Microseconds())), strconv.Itoa(int(c.Unacknowledged)), strconv.Itoa(int(c.Retransmits)),
 		})
 	}
 	fmt.Fprintln(w)

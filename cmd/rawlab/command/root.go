@@ -83,9 +83,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	group(root)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w; see '%s --help'", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newLab(), newCapture(), newExplain(), newBench(), newDoctor(), newServe(), newEmit(), newListen(), newToken(), newTopics(), newNet())
 	return root
 }

@@ -1,0 +1,26 @@
+package command
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// wanted says, by a flag's type, what its value has to be.
+var wanted = map[string]string{
+	"int": "a whole number", "uint64": "a whole number from 0", "float64": "a number", "duration": "a time such as 100ms",
+}
+
+// flagError makes a usage error of what is wrong with a flag, in words that
+// are not Go's.
+func flagError(c *cobra.Command, err error) error {
+	text := err.Error()
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if want, known := wanted[e.GetFlag().Value.Type()]; known {
+			text = strings.TrimSuffix(text, e.Unwrap().Error()) + "want " + want
+		}
+	}
+	return usagef("%s; see '%s --help'", text, c.CommandPath())
+}
