@@ -2,6 +2,7 @@ package labs_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,13 +84,13 @@ func lostBy(t *testing.T, l *labs.Lab, backend string) string {
 	if !out.Result.Reproducible {
 		t.Errorf("not reproducible: %v", out.Result.Reasons)
 	}
-	digests := ""
+	var digests strings.Builder
 	for i := range out.Result.Runs {
 		u := &out.Result.Runs[i]
-		digests += fmt.Sprintf("%s %s %s\n", u.Transport, u.Variant, u.LostDigest)
+		fmt.Fprintf(&digests, "%s %s %s\n", u.Transport, u.Variant, u.LostDigest)
 		if !u.Balances() {
 			t.Errorf("%s %s does not balance: %+v", u.Transport, u.Variant, *u)
 		}
 	}
-	return digests
+	return digests.String()
 }

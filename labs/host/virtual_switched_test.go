@@ -124,33 +124,6 @@ func TestVirtualSwitchedLinksAreTheirOwn(t *testing.T) {
 	}
 }
 
-// TestVirtualSwitchedLosesWhatSwitchedLoses: fates do not depend on the kind
-// of hosts.
-func TestVirtualSwitchedLosesWhatSwitchedLoses(t *testing.T) {
-	if !host.Isolated() {
-		t.Skip("no right to private namespaces") // IsolateTests fails where they are required
-	}
-	const n = 200
-	virtual := sendOverVirtualLinks(t, n)
-	s, err := host.NewSwitched(&host.Config{Seed: 4}, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	server, err := s.Server.ListenPacket(t.Context(), "udp", numberedAddress)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	dial := func(i int) (net.Conn, error) { return s.Clients[i].Dial(t.Context(), "udp", numberedAddress) }
-	kernel := sendOverLinks(t, n, s.Switch.Set, dial, server, time.Now)
-	for _, c := range s.Clients {
-		if k, v := kernel[c.IPv4], virtual.arrived[c.IPv4]; !slices.Equal(k, v) {
-			t.Errorf("of %s's arrived on kernel hosts %v, on virtual ones %v", c.Name, k, v)
-		}
-	}
-}
-
 // TestVirtualSwitchedClientsReachEachOther crosses two links by IPv6, whose
 // delays add up to the nanosecond.
 func TestVirtualSwitchedClientsReachEachOther(t *testing.T) {
