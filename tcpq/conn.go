@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"rawlab/framing"
@@ -29,7 +28,7 @@ type conn struct {
 	secure  *tls.Conn
 	reader  *framing.Reader
 	tooMany error // over a limit of connections: it is told so and closed
-	late    atomic.Bool
+	late    bool  // the hello did not come in time
 	gate    access.Gate
 	pulse   pulse
 	writers sync.WaitGroup // at most one at a time, while something waits

@@ -5,20 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
 
-// greet waits for the hello, under TLS if that is spoken here, and checks
-// whom it is from.
+// greet waits for the hello, and checks whom it is from. When time is over it
+// comes too late, even at that moment: nothing more could be read.
 func (c *conn) greet() (framing.Frame, error) {
-	timer := c.server.config.Clock.AfterFunc(c.server.config.HandshakeTimeout, func() {
-		c.late.Store(true)
-		c.raw.SetReadDeadline(past)
-	})
-	defer timer.Stop()
+	timer := c.server.config.Clock.AfterFunc(c.server.config.HandshakeTimeout, func() { c.raw.SetReadDeadline(past) })
+	f, err := c.readHello()
+	if c.late = !timer.Stop(); c.late && err == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	return f, err
+}
+
+// readHello reads the first frame, under TLS if that is spoken here.
+func (c *conn) readHello() (framing.Frame, error) {
 	if err := c.shake(); err != nil {
 		return framing.Frame{}, err
 	}
@@ -72,7 +78,7 @@ func isLimit(err error) bool {
 // reject says why there is no conversation.
 func (c *conn) reject(err error) {
 	code, words := c.verdict(err)
-	if c.late.Load() {
+	if c.late {
 		code, words = framing.CodeTimeout, fmt.Sprintf("no hello within %v", c.server.config.HandshakeTimeout)
 	}
 	c.server.refuse(refusalReason(err, code))

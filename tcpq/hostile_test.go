@@ -247,6 +247,9 @@ func TestDrainHasAnEnd(t *testing.T) {
 	<-ended
 	st := s.Stats()
 	lost := st.Dropped[queue.FateConnectionLost] + st.Dropped[queue.FateServerQueue]
+	if st.Due != st.Forwarded+sum(st.Dropped) {
+		t.Errorf("Stats() = %+v, want every fate that is due", st)
+	}
 	if st.Connections != 0 || st.Received != st.Forwarded+lost || st.Dropped[queue.FateConnectionLost] == 0 {
 		t.Errorf("Stats() = %+v, want every event received forwarded or dropped, some with their connection", st)
 	}

@@ -48,6 +48,7 @@ type Stats struct {
 	Redelivered uint64                // times that an event was sent again for want of an ack
 	GivenUp     uint64                // events forwarded as often as a subscriber wanted, and never acknowledged
 	Dropped     map[queue.Fate]uint64 // events, by fate
+	Due uint64 // fates to account for, see queue.Meter
 	Invalid     uint64                // frames that were none, the same as Dropped[frame-invalid]
 }
 
@@ -70,7 +71,7 @@ func (s *Server) Stats() Stats {
 		BytesRead: s.read.Load(), BytesSent: s.sent.Load(),
 		Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Duplicates: s.meter.Duplicates(), Redelivered: s.meter.Redelivered(), GivenUp: s.meter.GivenUp(),
-		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
+		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 	}
 }
 

@@ -58,6 +58,9 @@ func FuzzSession(f *testing.F) {
 				}()
 				play(c, script)
 				time.Sleep(15 * time.Second) // over the longest timeout, a quarter of it, and the parting
+				if st := s.Stats(); st.Due != st.Forwarded+sum(st.Dropped) {
+					t.Errorf("Stats() = %+v, want every fate that is due", st)
+				}
 				if st := s.Stats(); st.Connections != 0 || st.Accepted != 1 {
 					t.Errorf("Stats() = %+v, want no connection after a silence", st)
 				}
@@ -66,6 +69,13 @@ func FuzzSession(f *testing.F) {
 			})
 		})
 	})
+}
+
+func sum(dropped map[queue.Fate]uint64) (n uint64) {
+	for _, d := range dropped {
+		n += d
+	}
+	return n
 }
 
 // play says what a script wants.

@@ -39,6 +39,7 @@ type Stats struct {
 	Received  uint64                // events, from emitters
 	Forwarded uint64                // events, to the socket for a subscriber; each subscriber counts
 	Dropped   map[queue.Fate]uint64 // events, by fate
+	Due uint64 // fates to account for, see queue.Meter
 	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
 }
 
@@ -58,7 +59,7 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
 		Datagrams: s.datagrams.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
-		Dropped: dropped, Invalid: dropped[queue.FateFrameInvalid],
+		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 	}
 }
 

@@ -60,6 +60,7 @@ type Meter struct {
 	clock      clock.Clock
 	trace      func(TraceEvent)
 	received   atomic.Uint64
+	due        atomic.Uint64
 	forwarded  atomic.Uint64
 	again      atomic.Uint64
 	givenUp    atomic.Uint64
@@ -76,6 +77,14 @@ func NewMeter(c clock.Clock, trace func(TraceEvent)) *Meter {
 
 // Received returns how many events were accepted from emitters.
 func (m *Meter) Received() uint64 { return m.received.Load() }
+
+// Due returns how many fates there are to account for: an event counts once
+// for each subscriber that it is for, and once if it is for nobody; a stored
+// one only when it leaves its log. When nothing waits any more, Due is
+// Forwarded and all that is Dropped together, over all servers of a queue.
+func (m *Meter) Due() uint64 { return m.due.Load() }
+
+func (m *Meter) expect(n int) { m.due.Add(uint64(n)) }
 
 // Forwarded returns how many events were handed to subscribers' sockets; one
 // that goes to three subscribers counts three times.
@@ -113,6 +122,7 @@ func (m *Meter) Dropped() map[Fate]uint64 {
 // Drop counts one event that met its fate outside the queue. Frame f may be
 // zero when nothing is known of it.
 func (m *Meter) Drop(fate Fate, f *framing.Frame) {
+	m.expect(1)
 	m.count(fate, 1)
 	m.tell(Dropped, fate, f, 0)
 }

@@ -178,6 +178,7 @@ func (s *Session) deliver(r *run, frames []byte, alone bool) {
 	case r.refused != nil:
 		s.refuse(r.name, frames, r.count, r.refused)
 	case r.topic == nil:
+		s.meter.expect(r.count)
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 	case r.topic.stored.Load():
 		s.keep(r, frames, s.commit())
@@ -208,6 +209,7 @@ func (s *Session) refuse(topic string, frames []byte, count int, why error) {
 	if _, ok := errors.AsType[*PatternError](why); ok {
 		fate, code = FateFrameInvalid, framing.CodeInvalid
 	}
+	s.meter.expect(count)
 	s.meter.dropAll(fate, frames, count, 0)
 	var refused framing.Ranges
 	var from, to uint64
@@ -244,6 +246,7 @@ func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 	if r.topic == s.q.all {
 		subs = s.q.attached.all()
 	}
+	s.meter.expect(r.count * max(1, len(subs)))
 	if len(subs) == 0 {
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 		return

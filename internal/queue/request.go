@@ -50,15 +50,18 @@ func (s *Session) request(f *framing.Frame) {
 	s.meter.tellAll(Received, "", event, 0)
 	listeners, err := s.q.askable(f.Topic)
 	if err != nil {
+		s.meter.expect(1)
 		s.meter.dropAll(FateFrameInvalid, event, 1, 0)
 		s.answerFailed(f, framing.CodeInvalid, err.Error())
 		return
 	}
 	if code, words := s.q.requests.begin(s, f, listeners, s.maxRequests); code != framing.CodeOK {
+		s.meter.expect(1)
 		s.meter.dropAll(fateOf(code), event, 1, 0)
 		s.answerFailed(f, code, words)
 		return
 	}
+	s.meter.expect(len(listeners))
 	s.batch.sealed = s.batch.sealed[:0]
 	for _, sub := range listeners {
 		b := event
@@ -175,6 +178,7 @@ func (s *Session) reply(f *framing.Frame) error {
 	}
 	b := mustAppend(nil, &event)
 	s.meter.received.Add(1)
+	s.meter.expect(1)
 	s.meter.tellAll(Received, "", b, 0)
 	if to == nil {
 		s.meter.dropAll(fate, b, 1, 0)

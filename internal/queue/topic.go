@@ -180,6 +180,7 @@ func (u *subscription) giveUp() {
 		}
 		u.topic.mu.Lock()
 		if u.next == from {
+			u.session.meter.expect(count)
 			u.session.meter.dropAll(FateConnectionLost, frames, count, u.session.origin)
 			u.next += uint64(count)
 		}

@@ -76,6 +76,7 @@ func (t *topic) expire(first, to uint64) error {
 func (t *topic) count(offset uint64, frame []byte) {
 	for _, sub := range t.subscribers() {
 		if sub.misses(offset) {
+			sub.session.meter.expect(1)
 			sub.session.meter.dropAll(FateExpired, frame, 1, sub.session.origin)
 		}
 	}

@@ -71,6 +71,7 @@ func TestTLSAndTokens(t *testing.T) {
 	s.stop()
 	s.end(0)
 	s.await(`refused .*1 unauthorized.*1 received, 1 forwarded, 1 unauthorized`)
+	s.await(`2 fates = 1 forwarded \+ 1 unauthorized; 0 unexplained`)
 }
 
 // A token that leaves the file ends the conversation of who is in by it; a

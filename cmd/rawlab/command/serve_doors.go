@@ -143,9 +143,26 @@ func (s *service) summarize() {
 		fmt.Fprintf(s.stderr, "rawlab: udp: %d sessions; events: %d received, %d forwarded%s\n",
 			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
 	}
+	s.account()
 	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
 		fmt.Fprintf(s.stderr, "rawlab: %d stored events expired before a client that was away came for them\n", expired)
 	}
+}
+
+// account balances what was received over both doors: an event has one fate
+// for each subscriber it was for, or one if it was for nobody. Stored events
+// that wait in their log for who comes for them have none yet.
+func (s *service) account() {
+	t, u := s.tcp.Stats(), s.udp.Stats()
+	due, forwarded, all := t.Due+u.Due, t.Forwarded+u.Forwarded, make(map[string]uint64)
+	unexplained := int64(due - forwarded)
+	for _, dropped := range []map[queue.Fate]uint64{t.Dropped, u.Dropped} {
+		for fate, n := range dropped {
+			all[string(fate)] += n
+			unexplained -= int64(n)
+		}
+	}
+	fmt.Fprintf(s.stderr, "rawlab: %d fates = %d forwarded%s; %d unexplained\n", due, forwarded, strings.ReplaceAll(counted(all), ",", " +"), unexplained)
 }
 
 func fates(dropped map[queue.Fate]uint64) string { return counted(asStrings(dropped)) }
