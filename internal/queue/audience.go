@@ -69,12 +69,12 @@ func (q *Queue) findMatching(name string) (*topic, error) {
 	if t := q.topics[name]; t != nil {
 		return t, nil
 	}
-	heard, named := false, false
-	q.patterns.match(name, func(p *patternSub) { heard, named = true, named || p.name != "" })
+	heard := false
+	q.patterns.match(name, func(*patternSub) { heard = true })
 	switch {
 	case !heard:
 		return nil, nil
-	case named:
+	case q.awaited(name):
 		return q.openLocked(name, true)
 	}
 	if q.passing >= maxPassing {
@@ -84,6 +84,12 @@ func (q *Queue) findMatching(name string) (*topic, error) {
 	q.topics[name] = t
 	q.passing++
 	return t, nil
+}
+
+// awaited reports whether a named client's pattern matches a topic.
+func (q *Queue) awaited(name string) (named bool) {
+	q.patterns.match(name, func(p *patternSub) { named = named || p.name != "" })
+	return named
 }
 
 // sweep forgets the topics that nobody but patterns listens to.

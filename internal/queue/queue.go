@@ -176,6 +176,7 @@ func (q *Queue) openLocked(name string, store bool) (*topic, error) {
 		}
 		if t == nil {
 			t = newTopic(q, name)
+			store = store || q.awaited(name)
 		}
 		q.opened++
 	}
