@@ -155,6 +155,9 @@ func TestVirtualSwitchedLosesWhatSwitchedLoses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	if err := host.SetReceiveBuffer(server.(*net.UDPConn), 8<<20); err != nil {
+		t.Fatal(err)
+	}
 	dial := func(i int) (net.Conn, error) { return s.Clients[i].Dial(t.Context(), "udp", numberedAddress) }
 	kernel := sendOverLinks(t, n, s.Switch.Set, dial, server, time.Now)
 	for _, c := range s.Clients {

@@ -148,7 +148,8 @@ func TestForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := stats[0]; len(rows[0]) != 0 || s.Came < n || s.Lost != s.Came || s.Left != 0 || s.Missing != 0 {
+	// What the host's kernel said of its own before that has passed.
+	if s := stats[0]; len(rows[0]) != 0 || s.Lost < n || s.Came != s.Lost+s.Left || s.Missing != 0 {
 		t.Errorf("%d rows, counts %+v; want no rows and all of %d lost", len(rows[0]), s, n)
 	}
 }
