@@ -164,19 +164,21 @@ func checkRun(t *testing.T, run *framing.Run, want []frameFields) (n int) {
 // lateStream is a stream that hands its buffer back whenever nothing is there.
 type lateStream struct {
 	chunks
-	lent, empty int // buffers out, times that nothing was there
+	lent int // times that a buffer was asked for since it was handed back
 }
 
 func (l *lateStream) ReadLate(take func() []byte, drop func()) (int, error) {
 	for {
+		l.lent++
 		n, err := l.Read(take())
-		l.lent = 1
-		if n > 0 || err != nil {
+		if n > 0 {
 			return n, err
 		}
 		drop()
 		l.lent = 0
-		l.empty++
+		if err != nil {
+			return 0, err
+		}
 	}
 }
 
@@ -187,11 +189,23 @@ func TestReaderOverALateStream(t *testing.T) {
 	for _, sizes := range [][]int{{1}, {0, 7, 0, 40}, {1 << 20}, {0, 1 << 20}} {
 		late := &lateStream{chunks: chunks{b: slices.Clone(stream), sizes: sizes}}
 		got, err := readAll(framing.NewReader(late, 0))
-		if err != io.EOF {
-			t.Errorf("chunks of %d: Next at the end = %v, want io.EOF", sizes, err)
+		if err != io.EOF || late.lent != 0 {
+			t.Errorf("chunks of %d: Next at the end = %v, %d buffers still lent, want io.EOF, none", sizes, err, late.lent)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("chunks of %d: frames (-want +got):\n%s", sizes, diff)
+		}
+	}
+}
+
+func TestLateStreamCutInsideAFrame(t *testing.T) {
+	for name, whole := range allVectors(t) {
+		for cut := 1; cut < len(whole); cut += 1 + len(whole)/16 {
+			late := &lateStream{chunks: chunks{b: slices.Concat(whole, whole[:cut]), sizes: []int{cut, 0}}}
+			got, err := readAll(framing.NewReader(late, 0))
+			if len(got) != 1 || err != io.ErrUnexpectedEOF {
+				t.Errorf("%s: a frame and %d bytes = %d frames, %v, want 1, io.ErrUnexpectedEOF", name, cut, len(got), err)
+			}
 		}
 	}
 }

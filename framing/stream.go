@@ -2,7 +2,6 @@ package framing
 
 import (
 	"io"
-	"sync"
 )
 
 // maxEmptyReads is how often a stream may answer neither bytes nor an error
@@ -17,17 +16,6 @@ const (
 	busyChunk  = 256 << 10
 )
 
-// LateReader is a stream that waits for bytes without a place for them: when
-// some are there it asks take for a buffer, reads into it once, and may then
-// be called again. If there were none after all, it gives it back by drop.
-type LateReader interface {
-	io.Reader
-	ReadLate(take func() []byte, drop func()) (int, error)
-}
-
-// busyBuffers are the buffers of readers that have nothing left to deliver.
-var busyBuffers = sync.Pool{New: func() any { return new([busyChunk]byte) }}
-
 // Reader takes frames off a stream. It reads in large chunks, so that one
 // system call brings many frames. Over a [LateReader] it has a buffer only
 // while it has bytes. It is not safe for concurrent use.
@@ -36,6 +24,7 @@ type Reader struct {
 	late   LateReader // the same, if it is one
 	take   func() []byte
 	drop   func()
+	stash  []byte // of the unfinished frame, while late reads
 	limit  int
 	buf    []byte
 	pooled *[busyChunk]byte // that buf is of, if it is
@@ -55,23 +44,6 @@ func NewReader(r io.Reader, limit int) *Reader {
 		reader.late, reader.take, reader.drop = late, reader.takeBuffer, reader.dropBuffer
 	}
 	return reader
-}
-
-// takeBuffer gets a buffer from the pool, unless there is one already.
-func (r *Reader) takeBuffer() []byte {
-	if r.buf == nil {
-		r.pooled = busyBuffers.Get().(*[busyChunk]byte)
-		r.buf = r.pooled[:]
-	}
-	return r.buf
-}
-
-// dropBuffer gives the buffer, of which nothing is needed, back.
-func (r *Reader) dropBuffer() {
-	if r.pooled != nil {
-		busyBuffers.Put(r.pooled)
-	}
-	r.buf, r.pooled = nil, nil
 }
 
 // Next returns the next frame, which is valid until the following call. At a
@@ -176,12 +148,12 @@ func (r *Reader) ended() error {
 
 // read reads once, behind what is here.
 func (r *Reader) read() (int, error) {
+	if r.late != nil && r.end-r.start <= maxStash {
+		return r.readLate()
+	}
 	full := r.end == len(r.buf)
 	if r.start == r.end {
 		r.start, r.end = 0, 0
-		if r.late != nil {
-			return r.late.ReadLate(r.take, r.drop)
-		}
 	}
 	r.makeRoom(full)
 	return r.r.Read(r.buf[r.end:])

@@ -1,6 +1,7 @@
 package tcpq_test
 
 import (
+	"encoding/binary"
 	"net"
 	"runtime"
 	"testing"
@@ -28,7 +29,24 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 	if each > idleBytes {
 		t.Errorf("a silent connection costs %d bytes, want at most %d", each, idleBytes)
 	}
+	want := s.Stats().BytesRead + connections*cutBytes
+	for _, c := range conns {
+		if _, err := c.Write(binary.BigEndian.AppendUint32(make([]byte, 0, cutBytes), 1<<16)[:cutBytes]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for s.Stats().BytesRead < want {
+		runtime.Gosched()
+	}
+	each = (memoryInUse() - before) / connections
+	t.Logf("%d bytes with a frame begun", each)
+	if each > idleBytes+4*cutBytes {
+		t.Errorf("a connection that has begun a frame costs %d bytes, want at most %d", each, idleBytes+4*cutBytes)
+	}
 }
+
+// cutBytes is how much comes of a frame that is never finished.
+const cutBytes = 1000
 
 // memoryInUse returns the bytes of heap and stacks in use once garbage is gone.
 func memoryInUse() int64 {

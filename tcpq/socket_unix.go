@@ -62,15 +62,17 @@ func (d *direct) ReadLate(take func() []byte, drop func()) (int, error) {
 // receive reports whether there is anything to tell.
 func (t *transfer) receive(fd uintptr) bool {
 	t.n, t.err = ignoringInterrupts(syscall.Read, int(fd), t.take())
-	if t.err == nil {
+	if t.err == nil && t.n > 0 {
 		return true
 	}
-	t.n = 0
 	t.drop()
-	if t.err == syscall.EAGAIN {
+	switch t.err {
+	case nil: // the end
+		return true
+	case syscall.EAGAIN:
 		return false
 	}
-	t.err = os.NewSyscallError("read", t.err)
+	t.n, t.err = 0, os.NewSyscallError("read", t.err)
 	return true
 }
 
