@@ -12,6 +12,10 @@
 //	                                   ←   ack origin, sequence          once a chunk; nack names what was refused
 //	                                   ←   event topic, origin, sequence [, offset]
 //	  ack topic, offset                →                                 of stored topics
+//	                                   ←   nack topic, offsets           what expired before it could be sent, or was given up
+//	  emit (request) topic, sequence   →
+//	                                   ←   event (reply) request's identity, or error with it
+//	  ack origin, sequence             →                                 of a request: its reply is waited for no longer
 //	  unsubscribe topic, number        →
 //	                                   ←   ack topic, number
 //	  bye                              ↔

@@ -48,7 +48,7 @@ type Stats struct {
 	Redelivered uint64                // times that an event was sent again for want of an ack
 	GivenUp     uint64                // events forwarded as often as a subscriber wanted, and never acknowledged
 	Dropped     map[queue.Fate]uint64 // events, by fate
-	Due uint64 // fates to account for, see queue.Meter
+	Due         uint64                // fates to account for, see queue.Meter
 	Invalid     uint64                // frames that were none, the same as Dropped[frame-invalid]
 }
 

@@ -39,7 +39,7 @@ type Stats struct {
 	Received  uint64                // events, from emitters
 	Forwarded uint64                // events, to the socket for a subscriber; each subscriber counts
 	Dropped   map[queue.Fate]uint64 // events, by fate
-	Due uint64 // fates to account for, see queue.Meter
+	Due       uint64                // fates to account for, see queue.Meter
 	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
 }
 

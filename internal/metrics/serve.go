@@ -51,4 +51,3 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	return fmt.Errorf("metrics: %w", err)
 }
-

@@ -14,7 +14,14 @@
 // A topic is known by its exact name. Its policy is [PolicyIgnore], when an event
 // nobody listens to is gone (offline), or [PolicyStore], when it is appended to
 // the topic's log and kept within [Retention]. A client that listens under a
-// name makes the topic a stored one, unless its policy was set.
+// name makes the topic a stored one, unless its policy was set. A topic that
+// is ignored goes away with who uses it.
+//
+// One listens to a topic or to a pattern of topics, and gets each event once,
+// however many of one's subscriptions match. Who listens to an ignored topic
+// by a pattern is found out once and kept until patterns change. Stored topics
+// are joined one by one, since each has its offsets; a named client's pattern
+// stays when it goes, so that topics born meanwhile are stored for it.
 //
 // # Delivery
 //
@@ -25,13 +32,20 @@
 // [Overflow] says what happens there. What is stored is never dropped there:
 // the subscriber lags and is filled from the log when its outbox is empty.
 // A named client has a cursor per topic, which moves when it acknowledges an
-// offset; on return it gets a receipt and what came since, at least once.
+// offset; on return it gets a receipt and what came since, at least once. A
+// subscriber may ask for more: each event at most once, or again until it is
+// acknowledged, with a window of those that are on their way.
+//
+// An event that its emitter sends again, for want of an acknowledgement, is
+// accepted once, by its origin and sequence. A request goes to who listens
+// now, and is never stored; the first reply ends it.
 //
 // # Accounts
 //
 // For every event published, each subscriber gets it handed to its socket
 // (forwarded) or not (dropped, with a fate). [Meter] counts both, and tells
-// a trace if there is one. A trace must be quick and must not call back.
+// a trace if there is one. What is sent again for want of an acknowledgement,
+// or given up, is counted apart. A trace must be quick and must not call back.
 //
 // # Memory
 //

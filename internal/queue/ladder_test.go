@@ -65,7 +65,7 @@ func TestRedeliveryUntilGivenUp(t *testing.T) {
 			if got := take(t, s); len(got) > 0 {
 				t.Errorf("before its time: %v", got)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			events := take(t, s)[framing.KindEvent]
 			if len(events) != 1 || events[0].Offset != 1 || events[0].Flags&framing.FlagRedelivered == 0 {
