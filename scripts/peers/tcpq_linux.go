@@ -81,7 +81,7 @@ func ourServer() (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := start(context.Background(), "rawlab", "serve", "--tcp", addr, "--overflow", "block")
+	server, err := start(context.Background(), "rawlab", "serve", "--tcp", addr, "--overflow", "block", "--max-per-address", "10000")
 	if err != nil {
 		return nil, err
 	}
