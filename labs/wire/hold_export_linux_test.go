@@ -7,7 +7,7 @@ type Ring struct{ p *port }
 
 // NewRing returns an empty one.
 func NewRing(ask func(stop bool)) *Ring {
-	p := &port{rx: -1, tx: -1, ring: make([]byte, ringBytes)}
+	p := &port{rx: -1, tx: -1, ring: make([]byte, ringFrames*frameBytes)}
 	p.holdBy(func(_ int, stop bool) { ask(stop) }, 0)
 	return &Ring{p}
 }
@@ -29,6 +29,6 @@ func (r *Ring) Watch() { r.p.holder.watch(r.p) }
 func (r *Ring) Close() { r.p.holder.close() }
 
 const (
-	FullAt  = fullAt
-	EmptyAt = emptyAt
+	FullAt  = ringFrames / fullAt
+	EmptyAt = ringFrames / emptyAt
 )

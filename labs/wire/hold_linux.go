@@ -11,8 +11,8 @@ import (
 // the ring's end has to do for what the host sends until it obeys: 60 ms at
 // full speed. What is left when it lets go keeps the wire busy meanwhile.
 const (
-	fullAt  = ringFrames / 4
-	emptyAt = ringFrames / 32
+	fullAt  = 4  // a fourth of the ring
+	emptyAt = 32 // a thirty-second
 )
 
 // holder asks a port's host to wait while the wire cannot keep up, as
@@ -56,7 +56,7 @@ func (h *holder) watch(p *port) {
 	if h.held {
 		at = emptyAt
 	}
-	if p.filled(at) == h.held {
+	if p.filled(p.frames()/at) == h.held {
 		return
 	}
 	h.held = !h.held
@@ -80,6 +80,6 @@ func (h *holder) close() {
 
 // filled tells whether at least n frames wait in the ring.
 func (p *port) filled(n int) bool {
-	at := (p.next + n - 1) % ringFrames * frameBytes
+	at := (p.next + n - 1) & (p.frames() - 1) * frameBytes
 	return atomic.LoadUint32(statusOf(p.ring[at:]))&unix.TP_STATUS_USER != 0
 }

@@ -10,9 +10,9 @@ import (
 
 const (
 	blockBytes = 1 << 16
-	ringBytes  = 32 << 20 // 16,384 frames: a tenth of a second at full speed
-	ringFrames = ringBytes / frameBytes
-	batch      = 64 // frames taken or sent per call
+	ringFrames = 1 << 14 // a tenth of a second at full speed
+	leastRing  = 1 << 11 // where many ports share those
+	batch      = 64      // frames taken or sent per call
 )
 
 // port is the wire's end of one host's cable: a TPACKET_V2 ring in (V3 hands
@@ -37,10 +37,11 @@ type arrival struct {
 	at    int64
 }
 
-// openPort attaches to an interface of the current network namespace.
-func openPort(ifindex int, call systemCall) (*port, error) {
+// openPort attaches to an interface of the current network namespace, with a
+// ring of that many frames, a power of 2.
+func openPort(ifindex, frames int, call systemCall) (*port, error) {
 	p := &port{rx: -1, tx: -1}
-	if err := p.open(ifindex); err != nil {
+	if err := p.open(ifindex, frames); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func openPort(ifindex int, call systemCall) (*port, error) {
 	return p, nil
 }
 
-func (p *port) open(ifindex int) (err error) {
+func (p *port) open(ifindex, frames int) (err error) {
 	const kind = unix.SOCK_RAW | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
 	if p.rx, err = unix.Socket(unix.AF_PACKET, kind, 0); err != nil {
 		return fmt.Errorf("wire: packet socket: %w", err)
@@ -56,7 +57,8 @@ func (p *port) open(ifindex int) (err error) {
 	if p.tx, err = unix.Socket(unix.AF_PACKET, kind, 0); err != nil {
 		return fmt.Errorf("wire: packet socket: %w", err)
 	}
-	req := unix.TpacketReq{Block_size: blockBytes, Block_nr: ringBytes / blockBytes, Frame_size: frameBytes, Frame_nr: ringFrames}
+	size := frames * frameBytes
+	req := unix.TpacketReq{Block_size: blockBytes, Block_nr: uint32(size / blockBytes), Frame_size: frameBytes, Frame_nr: uint32(frames)}
 	steps := []struct {
 		what string
 		do   func() error
@@ -65,7 +67,7 @@ func (p *port) open(ifindex int) (err error) {
 		{"TPACKET_V2", func() error { return unix.SetsockoptInt(p.rx, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2) }},
 		{"PACKET_RX_RING", func() error { return unix.SetsockoptTpacketReq(p.rx, unix.SOL_PACKET, unix.PACKET_RX_RING, &req) }},
 		{"mmap", func() error {
-			p.ring, err = unix.Mmap(p.rx, 0, ringBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			p.ring, err = unix.Mmap(p.rx, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 			return err
 		}},
 		{"bind", func() error {
@@ -89,7 +91,7 @@ func (p *port) open(ifindex int) (err error) {
 func (p *port) receive(t *thread) (came []arrival, now int64) {
 	p.giveBack()
 	for len(p.came) < batch {
-		at := (p.next + p.taken) % ringFrames * frameBytes
+		at := (p.next + p.taken) & (p.frames() - 1) * frameBytes
 		f := p.ring[at : at+frameBytes]
 		if atomic.LoadUint32(statusOf(f))&unix.TP_STATUS_USER == 0 {
 			break
@@ -109,10 +111,13 @@ func (p *port) receive(t *thread) (came []arrival, now int64) {
 	return p.came, now
 }
 
+// frames is how many the ring has room for.
+func (p *port) frames() int { return len(p.ring) / frameBytes }
+
 func (p *port) giveBack() {
 	for ; p.taken > 0; p.taken-- {
 		atomic.StoreUint32(statusOf(p.ring[p.next*frameBytes:]), unix.TP_STATUS_KERNEL)
-		p.next = (p.next + 1) % ringFrames
+		p.next = (p.next + 1) & (p.frames() - 1)
 	}
 	p.came = p.came[:0]
 }

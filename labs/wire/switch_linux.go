@@ -58,8 +58,12 @@ func StartSwitch(c *SwitchConfig) (*Switch, error) {
 		return nil, err
 	}
 	s := &Switch{thread: t, byHost: map[[6]byte]*switchLink{}}
+	frames := ringFrames
+	for shared := len(c.Links); shared > 2 && frames > leastRing; shared /= 2 { // as much as a wire's two
+		frames /= 2
+	}
 	for i, l := range c.Links {
-		p, err := openNamed(l.Interface, c.call)
+		p, err := openNamed(l.Interface, frames, c.call)
 		if err != nil {
 			return nil, errors.Join(err, s.release())
 		}

@@ -70,7 +70,7 @@ func Start(c *Config) (*Wire, error) {
 
 func openPorts(names [2]string, call systemCall) (ports [2]*port, err error) {
 	for i, name := range names {
-		if ports[i], err = openNamed(name, call); err != nil {
+		if ports[i], err = openNamed(name, ringFrames, call); err != nil {
 			if i == 1 {
 				ports[0].close()
 			}
@@ -80,12 +80,12 @@ func openPorts(names [2]string, call systemCall) (ports [2]*port, err error) {
 	return ports, nil
 }
 
-func openNamed(name string, call systemCall) (*port, error) {
+func openNamed(name string, frames int, call systemCall) (*port, error) {
 	link, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s: %w", name, err)
 	}
-	p, err := openPort(link.Index, call)
+	p, err := openPort(link.Index, frames, call)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s: %w", name, err)
 	}
