@@ -77,7 +77,7 @@ func (q *Queue) findMatching(name string) (*topic, error) {
 	case q.awaited(name):
 		return q.openLocked(name, true)
 	}
-	if q.passing >= maxPassing {
+	if q.passing >= positive(q.passingLimit, maxPassing) {
 		q.sweep()
 	}
 	t := newTopic(q, name)

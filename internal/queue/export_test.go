@@ -41,3 +41,6 @@ func (q *Queue) KnownOrigins() int {
 
 // LimitOrigins bounds what is remembered of origins that are gone.
 func (q *Queue) LimitOrigins(streams int) { q.origins.limit = streams }
+
+// LimitPassing bounds the topics that nobody but patterns listens to.
+func (q *Queue) LimitPassing(topics int) { q.passingLimit = topics }

@@ -83,6 +83,7 @@ type Queue struct {
 	topics         map[string]*topic
 	opened         int // topics that somebody uses, or that are stored
 	passing        int // topics made for patterns alone since the last sweep
+	passingLimit   int // of passing, maxPassing if 0
 	patterns       patternTree
 	away           map[string]map[string]*patternSub // of named clients, by pattern and name
 	lastGeneration uint64
