@@ -48,6 +48,9 @@ zeromq() {
 # The peers' clients, and NATS' server, in the versions of their own module.
 rivals() { (cd scripts/peers/rivals && go build -o "$program/" . && go build -o "$peers/" github.com/nats-io/nats-server/v2); }
 
+# Pebble is CockroachDB's storage engine (BSD 3-clause).
+pebble() { (cd scripts/peers/pebble && go build -o "$peers/rawlab-pebble" .); }
+
 # wants TOPIC: it was asked for, or none was.
 words=" $* "
 wants() { [[ ! $words =~ \ (hosts|tcpq)\  || $words == *" $1 "* ]]; }
@@ -58,6 +61,7 @@ fi
 if wants tcpq; then
 	have redis-server from_debian redis-server
 	have rawlab-zeromq zeromq
+	have rawlab-pebble pebble
 	rivals >&2 || echo "the clients of NATS and Redis could not be built" >&2
 fi
 

@@ -26,12 +26,13 @@ const (
 )
 
 // runClient is the client "pub ADDR BYTES MILLISECONDS", "sub ADDR", "answer
-// ADDR", "ask ADDR COUNT" or "idle ADDR COUNT".
+// ADDR", "ask ADDR COUNT", "idle ADDR COUNT", "keep ADDR BYTES EMITTERS WINDOW
+// MILLISECONDS" or "store DIR BYTES WRITERS MILLISECONDS".
 func runClient(ctx context.Context, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("%s: %d arguments, at least 2", clientRole, len(args))
 	}
-	numbers := make([]int, 2)
+	numbers := make([]int, 4)
 	for i, arg := range args[2:] {
 		n, err := strconv.Atoi(arg)
 		if err != nil {
@@ -39,9 +40,10 @@ func runClient(ctx context.Context, args []string) error {
 		}
 		numbers[i] = n
 	}
+	milliseconds := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	switch addr := args[1]; args[0] {
 	case "pub":
-		return emitAll(ctx, addr, numbers[0], time.Duration(numbers[1])*time.Millisecond)
+		return emitAll(ctx, addr, numbers[0], milliseconds(numbers[1]))
 	case "sub":
 		return countAll(ctx, addr)
 	case "answer":
@@ -50,6 +52,10 @@ func runClient(ctx context.Context, args []string) error {
 		return askAll(ctx, addr, numbers[0])
 	case "idle":
 		return idleAll(ctx, addr, numbers[0])
+	case "keep":
+		return keepAll(ctx, addr, numbers[0], numbers[1], numbers[2], milliseconds(numbers[3]))
+	case "store":
+		return storeAll(args[1], numbers[0], numbers[1], milliseconds(numbers[2]))
 	}
 	return fmt.Errorf("%s: no role is called %q", clientRole, args[0])
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -72,7 +73,13 @@ func tcpqTopic(s *settings) (list []comparison, closing func() error, err error)
 		name: "memory per idle connection, of 10,000", peerName: "the limit", unit: "bytes", lowerIsBetter: true, must: 1,
 		ours: idleMemory(10_000), peer: limit(10 << 10),
 	})
-	return list, closing, nil
+	rows, stop, err := durableRows(s)
+	if err != nil {
+		closing()
+		return nil, nil, err
+	}
+	others := closing
+	return append(list, rows...), func() error { return errors.Join(others(), stop()) }, nil
 }
 
 // ourServer starts rawlab itself. Block, since nothing may be lost.

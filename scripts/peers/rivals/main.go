@@ -5,6 +5,7 @@
 //
 //	rivals nats|redis pub ADDR BYTES MILLISECONDS prints how many it published
 //	rivals nats|redis sub ADDR                 prints "ready", then how many came in how many seconds
+//	rivals nats keep ADDR BYTES PUBLISHERS WINDOW MILLISECONDS prints how many JetStream acknowledged per second
 //	rivals nats answer ADDR                    prints "ready"
 //	rivals nats ask ADDR COUNT                 prints the median round trip in microseconds
 //
@@ -42,6 +43,8 @@ func run(args []string) error {
 		return natsAnswer(args[2])
 	case "nats ask":
 		return natsAsk(args[2], number(args, 3))
+	case "nats keep":
+		return natsKeep(args[2], number(args, 3), number(args, 4), number(args, 5), time.Duration(number(args, 6))*time.Millisecond)
 	case "redis pub":
 		size, lasting := load(args)
 		return redisPublish(args[2], size, lasting)
