@@ -137,6 +137,10 @@ func (s *service) summarize() {
 		st := s.tcp.Stats()
 		fmt.Fprintf(s.stderr, "rawlab: tcp: %d connections%s; events: %d received, %d forwarded%s\n",
 			st.Accepted, refused(st.Refusals), st.Received, st.Forwarded, fates(st.Dropped))
+		if st.Duplicates+st.Redelivered+st.GivenUp > 0 {
+			fmt.Fprintf(s.stderr, "rawlab: tcp: %d emitted again, accepted once; %d sent again for want of an acknowledgement; %d given up\n",
+				st.Duplicates, st.Redelivered, st.GivenUp)
+		}
 	}
 	if s.socket != nil {
 		st := s.udp.Stats()
