@@ -44,4 +44,10 @@
 // between, it has no checksums on what it stores, and it takes a core at the
 // rates wanted here. Here every operation on files goes through an interface
 // of ten methods, below which a test loses unsynced sectors at random.
+//
+// Measured in one run, in turn, on two CPUs, 128 B each: 64 writers that wait
+// for every append 297 k/s, CockroachDB's Pebble, synced, 169 k/s. Over TCP 64
+// emitters with 64 events each on their way 1.27 M/s, JetStream that syncs
+// always 5 k/s. With one on its way each it is the sockets that take the time:
+// 48 k/s on the disk, 49–60 k/s in memory, where a plain echo makes 114 k/s.
 package disk
