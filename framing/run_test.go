@@ -209,3 +209,31 @@ func TestLateStreamCutInsideAFrame(t *testing.T) {
 		}
 	}
 }
+
+// TestRunStopsAtAnUnfinishedFrame lets a stream arrive in two parts, cut at
+// every byte, behind what filled the buffer with frames that would fit.
+func TestRunStopsAtAnUnfinishedFrame(t *testing.T) {
+	var stream []byte
+	for i := range 6 {
+		stream = append(stream, encode(t, framing.Frame{
+			Kind: framing.KindEmit, Origin: 1, Sequence: uint64(i%3 + 1), Topic: []byte("news"), Payload: bytes.Repeat([]byte{byte(i + 1)}, 40),
+		})...)
+	}
+	half := len(stream) / 2
+	for cut := 1; cut < half; cut++ {
+		r := framing.NewReader(&chunks{b: slices.Clone(stream), sizes: []int{half, cut, half - cut}}, 0)
+		for i := 0; i < 6; {
+			if err := r.Await(); err != nil {
+				t.Fatal(err)
+			}
+			run, _ := r.Run(1)
+			for b := run.Frames; len(b) > 0; i++ {
+				f, n, err := framing.Parse(b, 0)
+				if err != nil || f.Sequence != uint64(i%3+1) || !bytes.Equal(f.Payload, bytes.Repeat([]byte{byte(i + 1)}, 40)) {
+					t.Fatalf("cut at %d: frame %d is %d with %v, %v", cut, i, f.Sequence, f.Payload, err)
+				}
+				b = b[n:]
+			}
+		}
+	}
+}
