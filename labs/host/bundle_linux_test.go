@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,7 @@ func TestBundledFramesArriveAsTheyWere(t *testing.T) {
 				t.Fatal(err)
 			}
 			frames := tap(t, k.Server)
+			opened := time.Now().UnixNano() // what left before is the kernels' own chatter
 			for _, address := range []string{"10.77.0.2", "fd77::2"} {
 				stream(t, k, net.JoinHostPort(address, "9001"))
 				datagrams(t, k, net.JoinHostPort(address, "9002"))
@@ -44,7 +46,8 @@ func TestBundledFramesArriveAsTheyWere(t *testing.T) {
 				t.Fatal(err)
 			}
 			k.Wire = nil
-			left, got := outHashes(rows[0]), frames()
+			sent := slices.DeleteFunc(rows[0], func(r wire.Row) bool { return r.Out < opened })
+			left, got := outHashes(sent), frames()
 			t.Logf("%d frames left, %d in bundles", len(left), stats[0].Bundled)
 			if stats[0].Bundled < 1000 {
 				t.Errorf("%d frames in bundles: nothing was tried", stats[0].Bundled)
