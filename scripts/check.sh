@@ -112,7 +112,11 @@ modules() {
 		echo "run 'go mod tidy'"
 		return 1
 	}
-	go mod verify && (cd scripts/tools && go mod tidy -diff && go mod verify)
+	go mod verify || return
+	local module
+	for module in scripts/tools scripts/peers/*/go.mod; do
+		(cd "${module%/go.mod}" && go mod tidy -diff && go mod verify) || return
+	done
 }
 
 modern() {
@@ -133,8 +137,8 @@ vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
 # a few times only, since the race detector makes virtual hosts slow.
 race_tests() { CGO_ENABLED=1 go test -race -short -shuffle=on -timeout 8m ./...; }
 
-# long_tests runs those of the labs and the commands in full.
-long_tests() { go test -shuffle=on -timeout 8m ./labs/... ./cmd/...; }
+# long_tests runs in full those that repeat themselves most.
+long_tests() { go test -shuffle=on -timeout 8m ./labs/... ./cmd/... ./internal/queue/... ./tcpq; }
 
 # fuzz runs every fuzz target for a moment, each found by asking go test.
 fuzz() {
@@ -168,7 +172,7 @@ for system in darwin windows; do
 	step "go vet for $system" vet_for "$system"
 done
 loud_step "tests, with the race detector" race_tests
-loud_step "labs and commands in full" long_tests
+loud_step "long tests in full" long_tests
 loud_step "fuzzing, $FUZZTIME each" fuzz
 
 printf '\n'
