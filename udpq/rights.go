@@ -24,10 +24,10 @@ func (p *peer) listen(f *framing.Frame, wish framing.Subscribe) error {
 	return err
 }
 
-// renew ends the session if the client may no longer have it.
+// renew ends the session if the client may no longer have it. It keeps its
+// address until it has been told why, or it would be told as a stranger.
 func (p *peer) renew() {
 	if err := p.gate.Renew(p.session.Topics); err != nil {
-		p.group.remove(p)
 		p.session.End(framing.CodeUnauthorized, err.Error())
 	}
 }
