@@ -30,8 +30,8 @@ var floors = []floor{
 	},
 	{packages: []string{"capture"}, never: []string{"labs"}},
 	{
-		packages: []string{"tcpq", "tcpq/*", "udpq"},
-		beside:   []string{"tcpq/gateway → tcpq"},
+		packages: []string{"tcpq", "tcpq/*", "udpq", "udpq/*"},
+		beside:   []string{"tcpq/gateway → tcpq", "udpq → udpq/ack"},
 		never:    []string{"capture", "labs"},
 	},
 	{packages: []string{"labs/host", "internal/metrics"}},

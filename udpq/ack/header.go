@@ -1,0 +1,64 @@
+package ack
+
+import (
+	"encoding/binary"
+
+	"rawlab/framing"
+)
+
+// maxRanges bounds the ranges of an ack: it fits into one packet with them.
+const maxRanges = 64
+
+// HeaderBytes is the size of a header without ranges.
+const HeaderBytes = framing.MinSize + 8 + 4 // with an offset and a checksum
+
+// Header is the last frame of a datagram.
+type Header struct {
+	Number uint64         // of this datagram, 0 if it is not to be acknowledged
+	Sent   uint64         // when that was, by the sender's clock in nanoseconds
+	UpTo   uint64         // all numbers up to and including it have come
+	Echo   uint64         // the Sent of what came last, 0 if it is not told
+	Beyond framing.Ranges // what has come too, all greater; only with an Echo
+}
+
+// Append appends the encoded header to the frames of a datagram.
+func (h *Header) Append(frames []byte) []byte {
+	f := framing.Frame{
+		Kind: framing.KindAck, Flags: framing.FlagCRC | framing.FlagOffset,
+		Sequence: h.Number, Time: h.Sent, Offset: h.UpTo,
+	}
+	if h.Echo > 0 {
+		f.Payload = append(binary.BigEndian.AppendUint64(nil, h.Echo), h.Beyond...)
+	}
+	b, err := f.Append(frames)
+	if err != nil {
+		panic("ack: own header cannot be encoded: " + err.Error())
+	}
+	return b
+}
+
+// Split takes the header off a datagram and returns the frames before it;
+// found is false if the last frame is another. Invalid counts frames that
+// were none: a datagram with one must not be accepted, so that it comes again.
+func Split(datagram []byte) (frames []byte, h Header, found bool, invalid int) {
+	last, start, end := framing.Frame{}, 0, 0
+	for f, err := range framing.Unpack(datagram) {
+		if err != nil {
+			invalid++
+			continue
+		}
+		last, start, end = f, end, end+f.Size()
+	}
+	if invalid > 0 || last.Kind != framing.KindAck || last.Flags&framing.FlagOffset == 0 || len(last.Topic) > 0 {
+		return datagram, Header{}, false, invalid
+	}
+	h = Header{Number: last.Sequence, Sent: last.Time, UpTo: last.Offset}
+	if len(last.Payload) >= 8 {
+		h.Echo, last.Payload = binary.BigEndian.Uint64(last.Payload), last.Payload[8:]
+	}
+	var err error
+	if h.Beyond, err = framing.ParseRanges(last.Payload); err != nil {
+		return datagram, Header{}, false, 1
+	}
+	return datagram[:start], h, true, 0
+}
