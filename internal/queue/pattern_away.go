@@ -102,9 +102,9 @@ func (q *Queue) expect(t *topic) (err error) {
 		switch {
 		case err != nil:
 		case p.session == nil:
-			_, err = t.remember(p.name, framing.Subscribe{})
+			_, err = t.remember(p.name, t.newcomer(p.name))
 		default:
-			if _, failed := q.joinMatched(t, p, framing.Subscribe{}); failed != nil {
+			if _, failed := q.joinMatched(t, p, t.newcomer(p.session.name)); failed != nil {
 				p.session.End(framing.CodeLimit, failed.Error())
 			}
 		}

@@ -41,6 +41,9 @@ func (s *Session) subscribePattern(pattern string, request uint64, wish framing.
 	if err != nil {
 		return err
 	}
+	if err := s.q.refreshPattern(pattern); err != nil {
+		return fmt.Errorf("subscribing to %q: %w", pattern, err)
+	}
 	if s.name != "" {
 		if err := s.q.register(pattern, s.name, wish); err != nil {
 			return fmt.Errorf("subscribing to %q: %w", pattern, err)

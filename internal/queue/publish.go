@@ -209,6 +209,12 @@ func (s *Session) refuse(topic string, frames []byte, count int, why error) {
 	if _, ok := errors.AsType[*PatternError](why); ok {
 		fate, code = FateFrameInvalid, framing.CodeInvalid
 	}
+	if late, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](why); ok && late.Timeout() {
+		code = framing.CodeTimeout
+	}
 	s.meter.expect(count)
 	s.meter.dropAll(fate, frames, count, 0)
 	var refused framing.Ranges

@@ -67,6 +67,7 @@ type Config struct {
 type Queue struct {
 	clock      clock.Clock
 	store      Store
+	shared     Shared // the store, if other servers have it too
 	retention  Retention
 	maxTopics  int
 	maxCursors int
@@ -112,7 +113,10 @@ func New(config *Config) (*Queue, error) {
 	q.all = newTopic(q, Broadcast)
 	q.all.fixed, q.all.users = true, 1
 	q.topics[Broadcast] = q.all
-	return q, q.load(c.Topics)
+	if err := q.load(c.Topics); err != nil {
+		return q, err
+	}
+	return q, q.watch()
 }
 
 func positive(v, fallback int) int {

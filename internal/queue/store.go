@@ -85,3 +85,17 @@ func orDefault[T int | int64 | time.Duration](v, fallback T) T {
 	}
 	return v
 }
+
+// Shared is a [Store] that several servers have at once: topics, cursors and
+// events also come from others. Grown is told of their events like of one's
+// own.
+type Shared interface {
+	Store
+	// Watch has opened and moved told of the topics and cursors that there
+	// are, and of those that come. They are called one after the other, and may
+	// call every method but Close, Refresh and Watch. It is called once.
+	Watch(opened func(topic string) error, moved func(topic, client string, next uint64) error) error
+	// Refresh returns once everything that others had done before it, to these
+	// topics or to cursors, was told.
+	Refresh(topics ...string) error
+}

@@ -48,7 +48,7 @@ func (s *Session) subscribeTopic(name string, request uint64, wish framing.Subsc
 	if err != nil {
 		return nil, err
 	}
-	made, err := t.prepare(s.name, wish)
+	made, err := s.q.place(t, s.name, wish)
 	if err == nil && made {
 		err = s.q.store.Sync()
 	}

@@ -89,6 +89,9 @@ func (t *topic) append(frames []byte, count int, done func(frames []byte, err er
 
 // grow hands what is safe in the log to the subscribers that keep up.
 func (t *topic) grow(first uint64, frames []byte, count int) {
+	if t.q.shared != nil {
+		t.q.origins.hear(frames)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.next = first + uint64(count)
