@@ -22,6 +22,7 @@ type serveFlags struct {
 	topics   []string
 	overflow string
 	data     string
+	shared   sharedFlags
 	limits   limitFlags
 	access   accessFlags
 	logs     logFlags
@@ -36,7 +37,8 @@ func newServe() *cobra.Command {
 			"one is delivered over both. Without --tcp or --udp, both listen on " + defaultAddress + ".\n\n" +
 			"An event that nobody listens to is gone, unless its topic is stored: listening\n" +
 			"under a name makes it so, or --topic NAME=store. Stored events live in memory,\n" +
-			"or in the folder --data, from which a server that starts again goes on.\n\n" +
+			"or in the folder --data, from which a server that starts again goes on, or on\n" +
+			"brokers, --jetstream, where several servers share them.\n\n" +
 			"Beyond loopback a server wants TLS (--tls-cert and --tls-key, or --tls-self-signed)\n" +
 			"and --tokens; clients then use tls://host:port and a token. What a client may take\n" +
 			"is bounded; one that goes over a bound is told which.\n\n" +
@@ -54,6 +56,7 @@ func newServe() *cobra.Command {
 	s.StringVar(&f.overflow, "overflow", queue.DropOldest.String(), "when a subscriber is too slow: `drop-oldest|disconnect|block`")
 	s.StringVar(&f.data, "data", "", "keep stored topics in `folder`; an event is acknowledged once it is safe there")
 	s.StringVar(&f.metrics, "metrics", "", "show counters to Prometheus on http://`host:port`/metrics, and /healthz")
+	f.shared.register(s)
 	f.limits.register(s)
 	f.access.register(s)
 	f.logs.register(s)
@@ -99,7 +102,7 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 	if s.log, err = f.logs.logger(s.stderr); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
+	if err := errors.Join(f.shared.check(f.data), f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
 		return nil, err
 	}
 	if s.queue, err = f.openQueue(s.stderr, s.log, policies); err != nil {

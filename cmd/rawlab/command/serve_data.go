@@ -13,9 +13,17 @@ import (
 )
 
 // openQueue makes the queue: with --data on the folder that stored topics live
-// in, of which it says what it holds, else in memory.
+// in, of which it says what it holds, with --jetstream on a broker, else in
+// memory.
 func (f *serveFlags) openQueue(stderr io.Writer, logger *slog.Logger, policies map[string]queue.Policy) (*queue.Queue, error) {
 	c := queue.Config{Topics: policies, MaxTopics: f.limits.topics}
+	if f.shared.url != "" {
+		s, err := f.shared.open(stderr, logger)
+		if err != nil {
+			return nil, err
+		}
+		c.Store = s
+	}
 	if f.data != "" {
 		s, err := disk.Open(f.data, &disk.Config{Logger: logger})
 		if err != nil {
