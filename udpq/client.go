@@ -13,6 +13,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
+	"rawlab/udpq/ack"
 )
 
 // Event is an event as a subscriber gets it.
@@ -57,6 +58,13 @@ type ClientConfig struct {
 
 	Token []byte // what the server's keyring knows this client by, default none; it travels unencrypted
 
+	// Reliability is what is done for lost events, in both directions; default
+	// ReliabilityNone. The server must speak it, else Dial fails with
+	// [ErrReliability]. With ReliabilityAck, events are delivered in the order
+	// of the datagrams, or Unordered as they come.
+	Reliability Reliability
+	Unordered   bool
+
 	PackBudget    int           // gather events into datagrams of up to so many bytes, default 0: one event each
 	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
 	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
@@ -67,7 +75,8 @@ type ClientConfig struct {
 
 	// OnEvent is given every event instead of Next, duplicates too, on the
 	// goroutine that reads; the frame is valid during the call. While it
-	// runs, nothing is read from the socket.
+	// runs, nothing is read from the socket; with ReliabilityAck, it must not
+	// wait for Emit or Flush therefore.
 	OnEvent func(*framing.Frame)
 	// OnGap is told of events missed just before the event that follows.
 	OnGap func(Gap)
@@ -83,6 +92,9 @@ func (c *ClientConfig) orDefault() ClientConfig {
 		d.Dial = new(net.Dialer).DialContext
 	}
 	d.PackBudget = min(d.PackBudget, MaxDatagram)
+	if d.Reliability == ReliabilityAck && d.PackBudget > 0 {
+		d.PackBudget = max(1, d.PackBudget-ack.HeaderBytes)
+	}
 	d.FlushInterval = cmp.Or(d.FlushInterval, DefaultFlushInterval)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
 	d.KeepAlive = cmp.Or(d.KeepAlive, DefaultKeepAlive)
@@ -96,12 +108,17 @@ type ClientStats struct {
 	edge.Counts        // what the numbers of received events have told
 	Invalid     uint64 // frames received that were none
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
+
+	// With ReliabilityAck:
+	Retransmits    uint64 // times that a datagram of events was sent again
+	Unacknowledged int    // datagrams of events emitted and not acknowledged; lost with the conversation when that ends
 }
 
 // Client is a session with a server. It is safe for concurrent use.
 type Client struct {
 	config ClientConfig
 	conn   net.Conn
+	link   *link // nil: nothing is acknowledged
 	origin uint64
 	epoch  uint64
 
@@ -140,6 +157,7 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	if err := growReceiveBuffer(conn, c.config.ReceiveBuffer); err != nil {
 		return nil, errors.Join(fmt.Errorf("setting the receive buffer: %w", err), conn.Close())
 	}
+	c.openLink()
 	c.running.Go(c.read)
 	if err := c.greet(ctx); err != nil {
 		c.fail(err)
@@ -163,9 +181,15 @@ func (c *Client) greet(ctx context.Context) error {
 	if c.origin == 0 {
 		c.origin = edge.DrawOrigin()
 	}
-	f, err := c.ask(ctx, &framing.Frame{Kind: framing.KindHello, Origin: c.origin, Payload: body})
+	rung := newRung(c.config.Reliability, c.config.Unordered)
+	f, err := c.ask(ctx, &framing.Frame{
+		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(rung), Payload: body,
+	})
 	if err != nil {
 		return err
+	}
+	if string(f.Topic) != rung {
+		return fmt.Errorf("%w: %q", ErrReliability, rung)
 	}
 	w, err := framing.ParseWelcome(f.Payload)
 	c.epoch = w.Epoch
@@ -190,6 +214,10 @@ func (c *Client) Stats() ClientStats {
 	defer c.mu.Unlock()
 	s := c.stats
 	s.Refused = c.refusals.Load()
+	if c.link != nil {
+		sent, unacknowledged := c.link.stats()
+		s.Retransmits, s.Unacknowledged = sent.Retransmits, unacknowledged
+	}
 	return s
 }
 
@@ -203,6 +231,9 @@ func (c *Client) fail(err error) {
 	err = c.err
 	c.stopTimers()
 	c.mu.Unlock()
+	if c.link != nil {
+		c.link.close(err)
+	}
 	c.inbox.Close(err)
 	c.requests.Close(err)
 	c.conn.Close()
@@ -211,14 +242,15 @@ func (c *Client) fail(err error) {
 // byeTries is how often a bye is said when nobody answers it.
 const byeTries = 3
 
-// Close sends what waits to be packed, says bye until it is answered, three
-// times at most, and waits for its goroutines. Events received but not taken
+// Close sends what waits to be packed, waits with ReliabilityAck until that is
+// acknowledged or given up, says bye until it is answered, three times at
+// most, and waits for its goroutines. Events received but not taken
 // by Next are dropped; stored ones come again.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
 		c.inbox.Close(ErrClosed)
-		err = c.lastWords()
+		err = errors.Join(c.lastWords(), c.settle(context.Background()))
 		for wait, try := c.config.RetryInterval, 0; try < byeTries && !c.isOver(); try++ {
 			c.say(&framing.Frame{Kind: framing.KindBye, Origin: c.origin})
 			c.pause(wait)

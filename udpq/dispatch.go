@@ -14,6 +14,9 @@ func (g *group) open(d *datagram) {
 	p := g.find(d.from)
 	if p != nil {
 		p.heard.Store(true)
+		if p.link != nil && p.openLinked(d) {
+			return
+		}
 	}
 	for f, err := range framing.Unpack(d.b) {
 		switch {
@@ -39,8 +42,7 @@ func (g *group) invalid() { g.server.meter.Drop(queue.FateFrameInvalid, &framing
 // first answer may have been lost.
 func (g *group) bye(d *datagram, p *peer) {
 	if p != nil {
-		p.commit()
-		p.leave()
+		p.goodbye()
 		return // its writer says bye
 	}
 	g.answer(d, &framing.Frame{Kind: framing.KindBye})
@@ -81,11 +83,26 @@ func (g *group) answer(d *datagram, f *framing.Frame) {
 	}
 }
 
-// commit delivers what this peer has published so far.
-func (p *peer) commit() { p.session.Commit() }
+// commit delivers what this peer has published so far, unless another
+// goroutine does.
+func (p *peer) commit() {
+	if p.link == nil {
+		p.session.Commit()
+	}
+}
+
+// goodbye lets the client go after what it has emitted.
+func (p *peer) goodbye() {
+	if p.link != nil {
+		p.intake.close(true)
+		return
+	}
+	p.commit()
+	p.leave()
+}
 
 func (p *peer) obey(f *framing.Frame) {
-	if f.Kind == framing.KindEmit {
+	if f.Kind == framing.KindEmit && p.link == nil {
 		p.emit(f)
 		return
 	}
@@ -106,14 +123,23 @@ func (p *peer) obey(f *framing.Frame) {
 	}
 }
 
-// emit publishes an event. A client speaks for its own origin only.
+// emit publishes an event, and sees to it that it is committed.
 func (p *peer) emit(f *framing.Frame) {
+	if p.publishEvent(f) && !p.touched {
+		p.touched = true
+		p.group.touched = append(p.group.touched, p)
+	}
+}
+
+// publishEvent publishes an event, and reports whether that is to be
+// committed. A client speaks for its own origin only.
+func (p *peer) publishEvent(f *framing.Frame) bool {
 	if f.Origin != p.session.Origin() {
 		p.group.server.meter.Drop(queue.FateUnauthorized, f)
 		p.session.Reply(&framing.Frame{
 			Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence, Topic: f.Topic,
 		})
-		return
+		return false
 	}
 	publish := p.session.Publish
 	if f.Flags&framing.FlagReply == 0 && !p.gate.MayEmit(f.Topic) { // who was asked may reply
@@ -121,12 +147,9 @@ func (p *peer) emit(f *framing.Frame) {
 	}
 	if publish(f) != nil {
 		p.group.server.meter.Drop(queue.FateFrameInvalid, f)
-		return
+		return false
 	}
-	if !p.touched {
-		p.touched = true
-		p.group.touched = append(p.group.touched, p)
-	}
+	return true
 }
 
 func (p *peer) ack(f *framing.Frame) {

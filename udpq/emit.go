@@ -21,7 +21,9 @@ type sender struct {
 	last       bool   // Close has begun
 }
 
-// Emit sends an event and returns its sequence. It is sent once, before Emit
+// Emit sends an event and returns its sequence. With ReliabilityAck it is sent
+// until it is acknowledged, and Emit waits while too much is not; whether all
+// is, Flush tells. Otherwise it is sent once, before Emit
 // returns unless events are packed, and nobody says whether it arrived. An
 // error of the kernel says that it, or with packing an event before it, was
 // not sent; its sequence is used up. Events over the datagram budget travel
@@ -40,7 +42,7 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	if err := check(&f, topic); err != nil {
 		return 0, err
 	}
-	c.mu.Lock()
+	c.lockWithRoom()
 	defer c.mu.Unlock()
 	switch {
 	case c.last:
@@ -54,7 +56,7 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	if c.packer != nil {
 		return f.Sequence, c.pack(&f)
 	}
-	return f.Sequence, c.send(&f)
+	return f.Sequence, c.sendEvent(&f)
 }
 
 func check(f *framing.Frame, topic string) error {
@@ -68,9 +70,17 @@ func check(f *framing.Frame, topic string) error {
 	return nil
 }
 
-// Flush sends what waits to be packed. Like Emit, it does not tell whether
-// anything arrived.
-func (c *Client) Flush(context.Context) error {
+// Flush sends what waits to be packed. With ReliabilityAck it waits until the
+// server has acknowledged everything emitted; otherwise, like Emit, it does
+// not tell whether anything arrived.
+func (c *Client) Flush(ctx context.Context) error {
+	if err := c.flushNow(); err != nil {
+		return err
+	}
+	return c.settle(ctx)
+}
+
+func (c *Client) flushNow() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -83,7 +93,7 @@ func (c *Client) Flush(context.Context) error {
 func (c *Client) pack(f *framing.Frame) error {
 	fits, err := c.packer.Add(f)
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
-		return errors.Join(c.flush(), c.send(f))
+		return errors.Join(c.flush(), c.sendEvent(f))
 	}
 	if err == nil && !fits {
 		err = c.flush()
@@ -106,7 +116,7 @@ func (c *Client) flush() error {
 	if c.packer == nil || c.packer.Len() == 0 {
 		return nil
 	}
-	return c.transmit(c.packer.Take())
+	return c.carry(c.packer.Take())
 }
 
 // flushLate sends what has waited long enough. Its error, if any, the reader
@@ -119,15 +129,20 @@ func (c *Client) flushLate() {
 	}
 }
 
-// send sends a frame as one datagram. The caller holds mu.
-func (c *Client) send(f *framing.Frame) error {
+// send sends a frame that is no event as one datagram. The caller holds mu.
+func (c *Client) send(f *framing.Frame) error { return c.encode(f, c.transmit) }
+
+// sendEvent sends an event as one datagram. The caller holds mu.
+func (c *Client) sendEvent(f *framing.Frame) error { return c.encode(f, c.carry) }
+
+func (c *Client) encode(f *framing.Frame, send func([]byte) error) error {
 	f.Flags |= framing.FlagCRC
 	b, err := f.Append(c.buf[:0])
 	if err != nil {
 		return err
 	}
 	c.buf = b
-	return c.transmit(b)
+	return send(b)
 }
 
 // say is send for whoever does not hold mu.

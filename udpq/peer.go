@@ -8,6 +8,7 @@ import (
 	"rawlab/internal/access"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
+	"rawlab/udpq/ack"
 )
 
 // stallTime is how long a replay waits for acks before it goes on without.
@@ -15,15 +16,21 @@ const stallTime = 250 * time.Millisecond
 
 // peer is the client at one address.
 type peer struct {
-	group   *group
-	to      datagram // whose address is the client's
-	asked   uint64   // origin in the hello
-	name    string
-	gate    access.Gate
-	session *queue.Session
-	touched bool // is in group.touched
-	heard   atomic.Bool
-	silent  int // times in a row that expire heard nothing
+	group     *group
+	to        datagram // whose address is the client's
+	asked     uint64   // origin in the hello
+	name      string
+	gate      access.Gate
+	session   *queue.Session
+	link      *link         // nil: nothing is acknowledged
+	intake    *intake       // with a link
+	published chan struct{} // with a link: closed when nothing more is published
+	touched   bool          // is in group.touched
+	heard     atomic.Bool
+	rung      string // what the hello asked for beyond none
+	born      uint64 // the time in the hello: a client that starts anew has another
+	replaced  bool   // another client has its address; valid once the session has ended
+	silent    int    // times in a row that expire heard nothing
 }
 
 // admit answers a hello: with a welcome, the same again if it was lost.
@@ -38,7 +45,7 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 		return
 	}
 	p := g.find(d.from)
-	if p == nil || p.asked != f.Origin || p.name != string(h.Name) {
+	if p == nil || !p.isThatOf(f, &h) {
 		p = g.replace(p, d, f, &h)
 	}
 	if p != nil {
@@ -46,15 +53,22 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 	}
 }
 
+// isThatOf reports whether a hello is this client's. One that starts anew
+// numbers its datagrams anew.
+func (p *peer) isThatOf(f *framing.Frame, h *framing.Hello) bool {
+	return p.asked == f.Origin && p.name == string(h.Name) && p.rung == rungOf(f) && (p.rung == "" || p.born == f.Time)
+}
+
 // replace makes a session for the client at an address, and ends the one that
 // was there, if the new one may be.
 func (g *group) replace(old *peer, d *datagram, f *framing.Frame, h *framing.Hello) *peer {
-	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name)}
+	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name), rung: rungOf(f), born: f.Time}
 	if err := p.gate.Enter(g.server.config.Keyring, h.Token); err != nil {
 		g.refuse(d, f, framing.CodeUnauthorized, err.Error())
 		return nil
 	}
 	if old != nil {
+		old.replaced = true // a bye would reach the new one
 		old.leave()
 	}
 	return g.join(p, d, f)
@@ -78,6 +92,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 		Origin: origin, Name: p.name, Checksum: true, OutboxBytes: s.config.OutboxBytes, Overflow: s.config.Policy,
 		MaxSubscriptions: s.config.MaxSubscriptions, Window: s.config.ReplayWindow, Meter: s.meter,
 	})
+	p.openLink()
 	g.mu.Lock()
 	g.peers[d.from] = p
 	g.mu.Unlock()
@@ -88,7 +103,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 
 func (p *peer) welcome(request uint64) {
 	w := framing.Welcome{Version: framing.Version, Limit: MaxDatagram, Epoch: p.group.server.queue.Epoch()}
-	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Payload: w.Append(nil)})
+	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Topic: []byte(p.rung), Payload: w.Append(nil)})
 }
 
 // leave ends the session of a client that has gone: what waits is lost.
@@ -117,7 +132,10 @@ func (p *peer) write() {
 			p.flush(&chunk)
 		}
 	}
-	p.sayLast()
+	p.closeLink()
+	if !p.replaced {
+		p.sayLast()
+	}
 }
 
 func (p *peer) flush(chunk *queue.Chunk) {
@@ -155,19 +173,24 @@ func (p *peer) wait(chunk *queue.Chunk) bool {
 
 // send sends a chunk frame by frame, or packed.
 func (p *peer) send(c *queue.Chunk) {
-	for _, part := range [...][]byte{c.Control, c.Kept, c.Live} {
+	control, budget, send := c.Control, p.group.server.config.PackBudget, p.sendFrames
+	if p.link != nil {
+		p.sendControl(control)
+		control, budget, send = nil, budget-ack.HeaderBytes, p.postFrames
+	}
+	for _, part := range [...][]byte{control, c.Kept, c.Live} {
 		for len(part) > 0 {
-			n := p.fill(part)
-			p.sendFrames(part[:n])
+			n := fill(part, budget)
+			send(part[:n])
 			part = part[n:]
 		}
 	}
 }
 
 // fill returns the bytes of frames that share the next datagram.
-func (p *peer) fill(frames []byte) int {
+func fill(frames []byte, budget int) int {
 	n := frameSize(frames)
-	for n < len(frames) && n+frameSize(frames[n:]) <= p.group.server.config.PackBudget {
+	for n < len(frames) && n+frameSize(frames[n:]) <= budget {
 		n += frameSize(frames[n:])
 	}
 	return n

@@ -103,21 +103,10 @@ func (c *Client) unread(err error) error {
 }
 
 func (c *Client) open(datagram []byte) error {
-	invalid := 0
-	for f, err := range framing.Unpack(datagram) {
-		if err != nil {
-			invalid++
-			continue
-		}
-		if err := c.obey(&f); err != nil {
-			return err
-		}
+	if c.link != nil {
+		return c.openLinked(datagram)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stats.Counts = c.tracker.Counts()
-	c.stats.Invalid += uint64(invalid)
-	return nil
+	return c.openFrames(datagram, true)
 }
 
 // obey acts on one frame. An error ends the conversation.

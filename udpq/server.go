@@ -171,7 +171,12 @@ func (g *group) drain() {
 	g.mu.Unlock()
 	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.socket.conn.Close() })
 	defer timer.Stop()
-	for _, p := range g.snapshot() {
+	peers := g.snapshot()
+	for _, p := range peers {
+		p.stopTaking()
+	}
+	for _, p := range peers {
+		p.awaitPublished()
 		p.session.Settle()
 		p.shutDown()
 	}

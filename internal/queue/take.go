@@ -162,6 +162,30 @@ func (s *Session) SentFrames(frames []byte, taken bool) {
 	}
 }
 
+// LoseFrames says of frames out of a chunk that they were not handed to the
+// socket because the conversation ended before.
+func (s *Session) LoseFrames(frames []byte) {
+	for f, n := range each(frames) {
+		switch {
+		case f.Kind != framing.KindEvent || f.Flags&framing.FlagRedelivered != 0:
+		case f.Flags&framing.FlagOffset != 0:
+			s.loseKept(frames[:n], 1)
+		default:
+			s.meter.dropAll(FateConnectionLost, frames[:n], 1, s.origin)
+		}
+		frames = frames[n:]
+	}
+}
+
+// TakeReplies takes only what is no event of a topic, for who is still at a
+// chunk that it took, and reports whether there is anything.
+func (s *Session) TakeReplies(c *Chunk) bool {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	c.Control, s.out.control = s.out.control, c.Control[:0]
+	return len(c.Control) > 0
+}
+
 // Lost says that only the first written bytes of what was unsent of c, over
 // Control, Kept and Live, could be handed to the socket because the connection
 // broke. Stored events of a named client are not lost: they will be replayed,

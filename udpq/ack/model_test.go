@@ -45,6 +45,9 @@ func judge(c trial, sure int) error {
 		if c.DeadAfter == 0 && c.Loss+c.Corrupt <= sure && (e.given != nil || len(got) != c.Events || !e.send.Idle()) {
 			return fmt.Errorf("end %d: %d of %d delivered, idle %v, gave up: %v", i, len(got), c.Events, e.send.Idle(), e.given)
 		}
+		if held := e.peer.receive.Held(); len(got) == c.Events && held != 0 {
+			return fmt.Errorf("end %d: %d bytes held in the end, want none", i, held)
+		}
 		if err := e.account(met); err != nil {
 			return fmt.Errorf("end %d: %w", i, err)
 		}

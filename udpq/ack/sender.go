@@ -89,7 +89,7 @@ func NewSender(bufferBytes int, giveUp time.Duration) *Sender {
 
 // Room reports whether there is room for another datagram: then Send may go
 // over the bound by that one.
-func (s *Sender) Room() bool { return s.buffered < s.limit && len(s.slots) < 2*Window }
+func (s *Sender) Room() bool { return s.open || s.buffered < s.limit && len(s.slots) < 2*Window }
 
 // Idle reports whether everything is acknowledged.
 func (s *Sender) Idle() bool { return len(s.slots) == 0 }

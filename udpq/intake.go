@@ -1,0 +1,83 @@
+package udpq
+
+import (
+	"bytes"
+	"iter"
+	"sync"
+
+	"rawlab/udpq/ack"
+)
+
+// intake is frames that were accepted and wait to be published.
+type intake struct {
+	mu      sync.Mutex
+	stirred sync.Cond
+	waiting [][]byte
+	bytes   int
+	closed  bool
+	leaves  bool // the client leaves after the last of them
+}
+
+func newIntake() *intake {
+	i := new(intake)
+	i.stirred.L = &i.mu
+	return i
+}
+
+// room reports whether there is room for another datagram, and for what the
+// receiver may have held back until it.
+func (i *intake) room() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return !i.closed && i.bytes < ack.DefaultHeldBytes
+}
+
+// put copies frames.
+func (i *intake) put(frames []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.waiting = append(i.waiting, bytes.Clone(frames))
+	i.bytes += len(frames)
+	i.stirred.Signal()
+}
+
+// close lets the batches end after what waits.
+func (i *intake) close(leaves bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.closed = true
+	i.leaves = i.leaves || leaves
+	i.stirred.Signal()
+}
+
+func (i *intake) left() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.leaves
+}
+
+// batches yields what waits until the intake is closed and empty. What was
+// yielded takes room until the next.
+func (i *intake) batches() iter.Seq[[][]byte] {
+	return func(yield func([][]byte) bool) {
+		for {
+			batch, size := i.next()
+			if batch == nil || !yield(batch) {
+				return
+			}
+			i.mu.Lock()
+			i.bytes -= size
+			i.mu.Unlock()
+		}
+	}
+}
+
+func (i *intake) next() (batch [][]byte, size int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for len(i.waiting) == 0 && !i.closed {
+		i.stirred.Wait()
+	}
+	batch, i.waiting = i.waiting, nil
+	return batch, i.bytes
+}

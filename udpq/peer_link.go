@@ -1,0 +1,165 @@
+package udpq
+
+import (
+	"errors"
+
+	"rawlab/framing"
+	"rawlab/internal/queue"
+	"rawlab/udpq/ack"
+)
+
+// errLeft is why a link ends when its session does.
+var errLeft = errors.New("the session has ended")
+
+// rungOf returns the rung that a hello asks for and that is granted: none, if
+// this server does not know it.
+func rungOf(hello *framing.Frame) string {
+	switch rung := string(hello.Topic); rung {
+	case rungAck, rungUnordered:
+		return rung
+	}
+	return ""
+}
+
+// openLink gives a peer what it needs for its rung.
+func (p *peer) openLink() {
+	if p.rung == "" {
+		return
+	}
+	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, &p.to) })
+	p.link.onSent = func(frames []byte) { p.session.SentFrames(frames, true) }
+	p.link.onFail = func(err error) {
+		p.group.remove(p)
+		p.session.End(framing.CodeTimeout, err.Error())
+	}
+	p.intake, p.published = newIntake(), make(chan struct{})
+	p.group.all.Go(p.publish)
+}
+
+// openLinked takes a datagram with a header, and reports whether that is what
+// it was. Its emits are published by another goroutine than the one that
+// reads: publishing may wait for subscribers, who wait for acks to be read.
+func (p *peer) openLinked(d *datagram) bool {
+	frames, h, found, invalid := ack.Split(d.b)
+	for range invalid {
+		p.group.invalid()
+	}
+	if !found {
+		return invalid > 0
+	}
+	p.link.acknowledged(&h)
+	if h.Number == 0 || !p.intake.room() {
+		return true // without room it is not acknowledged, and comes again
+	}
+	for _, b := range p.link.accept(&h, frames) {
+		p.intake.put(b)
+	}
+	p.link.acknowledge()
+	return true
+}
+
+// publish publishes what was taken in until the intake is closed.
+func (p *peer) publish() {
+	defer close(p.published)
+	for batch := range p.intake.batches() {
+		for _, b := range batch {
+			for f, err := range framing.Unpack(b) {
+				if err != nil || f.Kind != framing.KindEmit {
+					p.group.invalid()
+					continue
+				}
+				p.publishEvent(&f)
+			}
+		}
+		p.session.Commit()
+	}
+	if p.intake.left() {
+		p.leave()
+	}
+}
+
+// postFrames sends the frames of a datagram until they are acknowledged, or
+// says what became of them. It waits for room; replies go on meanwhile.
+func (p *peer) postFrames(b []byte) {
+	if len(b)+ack.HeaderBytes > MaxDatagram {
+		p.session.SentFrames(b, false)
+		return
+	}
+	if !p.awaitRoom() || p.link.post(b) != nil {
+		p.session.LoseFrames(b)
+	}
+}
+
+// awaitRoom reports whether the link has room. It waits for it until the link
+// ends or the client has gone.
+func (p *peer) awaitRoom() bool {
+	ended := p.session.Ended()
+	for {
+		room, changed, err := p.link.ready((*ack.Sender).Room)
+		if room || err != nil {
+			return err == nil
+		}
+		select {
+		case <-changed:
+		case <-p.session.Wake():
+			p.sendReplies()
+		case <-ended:
+			if p.session.Last().Code == framing.CodeOK {
+				return false
+			}
+			p.link.release() // there is no time left to wait for acks
+			ended = nil
+		}
+	}
+}
+
+// sendReplies sends what is no event of a topic.
+func (p *peer) sendReplies() {
+	var replies queue.Chunk
+	if p.session.TakeReplies(&replies) {
+		p.sendControl(replies.Control)
+	}
+}
+
+// sendControl sends replies, each once. Events that are redelivered stand
+// among them: one that finds no room will come again.
+func (p *peer) sendControl(b []byte) {
+	for len(b) > 0 {
+		n := frameSize(b)
+		if f, _, err := framing.Parse(b[:n], n); err == nil && f.Kind == framing.KindEvent {
+			if room, _, _ := p.link.ready((*ack.Sender).Room); room {
+				p.link.post(b[:n])
+			}
+		} else if err := p.group.socket.send(b[:n], &p.to); err != nil {
+			p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
+		}
+		b = b[n:]
+	}
+}
+
+// stopTaking publishes what was taken in, and sends all that waits without
+// waiting for acks: nobody reads any more.
+func (p *peer) stopTaking() {
+	if p.link != nil {
+		p.link.release()
+		p.intake.close(false)
+	}
+}
+
+// awaitPublished waits until what was taken in is published.
+func (p *peer) awaitPublished() {
+	if p.link != nil {
+		<-p.published
+	}
+}
+
+// closeLink ends the link of a session that has ended.
+func (p *peer) closeLink() {
+	if p.link == nil {
+		return
+	}
+	for _, b := range p.link.close(errLeft) {
+		p.session.LoseFrames(b)
+	}
+	p.intake.close(false)
+}
