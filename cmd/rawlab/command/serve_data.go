@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/disk"
@@ -45,8 +46,9 @@ func (f *serveFlags) tellHeld(stderr io.Writer, s *disk.Store) {
 		fmt.Fprintf(stderr, "rawlab: %s is new: epoch %016x\n", f.data, s.Epoch())
 		return
 	}
+	topics := slices.DeleteFunc(s.Topics(), queue.IsPattern) // a pattern is only what a client waits for
 	fmt.Fprintf(stderr, "rawlab: %s holds %s with %s (%s bytes), %s: epoch %016x\n", f.data,
-		count(held.Topics, "topic"), count(int(held.Events), "event"), report.Count(int(held.Bytes)), count(held.Cursors, "cursor"), s.Epoch())
+		count(len(topics), "topic"), count(int(held.Events), "event"), report.Count(int(held.Bytes)), count(held.Cursors, "cursor"), s.Epoch())
 }
 
 // dataError says what to do about a folder that cannot be used.
