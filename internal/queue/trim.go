@@ -54,6 +54,9 @@ func (t *topic) expire(first, to uint64) error {
 	var frames []byte
 	end := first
 	err := t.q.store.Read(t.name, first, func(offset uint64, frame []byte) bool {
+		if len(frames) == 0 {
+			first = offset // what was before it, another server of a shared store has dropped, and counted
+		}
 		frames = append(frames, frame...)
 		end = offset + 1
 		return end < to && len(frames) < fillBytes

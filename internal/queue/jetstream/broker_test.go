@@ -19,14 +19,14 @@ var _ queue.Shared = (*jetstream.Store)(nil)
 
 // broker is a nats-server in this process, which can go and return.
 type broker struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	port int
 	s    *server.Server
 }
 
 // startBroker starts a broker with an empty folder.
-func startBroker(t *testing.T) *broker {
+func startBroker(t testing.TB) *broker {
 	t.Helper()
 	b := &broker{t: t, dir: t.TempDir(), port: -1}
 	b.start()

@@ -182,14 +182,10 @@ func (s *Store) adopt(ctx context.Context, of cursorOf) error {
 // purge lets the broker drop what was trimmed, and tells all servers.
 func (s *Store) purge(ctx context.Context, l *log, first uint64) error {
 	err := s.broker.retry(ctx, func(try context.Context) error {
-		stream, err := s.broker.js.Stream(try, l.stream)
-		if err != nil {
+		if err := l.there.Purge(try, jetstream.WithPurgeSequence(first)); err != nil {
 			return err
 		}
-		if err := stream.Purge(try, jetstream.WithPurgeSequence(first)); err != nil {
-			return err
-		}
-		_, err = s.kv.Put(try, "f."+escape(l.topic), strconv.AppendUint(nil, first, 10))
+		_, err := s.kv.Put(try, "f."+escape(l.topic), strconv.AppendUint(nil, first, 10))
 		return err
 	})
 	if err == nil {

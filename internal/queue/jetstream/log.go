@@ -20,6 +20,7 @@ type log struct {
 	topic   string
 	stream  string
 	subject string
+	there   jetstream.Stream // at the broker
 	grown   func(first uint64, frames []byte, count int)
 	live    uint64 // what comes from here on is growth
 
@@ -49,16 +50,16 @@ func (s *Store) openLog(ctx context.Context, topic string, grown func(uint64, []
 		topic: topic, stream: s.config.Name + "_" + token(topic), subject: s.config.Name + "." + token(topic),
 		grown: grown, ready: make(chan struct{}, 1),
 	}
-	info, err := s.makeStream(ctx, l)
-	if err != nil {
+	if err := s.makeStream(ctx, l); err != nil {
 		return fmt.Errorf("making the stream of %q: %w", topic, err)
 	}
 	if err := s.register(ctx, topic); err != nil {
 		return err
 	}
-	l.first = max(1, info.State.FirstSeq)
+	state := l.there.CachedInfo().State
+	l.first = max(1, state.FirstSeq)
 	l.purged = l.first
-	l.next, l.told, l.live = l.first, l.first, max(l.first, info.State.LastSeq+1)
+	l.next, l.told, l.live = l.first, l.first, max(l.first, state.LastSeq+1)
 	s.mu.Lock()
 	if other := s.logs[topic]; other != nil {
 		other.grown = grown
@@ -75,28 +76,28 @@ func (s *Store) openLog(ctx context.Context, topic string, grown func(uint64, []
 	return s.await(ctx, func() bool { return l.next >= l.live })
 }
 
-func (s *Store) makeStream(ctx context.Context, l *log) (*jetstream.StreamInfo, error) {
+// makeStream makes a log's stream, or finds it.
+func (s *Store) makeStream(ctx context.Context, l *log) error {
 	config := jetstream.StreamConfig{
 		Name: l.stream, Subjects: []string{l.subject}, Description: fmt.Sprintf("rawlab topic %q", l.topic),
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		Replicas: s.config.Replicas, Duplicates: s.config.DuplicateWindow,
 		AllowDirect: true, AllowAtomicPublish: true,
 	}
-	var info *jetstream.StreamInfo
-	err := s.broker.retry(ctx, func(try context.Context) error {
-		stream, err := s.broker.js.CreateStream(try, config)
+	err := s.broker.retry(ctx, func(try context.Context) (err error) {
+		l.there, err = s.broker.js.CreateStream(try, config)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // made with another configuration
-			stream, err = s.broker.js.Stream(try, l.stream)
-		}
-		if err == nil {
-			info = stream.CachedInfo()
+			l.there, err = s.broker.js.Stream(try, l.stream)
 		}
 		return err
 	})
-	if err == nil && (!info.Config.AllowAtomicPublish || !info.Config.AllowDirect) {
-		err = ErrVersion
+	if err != nil {
+		return err
 	}
-	return info, err
+	if made := l.there.CachedInfo().Config; !made.AllowAtomicPublish || !made.AllowDirect {
+		return ErrVersion
+	}
+	return nil
 }
 
 // take notes what a stream has grown by, whoever appended it, and tells.

@@ -83,6 +83,15 @@ func (s *Store) readEpoch(ctx context.Context) (epoch uint64, err error) {
 	return epoch, err
 }
 
+// recheck checks whether a broker that has come back is the same.
+func (s *Store) recheck() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.running.Go(s.check)
+	}
+}
+
 // check ends the store when the broker that has come back is one that knows
 // nothing of the logs.
 func (s *Store) check() {
@@ -137,7 +146,11 @@ func (s *Store) follow(list []message) {
 	defer s.telling.Unlock()
 	for _, m := range list {
 		key := strings.TrimPrefix(m.subject, "$KV."+s.config.Name+".")
-		if err := s.learn(key, m); err != nil {
+		err := s.learn(key, m)
+		for errors.Is(err, ErrAway) && s.broker.pause(s.ctx) {
+			err = s.learn(key, m)
+		}
+		if err != nil {
 			s.config.Logger.Error("what another server did is not followed", "key", key, "err", err)
 		}
 		s.mu.Lock()

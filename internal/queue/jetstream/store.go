@@ -154,7 +154,7 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.broker.mu.Lock()
-	s.broker.returned = func() { s.running.Go(s.check) }
+	s.broker.returned = s.recheck
 	s.broker.mu.Unlock()
 	s.running.Go(s.write)
 	return nil

@@ -59,9 +59,9 @@ func (s *Store) catchUpLog(ctx context.Context, topic string) error {
 	}
 	var last uint64
 	err := s.broker.retry(ctx, func(try context.Context) error {
-		stream, err := s.broker.js.Stream(try, l.stream)
+		info, err := s.broker.js.Stream(try, l.stream)
 		if err == nil {
-			last = stream.CachedInfo().State.LastSeq
+			last = info.CachedInfo().State.LastSeq
 		}
 		return err
 	})
