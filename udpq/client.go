@@ -68,6 +68,7 @@ type ClientConfig struct {
 	PackBudget    int           // gather events into datagrams of up to so many bytes, default 0: one event each
 	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
 	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
+	Offload       bool          // let Linux cut and join datagrams, see Config
 	InboxBytes    int           // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read
 	KeepAlive     time.Duration // between pings; three unanswered end the session. Default DefaultKeepAlive, negative: none
 	RetryInterval time.Duration // until a request is repeated first, doubling; default DefaultRetryInterval
@@ -118,7 +119,8 @@ type ClientStats struct {
 type Client struct {
 	config ClientConfig
 	conn   net.Conn
-	link   *link // nil: nothing is acknowledged
+	socket *socket // over conn
+	link   *link   // nil: nothing is acknowledged
 	origin uint64
 	epoch  uint64
 
@@ -157,6 +159,7 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	if err := growReceiveBuffer(conn, c.config.ReceiveBuffer); err != nil {
 		return nil, errors.Join(fmt.Errorf("setting the receive buffer: %w", err), conn.Close())
 	}
+	c.socket = newClientSocket(conn, c.config.Offload)
 	c.openLink()
 	c.running.Go(c.read)
 	if err := c.greet(ctx); err != nil {

@@ -8,7 +8,6 @@ import (
 	"rawlab/internal/access"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
-	"rawlab/udpq/ack"
 )
 
 // stallTime is how long a replay waits for acks before it goes on without.
@@ -169,49 +168,6 @@ func (p *peer) wait(chunk *queue.Chunk) bool {
 		}
 	}
 	return true
-}
-
-// send sends a chunk frame by frame, or packed.
-func (p *peer) send(c *queue.Chunk) {
-	control, budget, send := c.Control, p.group.server.config.PackBudget, p.sendFrames
-	if p.link != nil {
-		p.sendControl(control)
-		control, budget, send = nil, budget-ack.HeaderBytes, p.postFrames
-	}
-	for _, part := range [...][]byte{control, c.Kept, c.Live} {
-		for len(part) > 0 {
-			n := fill(part, budget)
-			send(part[:n])
-			part = part[n:]
-		}
-	}
-}
-
-// fill returns the bytes of frames that share the next datagram.
-func fill(frames []byte, budget int) int {
-	n := frameSize(frames)
-	for n < len(frames) && n+frameSize(frames[n:]) <= budget {
-		n += frameSize(frames[n:])
-	}
-	return n
-}
-
-// frameSize returns the size of the frame that b, out of the queue, starts with.
-func frameSize(b []byte) int {
-	n, err := framing.Peek(b, len(b))
-	if err != nil {
-		panic("udpq: frame out of the queue unreadable: " + err.Error())
-	}
-	return n
-}
-
-// sendFrames sends frames as one datagram and accounts for the events among them.
-func (p *peer) sendFrames(b []byte) {
-	err := p.group.socket.send(b, &p.to)
-	p.session.SentFrames(b, err == nil)
-	if err != nil {
-		p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
-	}
 }
 
 func (p *peer) sayLast() {

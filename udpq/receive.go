@@ -69,17 +69,18 @@ func (c *Client) ackFinished() {
 
 // read is the goroutine that obeys datagrams until the conversation is over.
 func (c *Client) read() {
-	buf := make([]byte, MaxDatagram+1)
 	var end error
 	for end == nil {
-		n, err := c.conn.Read(buf)
+		batch, err := c.socket.receive()
 		if err != nil {
 			end = c.unread(err)
 			continue
 		}
 		c.probes = 0
 		c.heard.Store(true)
-		end = c.open(buf[:n])
+		for i := 0; i < len(batch) && end == nil; i++ {
+			end = c.open(batch[i].b)
+		}
 	}
 	c.fail(end)
 }

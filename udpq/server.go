@@ -28,6 +28,8 @@ type Server struct {
 	accepted  atomic.Uint64
 	refused   atomic.Uint64
 	datagrams atomic.Uint64
+
+	overflowed atomic.Uint64
 }
 
 // Stats is what a server has done so far.
@@ -36,6 +38,7 @@ type Stats struct {
 	Accepted  uint64                // sessions, since the start
 	Refused   uint64                // hellos that got no session
 	Datagrams uint64                // received
+	Overflow  uint64                // datagrams the kernel dropped since the receive buffer was full, as it has said with those that came later (Linux, SO_RXQ_OVFL); with Offload a train counts once
 	Received  uint64                // events, from emitters
 	Forwarded uint64                // events, to the socket for a subscriber; each subscriber counts
 	Dropped   map[queue.Fate]uint64 // events, by fate
@@ -58,7 +61,7 @@ func (s *Server) Stats() Stats {
 	dropped := s.meter.Dropped()
 	return Stats{
 		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
-		Datagrams: s.datagrams.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
+		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 	}
 }
@@ -77,7 +80,8 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 	if err := growReceiveBuffer(conn, s.config.ReceiveBuffer); err != nil {
 		s.log.Warn("setting the receive buffer", "err", err)
 	}
-	g := &group{server: s, socket: newSocket(conn), peers: make(map[netip.AddrPort]*peer)}
+	s.checkReceiveBuffer(conn)
+	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer)}
 	g.expireLater()
 	if s.config.Keyring != nil {
 		defer s.config.Keyring.OnChange(g.renew)()
@@ -95,6 +99,7 @@ type group struct {
 	socket     *socket
 	lastReply  time.Time // to a stranger
 	touched    []*peer   // have published since the last commit
+	overflowed uint64    // as far as the server has been told
 	all        sync.WaitGroup
 	mu         sync.Mutex
 	peers      map[netip.AddrPort]*peer
@@ -125,6 +130,10 @@ func (g *group) read(ctx context.Context) error {
 // obey acts on a batch of datagrams, then commits once.
 func (g *group) obey(batch []datagram) {
 	g.server.datagrams.Add(uint64(len(batch)))
+	if now := g.socket.overflowed(); now != g.overflowed {
+		g.server.overflowed.Add(now - g.overflowed)
+		g.overflowed = now
+	}
 	for i := range batch {
 		g.open(&batch[i])
 	}
@@ -169,7 +178,7 @@ func (g *group) drain() {
 		g.expiry.Stop()
 	}
 	g.mu.Unlock()
-	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.socket.conn.Close() })
+	timer := g.server.config.Clock.AfterFunc(g.server.config.DrainTimeout, func() { g.socket.close() })
 	defer timer.Stop()
 	peers := g.snapshot()
 	for _, p := range peers {

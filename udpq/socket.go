@@ -12,33 +12,109 @@ type datagram struct {
 	addr net.Addr // the same for a socket of another network stack, nil otherwise
 }
 
-// socket receives and sends datagrams. All system calls of the server are here.
-type socket struct {
-	conn  net.PacketConn
-	udp   *net.UDPConn // conn, if it is the machine's own: it can do without allocating
-	buf   []byte
-	batch [1]datagram
+// Datagrams taken from the kernel in one call. A client keeps less memory for
+// them, since there may be many.
+const (
+	serverBatch = 64
+	clientBatch = 16
+)
+
+// single is a socket of any network stack: one datagram per call.
+type single interface {
+	receive(b []byte) (datagram, error)
+	send(b []byte, to *datagram) error // safe for concurrent use
 }
 
-func newSocket(conn net.PacketConn) *socket {
-	udp, _ := conn.(*net.UDPConn)
-	return &socket{conn: conn, udp: udp, buf: make([]byte, MaxDatagram+1)}
+// socket receives and sends datagrams, many per system call where the kernel
+// can. All system calls of server and client are here.
+type socket struct {
+	single
+	close  func() error
+	kernel *kernel // many per call; nil: cannot
+	buf    []byte  // of one by one, made when it is needed
+	batch  [1]datagram
+}
+
+// newServerSocket returns the socket of a server.
+func newServerSocket(conn net.PacketConn, offload bool) *socket {
+	if udp, ok := conn.(*net.UDPConn); ok {
+		return &socket{single: ownLink{udp}, close: conn.Close, kernel: newKernel(udp, serverBatch, false, offload)}
+	}
+	return &socket{single: otherLink{conn}, close: conn.Close}
+}
+
+// newClientSocket returns the socket of a client, which is connected.
+func newClientSocket(conn net.Conn, offload bool) *socket {
+	s := &socket{single: connectedLink{conn}, close: conn.Close}
+	if udp, ok := conn.(*net.UDPConn); ok {
+		s.kernel = newKernel(udp, clientBatch, true, offload)
+	}
+	return s
 }
 
 // receive waits for datagrams and returns those that are here.
 func (s *socket) receive() ([]datagram, error) {
-	d := &s.batch[0]
-	if s.udp != nil {
-		n, from, err := s.udp.ReadFromUDPAddrPort(s.buf)
-		*d = datagram{b: s.buf[:n], from: from}
-		return s.batch[:], err
+	if s.kernel != nil {
+		return s.kernel.receive()
 	}
-	n, addr, err := s.conn.ReadFrom(s.buf)
+	if s.buf == nil {
+		s.buf = make([]byte, MaxDatagram+1)
+	}
+	var err error
+	s.batch[0], err = s.single.receive(s.buf)
+	return s.batch[:], err
+}
+
+// sendAll sends the datagrams that lie end to end in b, of those sizes, and
+// says of each stretch of them, in order, whether the system took it. It is
+// safe for concurrent use.
+func (s *socket) sendAll(b []byte, sizes []int, to *datagram, sent func(datagrams []byte, err error)) {
+	if s.kernel != nil && len(sizes) > 1 {
+		done, count := s.kernel.send(b, sizes, to.from, sent)
+		b, sizes = b[done:], sizes[count:]
+	}
+	for _, n := range sizes {
+		sent(b[:n], s.send(b[:n], to))
+		b = b[n:]
+	}
+}
+
+// overflowed returns how often the kernel has said that a datagram found the
+// receive buffer full.
+func (s *socket) overflowed() uint64 {
+	if s.kernel == nil {
+		return 0
+	}
+	return s.kernel.overflowed()
+}
+
+// ownLink is a socket of the machine itself, which need not allocate.
+type ownLink struct{ conn *net.UDPConn }
+
+func (l ownLink) receive(b []byte) (datagram, error) {
+	n, from, err := l.conn.ReadFromUDPAddrPort(b)
+	return datagram{b: b[:n], from: from}, err
+}
+
+func (l ownLink) send(b []byte, to *datagram) error {
+	_, err := l.conn.WriteToUDPAddrPort(b, to.from)
+	return err
+}
+
+// otherLink is a socket of another network stack.
+type otherLink struct{ conn net.PacketConn }
+
+func (l otherLink) receive(b []byte) (datagram, error) {
+	n, addr, err := l.conn.ReadFrom(b)
 	if err != nil {
-		return nil, err
+		return datagram{}, err
 	}
-	*d = datagram{b: s.buf[:n], from: addrPort(addr), addr: addr}
-	return s.batch[:], nil
+	return datagram{b: b[:n], from: addrPort(addr), addr: addr}, nil
+}
+
+func (l otherLink) send(b []byte, to *datagram) error {
+	_, err := l.conn.WriteTo(b, to.addr)
+	return err
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -49,13 +125,15 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return p
 }
 
-// send sends one datagram to where d came from. It is safe for concurrent use.
-func (s *socket) send(b []byte, to *datagram) error {
-	var err error
-	if s.udp != nil {
-		_, err = s.udp.WriteToUDPAddrPort(b, to.from)
-	} else {
-		_, err = s.conn.WriteTo(b, to.addr)
-	}
+// connectedLink is a socket that knows whom it speaks with.
+type connectedLink struct{ conn net.Conn }
+
+func (l connectedLink) receive(b []byte) (datagram, error) {
+	n, err := l.conn.Read(b)
+	return datagram{b: b[:n]}, err
+}
+
+func (l connectedLink) send(b []byte, _ *datagram) error {
+	_, err := l.conn.Write(b)
 	return err
 }

@@ -1,0 +1,24 @@
+//go:build !linux
+
+package udpq
+
+import (
+	"net"
+	"net/netip"
+)
+
+// kernel is not there: this system takes and gives one datagram per call.
+type kernel struct{}
+
+func newKernel(*net.UDPConn, int, bool, bool) *kernel { return nil }
+
+func (*kernel) receive() ([]datagram, error) { return nil, nil }
+
+func (*kernel) send([]byte, []int, netip.AddrPort, func([]byte, error)) (bytes, count int) {
+	return 0, 0
+}
+
+func (*kernel) overflowed() uint64 { return 0 }
+
+// grantedBuffer returns the receive buffer that a socket has, if that can be known.
+func grantedBuffer(any) (bytes int, known bool) { return 0, false }

@@ -1,0 +1,79 @@
+package udpq
+
+import (
+	"rawlab/framing"
+	"rawlab/internal/queue"
+	"rawlab/udpq/ack"
+)
+
+const stretch = 512 // datagrams measured out before they are sent
+
+// send sends a chunk, one frame to a datagram or packed.
+func (p *peer) send(c *queue.Chunk) {
+	if p.link != nil {
+		p.post(c)
+		return
+	}
+	for _, part := range [...][]byte{c.Control, c.Kept, c.Live} {
+		for len(part) > 0 {
+			var room [stretch]int
+			sizes, n := p.measure(part, room[:0])
+			p.group.socket.sendAll(part[:n], sizes, &p.to, p.account)
+			part = part[n:]
+		}
+	}
+}
+
+// post is send over a link, which numbers its datagrams.
+func (p *peer) post(c *queue.Chunk) {
+	p.sendControl(c.Control)
+	budget := p.group.server.config.PackBudget - ack.HeaderBytes
+	for _, part := range [...][]byte{c.Kept, c.Live} {
+		for len(part) > 0 {
+			n := fill(part, budget)
+			p.postFrames(part[:n])
+			part = part[n:]
+		}
+	}
+}
+
+// measure appends the sizes of the datagrams that frames are to leave in, as
+// far as there is room, and returns their sum.
+func (p *peer) measure(frames []byte, sizes []int) (measured []int, bytes int) {
+	for bytes < len(frames) && len(sizes) < cap(sizes) {
+		n := fill(frames[bytes:], p.group.server.config.PackBudget)
+		sizes = append(sizes, n)
+		bytes += n
+	}
+	return sizes, bytes
+}
+
+// fill returns the bytes of frames that share the next datagram.
+func fill(frames []byte, budget int) int {
+	n := frameSize(frames)
+	for n < len(frames) {
+		next := n + frameSize(frames[n:])
+		if next > budget {
+			break
+		}
+		n = next
+	}
+	return n
+}
+
+// frameSize returns the size of the frame that b, out of the queue, starts with.
+func frameSize(b []byte) int {
+	n, err := framing.Peek(b, len(b))
+	if err != nil {
+		panic("udpq: frame out of the queue unreadable: " + err.Error())
+	}
+	return n
+}
+
+// account says of the events in datagrams whether the system took them.
+func (p *peer) account(datagrams []byte, err error) {
+	p.session.SentFrames(datagrams, err == nil)
+	if err != nil {
+		p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
+	}
+}
