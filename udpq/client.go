@@ -270,6 +270,9 @@ func (c *Client) lastWords() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = true
+	if c.link != nil {
+		c.link.stir() // who waits to emit is refused now
+	}
 	if c.err != nil {
 		return nil
 	}

@@ -94,6 +94,13 @@ func (l *link) tell() {
 	}
 }
 
+// stir lets everybody look again who waits for ready.
+func (l *link) stir() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell()
+}
+
 // post takes the frames of a datagram. Ask for room before.
 func (l *link) post(frames []byte) error {
 	l.mu.Lock()

@@ -12,6 +12,7 @@ import (
 
 	"rawlab/internal/access"
 	"rawlab/tcpq"
+	"rawlab/udpq"
 )
 
 // clientFlags are how a client shows who it is, and knows whom it talks to.
@@ -21,6 +22,8 @@ type clientFlags struct {
 	fingerprint string
 	insecure    bool
 	reconnect   bool
+	reliability string
+	unordered   bool
 	notes       io.Writer // where lost connections are told
 }
 
@@ -30,6 +33,8 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://: believe the certificate with this `SHA-256`, whoever signed it")
 	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
+	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'none' once")
+	s.BoolVar(&f.unordered, "unordered", false, "with --reliability ack, deliver events as they come, not in order")
 }
 
 // token returns the client's token, nil if it has none.
@@ -57,6 +62,29 @@ func (f *clientFlags) tls(server endpoint) (*tls.Config, error) {
 	}
 	return trust.ClientConfig(host)
 }
+
+// overUDP returns what a client over UDP is to be.
+func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, error) {
+	reliability, err := udpq.ParseReliability(f.reliability)
+	switch {
+	case err != nil:
+		return nil, usagef("--reliability: %w", err)
+	case f.unordered && reliability != udpq.ReliabilityAck:
+		return nil, usagef("--unordered is how what is sent again is delivered: add --reliability ack")
+	case f.reconnect:
+		return nil, usagef("--reconnect needs tcp:// or tls://: over udp there is no connection that could break")
+	}
+	return &udpq.ClientConfig{
+		Name: config.Name, Token: config.Token, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
+	}, nil
+}
+
+// acknowledges reports whether a server tells its clients what it has.
+func (f *clientFlags) acknowledges(server endpoint) bool {
+	return server.transport == "tcp" || f.acknowledgesUDP()
+}
+
+func (f *clientFlags) acknowledgesUDP() bool { return f.reliability == string(udpq.ReliabilityAck) }
 
 // dial connects over TCP, for as long as the connection holds or, with
 // --reconnect, until the user ends it.

@@ -34,7 +34,8 @@ type emitReport struct {
 	Topic        string  `json:"topic"`
 	Origin       string  `json:"origin"`
 	Emitted      uint64  `json:"emitted"`
-	Acknowledged *uint64 `json:"acknowledged"` // null over UDP: nobody says
+	Acknowledged *uint64 `json:"acknowledged"` // null over UDP without --reliability ack: nobody says
+	told         bool    // the server acknowledges
 }
 
 func newEmit() *cobra.Command {
@@ -44,7 +45,8 @@ func newEmit() *cobra.Command {
 		Short: "Emit events to a topic",
 		Long: "Emit PAYLOAD to a topic, or with - or piped input every line of it as an event.\n\n" +
 			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
-			"udp:// events are sent, and nobody says whether they arrived.\n\n" +
+			"udp:// events are sent, and nobody says whether they arrived; with --reliability\n" +
+			"ack they are sent until the server has acknowledged them.\n\n" +
 			"With --reply each event is a question to who listens now: the first reply is\n" +
 			"printed, and when nobody can answer that is told at once. With --broadcast there\n" +
 			"is no TOPIC: every client that is connected gets the event.",
@@ -105,7 +107,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 	if f.reply {
 		return f.ask(c, e, server, topic, next)
 	}
-	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin())}
+	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin()), told: f.client.acknowledges(server)}
 	err = emitAll(c.Context(), e, &r, next)
 	return errors.Join(err, f.report(c, &r))
 }
@@ -201,7 +203,7 @@ func emitAll(ctx context.Context, e client, r *emitReport, next func(context.Con
 		err = errors.New("interrupted")
 	}
 	unflushed := e.Flush(ctx)
-	if r.Transport == "tcp" {
+	if r.told {
 		r.Acknowledged = acknowledged(r.Emitted, unflushed)
 	}
 	if errors.Is(unflushed, context.Canceled) {

@@ -119,10 +119,14 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 		return nil, err
 	}
 	if e.transport == "udp" {
-		if f.reconnect {
-			return nil, usagef("--reconnect needs tcp:// or tls://: over %s there is no connection that could break", e.transport)
+		udp, err := f.overUDP(config)
+		if err != nil {
+			return nil, err
 		}
-		return orNil(udpq.Dial(ctx, e.address, &udpq.ClientConfig{Name: config.Name, Token: config.Token, KeepAlive: keepAlive}))
+		return orNil(udpq.Dial(ctx, e.address, udp))
+	}
+	if f.unordered || f.acknowledgesUDP() {
+		return nil, usagef("%s: TCP sends again by itself, and in order; --reliability and --unordered are for udp://", e)
 	}
 	return f.dial(ctx, e.address, config)
 }

@@ -1,0 +1,36 @@
+package command_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Over UDP with acks nothing is missing, and the emitter is told so.
+func TestReliabilityAck(t *testing.T) {
+	s, tcp, udp := startServer(t)
+	var all strings.Builder
+	for n := range 3000 {
+		all.WriteString(strconv.Itoa(n) + "\n")
+	}
+	l := start(t, nil, "listen", udp, "news", "--reliability", "ack", "--count", "3000")
+	l.await("listening to news")
+	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "ack")
+	e.await(`^3000 events acknowledged\n`)
+	e.end(0)
+	l.end(0)
+	if l.stdout.String() != all.String() {
+		t.Errorf("listen printed %d bytes, want every event in order, %d bytes", len(l.stdout.String()), all.Len())
+	}
+	for _, test := range []struct{ url, flags, want string }{
+		{udp, "--reliability fec", "none or ack"},
+		{udp, "--unordered", "add --reliability ack"},
+		{tcp, "--reliability ack", "for udp://"},
+	} {
+		p := start(t, nil, append([]string{"emit", test.url, "news", "x"}, strings.Fields(test.flags)...)...)
+		p.end(2)
+		p.await(test.want)
+	}
+	s.stop()
+	s.end(0)
+}
