@@ -25,6 +25,7 @@ type log struct {
 	live    uint64 // what comes from here on is growth
 
 	first, next uint64
+	begins      uint64 // where another server has trimmed it to, perhaps ahead of next
 	told        uint64 // grown was told of everything before
 	purged      uint64 // the broker was told that it begins here
 	bytes       int64
@@ -133,6 +134,7 @@ func (s *Store) note(l *log, list []message) (n int) {
 		l.bytes += int64(len(frame))
 		l.origins.note(frame)
 	}
+	l.forget(min(l.begins, l.next))
 	if l.next <= l.live {
 		l.told = l.next
 	}

@@ -25,7 +25,6 @@ type state struct {
 	followed uint64 // revision
 	topics   map[string]bool
 	cursors  map[string]map[string]cursor
-	firsts   map[string]uint64
 }
 
 type cursorOf struct{ topic, client string }
@@ -200,6 +199,7 @@ func (s *Store) learnFirst(topic string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.logs[topic]; l != nil {
+		l.begins = max(l.begins, first)
 		l.forget(min(first, l.next))
 	}
 	return nil

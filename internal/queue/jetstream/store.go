@@ -126,7 +126,7 @@ func Open(config *Config) (*Store, error) {
 	s := &Store{
 		config: c, broker: b, stirred: make(chan struct{}, 1),
 		logs: make(map[string]*log), dirty: make(map[cursorOf]struct{}),
-		state: state{topics: make(map[string]bool), cursors: make(map[string]map[string]cursor), firsts: make(map[string]uint64)},
+		state: state{topics: make(map[string]bool), cursors: make(map[string]map[string]cursor)},
 	}
 	s.changed.L = &s.mu
 	s.ctx, s.cancel = context.WithCancel(context.Background())
