@@ -222,3 +222,22 @@ func TestParseReliability(t *testing.T) {
 		}
 	}
 }
+
+// A server that does not grant the rung is not used as if it had.
+func TestRungNotGranted(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, l *link, _ *udpq.Server) {
+		l.rule(func(_ bool, b []byte) int {
+			if f, _, err := framing.Parse(b, len(b)); err == nil && f.Kind == framing.KindWelcome {
+				f.Topic = []byte("old") // as long as what was granted
+				if _, err := f.Append(b[:0:len(b)]); err != nil {
+					t.Error(err)
+				}
+			}
+			return 1
+		})
+		_, err := udpq.Dial(t.Context(), "server", &udpq.ClientConfig{Dial: l.dial, Reliability: udpq.ReliabilityAck})
+		if !errors.Is(err, udpq.ErrReliability) {
+			t.Errorf("Dial() = %v, want ErrReliability", err)
+		}
+	})
+}

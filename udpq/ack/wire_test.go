@@ -73,6 +73,8 @@ type end struct {
 
 const firstSecond = 1_700_000_000
 
+var start = time.Unix(firstSecond, 0)
+
 // run lets a trial happen and returns the two ends.
 func (c trial) run() ([2]*end, error) {
 	w := &world{trial: c, random: rand.New(rand.NewPCG(c.Seed, 1)), now: time.Unix(firstSecond, 0)}
