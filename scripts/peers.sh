@@ -2,7 +2,7 @@
 # Measures rawlab against what people use today: side by side, interleaved,
 # in one run. Prints a Markdown table.
 #
-#   scripts/peers.sh [--quick] [--rounds N] [--only WORDS] [--json FILE] [hosts|tcpq]…
+#   scripts/peers.sh [--quick] [--rounds N] [--only WORDS] [--json FILE] [hosts|tcpq|udpq]…
 #
 # Installs the peers it can into a folder of its own, leaves out the others
 # and says so.
@@ -53,7 +53,7 @@ pebble() { (cd scripts/peers/pebble && go build -o "$peers/rawlab-pebble" .); }
 
 # wants TOPIC: it was asked for, or none was.
 words=" $* "
-wants() { [[ ! $words =~ \ (hosts|tcpq)\  || $words == *" $1 "* ]]; }
+wants() { [[ ! $words =~ \ (hosts|tcpq|udpq)\  || $words == *" $1 "* ]]; }
 
 if wants hosts; then
 	have toxiproxy-server toxiproxy

@@ -11,3 +11,7 @@ func hostsTopic(*settings) ([]comparison, func() error, error) {
 func tcpqTopic(*settings) ([]comparison, func() error, error) {
 	return nil, nil, errors.New("processes are pinned and their memory is read as Linux does it")
 }
+
+func udpqTopic(*settings) ([]comparison, func() error, error) {
+	return nil, nil, errors.New("processes end with their parent as Linux does it")
+}

@@ -33,6 +33,7 @@ func main() {
 var topics = map[string]func(*settings) ([]comparison, func() error, error){
 	"hosts": hostsTopic,
 	"tcpq":  tcpqTopic,
+	"udpq":  udpqTopic,
 }
 
 // settings are how long and how often to measure.

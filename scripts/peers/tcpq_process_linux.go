@@ -125,7 +125,7 @@ func (s *side) fanOut(size, subscribers int, lasting time.Duration, exact bool) 
 			case exact:
 				return 0, fmt.Errorf("%.0f of %.0f events came", came, published)
 			default:
-				fmt.Fprintf(os.Stderr, "tcpq: %s lost %.0f of %.0f\n", s.name, published-came, published)
+				fmt.Fprintf(os.Stderr, "%s lost %.0f of %.0f\n", s.name, published-came, published)
 			}
 			perSecond += came / seconds
 		}

@@ -15,7 +15,8 @@ import (
 type limitFlags struct {
 	connections, perAddress, topics, subscriptions int
 	handshake, frame, idle, drain                  time.Duration
-	frameBytes, outbox                             bytesValue
+	frameBytes, outbox, pack                       bytesValue
+	offload                                        bool
 }
 
 func (f *limitFlags) register(s *pflag.FlagSet) {
@@ -26,6 +27,8 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.subscriptions, "max-subscriptions", queue.DefaultMaxSubscriptions, "topics and patterns that one client listens to")
 	s.Var(&f.frameBytes, "max-frame", "largest frame over TCP; K, M and G are powers of 1024")
 	s.Var(&f.outbox, "outbox", "what may wait for one client, before --overflow (default 8M, with block 512K)")
+	s.Var(&f.pack, "udp-pack", "gather what waits for a UDP client into datagrams of so many bytes, 1452 fits any Ethernet (default one event each)")
+	s.BoolVar(&f.offload, "udp-offload", false, "let Linux cut and join UDP datagrams (GSO, GRO): faster, but captures on this machine show trains of them")
 	s.DurationVar(&f.handshake, "handshake-timeout", tcpq.DefaultHandshakeTimeout, "for a client to say hello, TLS included")
 	s.DurationVar(&f.frame, "frame-timeout", tcpq.DefaultFrameTimeout, "for a frame to be whole once it has begun")
 	s.DurationVar(&f.idle, "idle-timeout", tcpq.DefaultIdleTimeout, "cut off a TCP client silent for so long, though pinged; over UDP half of it")
@@ -53,6 +56,9 @@ func (f *limitFlags) check() error {
 	if f.outbox != 0 && f.outbox < f.frameBytes {
 		return usagef("--outbox %d: smaller than a frame may be (--max-frame %d)", f.outbox, f.frameBytes)
 	}
+	if f.pack < 0 || f.pack > udpq.MaxDatagram {
+		return usagef("--udp-pack %d: want 0 to %d", f.pack, udpq.MaxDatagram)
+	}
 	return nil
 }
 
@@ -62,6 +68,7 @@ func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
 	t.MaxSubscriptions, u.MaxSubscriptions = f.subscriptions, f.subscriptions
 	t.FrameLimit = int(f.frameBytes)
 	t.OutboxBytes, u.OutboxBytes = int(f.outbox), int(f.outbox)
+	u.PackBudget, u.Offload = int(f.pack), f.offload
 	t.HandshakeTimeout, t.FrameTimeout, t.IdleTimeout = f.handshake, f.frame, f.idle
 	u.IdleTimeout = f.idle / 2 // its clients ping by themselves
 	t.DrainTimeout, u.DrainTimeout = f.drain, f.drain
