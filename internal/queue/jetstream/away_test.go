@@ -15,10 +15,10 @@ import (
 func TestRefusesWhileTheBrokerIsAway(t *testing.T) {
 	b := startBroker(t)
 	s := b.open(t, "rawlab", 300*time.Millisecond)
-	storetest.Open(t, s, "a")
-	if err := storetest.Append(s, "a", storetest.Start, storetest.Frames(7, 1, 3), 2); err != nil {
-		t.Fatal(err)
-	}
+	waitFor(t, func() bool { return s.Open("a", func(uint64, []byte, int) {}) == nil }) // on a busy machine it may take longer
+	waitFor(t, func() bool {
+		return storetest.Append(s, "a", storetest.Start, storetest.Frames(7, 1, 3), 2) == nil
+	})
 	b.stop()
 	err := storetest.Append(s, "a", storetest.Start, storetest.Frames(7, 3, 5), 2)
 	if !errors.Is(err, jetstream.ErrAway) || !strings.Contains(err.Error(), b.url()) {
@@ -62,7 +62,7 @@ func waitFor(t *testing.T, holds func() bool) {
 func TestABrokerThatLostTheLogs(t *testing.T) {
 	b := startBroker(t)
 	s := b.open(t, "rawlab", time.Second)
-	storetest.Open(t, s, "a")
+	waitFor(t, func() bool { return s.Open("a", func(uint64, []byte, int) {}) == nil })
 	b.stop()
 	b.dir = t.TempDir()
 	b.start()

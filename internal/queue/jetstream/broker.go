@@ -41,7 +41,7 @@ func connect(c *Config) (*broker, error) {
 	b := &broker{url: Redact(c.URL), log: c.Logger, clock: c.Clock, up: make(chan struct{})}
 	b.connected()
 	conn, err := nats.Connect(c.URL, append([]nats.Option{
-		nats.Name("rawlab"), nats.Timeout(c.Patience),
+		nats.Name("rawlab"), nats.Timeout(max(c.Patience, DefaultPatience)),
 		nats.MaxReconnects(-1), nats.ReconnectWait(retryPause), nats.ReconnectJitter(retryPause, retryPause),
 		nats.ReconnectBufSize(-1), // what cannot be sent is for us to send again, in order
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2),

@@ -49,7 +49,7 @@ type Config struct {
 	URL             string        // of brokers of one cluster, separated by commas; default nats.DefaultURL
 	Name            string        // of what the servers share, see CheckName; default DefaultName
 	Replicas        int           // of each stream in a cluster of brokers, default 1
-	Patience        time.Duration // with a broker that does not answer, default DefaultPatience
+	Patience        time.Duration // with a broker that does not answer, default DefaultPatience; at the start that at least
 	DuplicateWindow time.Duration // in which the broker tells an event that comes again, default DefaultDuplicateWindow
 	Clock           clock.Clock   // of its own waiting, default clock.Real; answers are waited for on the machine's
 	Logger          *slog.Logger  // told when the broker goes and returns, default silent
@@ -141,7 +141,7 @@ func Open(config *Config) (*Store, error) {
 
 // begin makes and reads what is shared.
 func (s *Store) begin() error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.config.Patience)
+	ctx, cancel := context.WithTimeout(s.ctx, max(s.config.Patience, DefaultPatience))
 	defer cancel()
 	if err := s.openState(ctx); err != nil {
 		return err
