@@ -19,11 +19,16 @@ import (
 // its address.
 func (b *broker) serve(t *testing.T) string {
 	t.Helper()
+	return b.serveKeeping(t, queue.Retention{})
+}
+
+func (b *broker) serveKeeping(t *testing.T, keep queue.Retention) string {
+	t.Helper()
 	s, err := jetstream.Open(&jetstream.Config{URL: b.url()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := queue.New(&queue.Config{Store: s})
+	q, err := queue.New(&queue.Config{Store: s, Retention: keep})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,5 +225,92 @@ func emitThree(t *testing.T, addr string) {
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPatternsHoldElsewhere has a named client listen to a pattern at one
+// server: what matches is stored at the other, and given to it there.
+func TestPatternsHoldElsewhere(t *testing.T) {
+	b := startBroker(t)
+	servers := []string{b.serve(t), b.serve(t)}
+	r := subscribe(t, servers[0], "anna", "*.eu")
+	if r.To != r.From {
+		t.Fatalf("receipt = %+v, want nothing missed", r)
+	}
+	subscribe(t, servers[1], "bob", "news") // which is told only once the other knows of anna
+	c, err := tcpq.Dial(t.Context(), servers[1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.Emit("orders.eu", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range servers {
+		if r := subscribe(t, addr, "anna", "*.eu"); r.Replayed != 2 || r.Expired.Total() != 0 {
+			t.Errorf("receipt at %s = %+v, want 2 replayed", addr, r)
+		}
+	}
+}
+
+// subscribe listens under a name and leaves without taking anything.
+func subscribe(t *testing.T, addr, name, topic string) tcpq.Receipt {
+	t.Helper()
+	c, err := tcpq.Dial(t.Context(), addr, &tcpq.ClientConfig{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Subscribe(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestExpiredAtTheOther has events expire at one server that a client learns
+// of at the other.
+func TestExpiredAtTheOther(t *testing.T) {
+	const kept, events = 10, 500
+	b := startBroker(t)
+	servers := []string{b.serveKeeping(t, queue.Retention{Count: kept}), b.serveKeeping(t, queue.Retention{Count: kept})}
+	subscribe(t, servers[0], "anna", "news")
+	subscribe(t, servers[1], "bob", "news")
+	var all sync.WaitGroup
+	for _, addr := range servers {
+		all.Go(func() {
+			c, err := tcpq.Dial(t.Context(), addr, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range events / 2 {
+				if _, err := c.Emit("news", []byte("x")); err != nil {
+					t.Error(err)
+				}
+				if err := c.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for i, name := range []string{"bob", "anna"} {
+		r := subscribe(t, servers[i], name, "news")
+		if r.From != 1 || r.To != events+1 || r.Replayed != kept || r.Expired.Total() != events-kept {
+			t.Errorf("receipt of %s = %+v, want %d replayed and %d expired", name, r, kept, events-kept)
+		}
 	}
 }
