@@ -16,6 +16,7 @@ import (
 type sender struct {
 	numbering  edge.Numbering
 	packer     *framing.Packer // nil: one event per datagram
+	train      train           // with Offload: packed datagrams that wait to leave together
 	flushTimer clock.Timer
 	buf, topic []byte // scratch
 	last       bool   // Close has begun
@@ -96,7 +97,7 @@ func (c *Client) pack(f *framing.Frame) error {
 		return errors.Join(c.flush(), c.sendEvent(f))
 	}
 	if err == nil && !fits {
-		err = c.flush()
+		err = c.depart()
 		if _, again := c.packer.Add(f); again != nil {
 			return again
 		}
@@ -107,13 +108,34 @@ func (c *Client) pack(f *framing.Frame) error {
 	return err
 }
 
-// flush sends the datagram gathered so far. The caller holds mu.
+// depart ends a datagram that is full: without Offload it leaves, otherwise
+// the train does when it is full too. The caller holds mu.
+func (c *Client) depart() error {
+	if !c.config.Offload || c.link != nil {
+		return c.flush()
+	}
+	if c.train.add(c.packer.Take()) {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush sends what was gathered so far. The caller holds mu.
 func (c *Client) flush() error {
 	if c.flushTimer != nil {
 		c.flushTimer.Stop()
 		c.flushTimer = nil
 	}
-	if c.packer == nil || c.packer.Len() == 0 {
+	if c.packer == nil {
+		return nil
+	}
+	if len(c.train.sizes) > 0 {
+		if c.packer.Len() > 0 {
+			c.train.add(c.packer.Take())
+		}
+		return c.sendTrain()
+	}
+	if c.packer.Len() == 0 {
 		return nil
 	}
 	return c.carry(c.packer.Take())
@@ -162,6 +184,26 @@ func (c *Client) transmit(b []byte) error {
 		_, err = c.conn.Write(b)
 	}
 	return err
+}
+
+// sendTrain gives the kernel all datagrams of the train, and once more those
+// that were not tried yet, see transmit. The caller holds mu.
+func (c *Client) sendTrain() error {
+	var errs error
+	note := func(_ []byte, err error) { errs = errors.Join(errs, err) }
+	to, rest := new(datagram), c.train.sizes
+	c.socket.sendAll(c.train.b, c.train.sizes, to, func(b []byte, err error) {
+		n := countIn(rest, len(b))
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			c.refusals.Add(1)
+			c.socket.sendAll(b, rest[:n], to, note)
+		} else {
+			note(b, err)
+		}
+		rest = rest[n:]
+	})
+	c.train.clear()
+	return errs
 }
 
 func (c *Client) stopTimers() {

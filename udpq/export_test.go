@@ -1,7 +1,10 @@
 package udpq
 
-// Couple is couple.
-var Couple = couple
+// What tests look into.
+var (
+	Couple  = couple
+	CountIn = countIn
+)
 
 // Uncouple returns the datagrams of a train.
 func Uncouple(train string, size int) (datagrams []string) {

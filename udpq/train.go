@@ -39,3 +39,26 @@ func uncouple(list []datagram, train datagram, size int) []datagram {
 	}
 	return list
 }
+
+// train is datagrams that wait to leave together, end to end.
+type train struct {
+	b     []byte
+	sizes []int
+}
+
+// add appends a datagram and reports whether another may follow.
+func (t *train) add(datagram []byte) bool {
+	t.b, t.sizes = append(t.b, datagram...), append(t.sizes, len(datagram))
+	return len(t.sizes) < maxTrain && len(t.b)+len(datagram) <= MaxDatagram
+}
+
+// countIn returns how many of the first datagrams are so many bytes.
+func countIn(sizes []int, bytes int) (count int) {
+	for bytes > 0 {
+		bytes -= sizes[count]
+		count++
+	}
+	return count
+}
+
+func (t *train) clear() { t.b, t.sizes = t.b[:0], t.sizes[:0] }

@@ -63,3 +63,12 @@ func TestUncouple(t *testing.T) {
 		}
 	}
 }
+
+func TestCountIn(t *testing.T) {
+	sizes := []int{3, 3, 1, 5}
+	for bytes, want := range map[int]int{0: 0, 3: 1, 6: 2, 7: 3, 12: 4} {
+		if got := udpq.CountIn(sizes, bytes); got != want {
+			t.Errorf("CountIn(%v, %d) = %d, want %d", sizes, bytes, got, want)
+		}
+	}
+}
