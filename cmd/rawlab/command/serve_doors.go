@@ -146,6 +146,9 @@ func (s *service) summarize() {
 		st := s.udp.Stats()
 		fmt.Fprintf(s.stderr, "rawlab: udp: %d sessions; events: %d received, %d forwarded%s\n",
 			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
+		if st.Overflow > 0 {
+			fmt.Fprintf(s.stderr, "rawlab: udp: %d datagrams or trains of them met a full receive buffer, as the kernel told with later ones\n", st.Overflow)
+		}
 	}
 	s.account()
 	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
