@@ -127,16 +127,29 @@ func (g *group) read(ctx context.Context) error {
 	}
 }
 
-// obey acts on a batch of datagrams, then commits once.
+// commitBytes is received between two commits at most: what is gathered stays
+// in the processor's cache, and within the buffer that the queue keeps.
+const commitBytes = 64 << 10
+
+// obey acts on a batch of datagrams, and commits once unless it is large.
 func (g *group) obey(batch []datagram) {
 	g.server.datagrams.Add(uint64(len(batch)))
 	if now := g.socket.overflowed(); now != g.overflowed {
 		g.server.overflowed.Add(now - g.overflowed)
 		g.overflowed = now
 	}
+	bytes := 0
 	for i := range batch {
 		g.open(&batch[i])
+		if bytes += len(batch[i].b); bytes >= commitBytes {
+			g.commit()
+			bytes = 0
+		}
 	}
+	g.commit()
+}
+
+func (g *group) commit() {
 	for _, p := range g.touched {
 		p.touched = false
 		p.session.Commit()
