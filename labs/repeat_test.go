@@ -27,7 +27,7 @@ func repeatable(l *labs.Lab) labs.Options {
 func TestHundredRunsLoseTheSame(t *testing.T) {
 	runs := 100
 	if testing.Short() {
-		runs = 5
+		runs = 2
 	}
 	for _, backend := range []string{labs.BackendKernel, labs.BackendVirtual} {
 		for _, l := range labs.Catalog {

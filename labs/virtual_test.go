@@ -94,7 +94,7 @@ func TestVirtualLabsHold(t *testing.T) {
 	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss} {
 		o := l.Defaults
 		if testing.Short() {
-			o.Events = min(o.Events, 2000)
+			o.Events = min(o.Events, 800)
 		}
 		out := runVirtual(t, l, o)
 		holds(t, out)
@@ -139,7 +139,7 @@ func bundleOf(t *testing.T, out *labs.Outcome, folder string) map[string][]byte 
 func TestVirtualRepeatsToTheByte(t *testing.T) {
 	runs := 50
 	if testing.Short() {
-		runs = 6
+		runs = 3
 	}
 	o := options(labs.Loss, 300)
 	o.Impairment.Jitter, o.Impairment.Reorder = time.Millisecond, 0.05
