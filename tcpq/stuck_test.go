@@ -1,6 +1,7 @@
 package tcpq_test
 
 import (
+	"fmt"
 	"testing"
 
 	"rawlab/framing"
@@ -31,14 +32,17 @@ func TestOneStuckReaderAmongOthers(t *testing.T) {
 			stuck := greeted(t, s, 7)
 			stuck.say(t, framing.Frame{Kind: framing.KindSubscribe, Sequence: 1, Topic: []byte("a.news"), Payload: test.wish.Append(nil)})
 			stuck.hear(t, framing.KindReceipt, framing.CodeOK)
-			read := make(chan bool, batch*readers) // an event, by a reader
+			read := make(chan error, batch*readers) // of an event, by a reader
 			for n := range readers {
 				c := dial(t, s, nil)
 				subscribe(t, c, []string{"a.news", "a.*"}[n%2])
 				go func() {
 					for want := uint64(1); want <= events; want++ {
 						e, err := c.Next(t.Context())
-						read <- err == nil && e.Sequence == want
+						if err == nil && e.Sequence != want {
+							err = fmt.Errorf("event %d instead of %d", e.Sequence, want)
+						}
+						read <- err
 					}
 				}()
 			}
@@ -50,8 +54,8 @@ func TestOneStuckReaderAmongOthers(t *testing.T) {
 					}
 				}
 				for range batch * readers { // none of them is ever more than a batch behind
-					if !<-read {
-						t.Fatal("a reader missed an event")
+					if err := <-read; err != nil {
+						t.Fatalf("a reader missed an event: %v", err)
 					}
 				}
 			}
