@@ -232,11 +232,15 @@ func (o *outbox) putControl(f *framing.Frame) (bool, error) {
 }
 
 // putReceipt adds a receipt, however much waits: its bound is that of the
-// topics that a session may join.
-func (o *outbox) putReceipt(f *framing.Frame) {
+// topics that a session may join. Begin, if it is not nil, lets events come:
+// none before the receipt, and every one from when it can have been read.
+func (o *outbox) putReceipt(f *framing.Frame, begin func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.control = mustAppend(o.control, f)
+	if begin != nil {
+		begin()
+	}
 	o.signal()
 }
 

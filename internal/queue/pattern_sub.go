@@ -83,7 +83,7 @@ func (q *Queue) joinAll(pattern string, s *Session, request uint64, wish framing
 		}
 	}
 	p.receipt.Expired = appendRange(nil, 0, expired)
-	s.out.putReceipt(s.sealed(receiptFrame(pattern, request, &p.receipt)))
+	s.out.putReceipt(s.sealed(receiptFrame(pattern, request, &p.receipt)), nil)
 	if p.name == "" {
 		q.patterns.add(p)
 	}
@@ -133,10 +133,11 @@ func (q *Queue) joinMatched(t *topic, p *patternSub, wish framing.Subscribe) (*s
 	if _, err := t.prepare(s.name, wish); err != nil {
 		return nil, err
 	}
-	sub, fresh := t.join(s, wish, p.terms, func(sub *subscription) {
+	sub, fresh := t.join(s, wish, p.terms, func(sub *subscription) *framing.Frame {
 		if sub.receipt.To > sub.receipt.From {
-			s.out.putReceipt(s.sealed(sub.receiptFrame(0)))
+			return sub.receiptFrame(0)
 		}
+		return nil
 	})
 	if !fresh {
 		return nil, nil // it listens by the name since a moment ago

@@ -59,7 +59,7 @@ func (s *Session) subscribeTopic(name string, request uint64, wish framing.Subsc
 		s.q.release(t)
 		return nil, fmt.Errorf("subscribing to %q: %w", name, err)
 	}
-	sub, fresh := t.join(s, wish, terms, func(sub *subscription) { s.Reply(sub.receiptFrame(request)) })
+	sub, fresh := t.join(s, wish, terms, func(sub *subscription) *framing.Frame { return sub.receiptFrame(request) })
 	if !fresh {
 		s.promote(name)
 		s.q.release(t) // it was counted for the pattern

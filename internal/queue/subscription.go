@@ -17,13 +17,13 @@ func (t *topic) prepare(name string, resume framing.Subscribe) (made bool, err e
 	return t.remember(name, resume)
 }
 
-// join starts a subscription: answer sends its receipt, then delivery begins.
-// A session joins once: fresh is false if it had, for a pattern.
-func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer func(*subscription)) (sub *subscription, fresh bool) {
+// join starts a subscription: its receipt, if answer makes one, precedes what
+// is delivered. A session joins once: fresh is false if it had, for a pattern.
+func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer func(*subscription) *framing.Frame) (sub *subscription, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if sub := t.heardBy(s); sub != nil {
-		answer(sub)
+		s.begin(answer(sub), nil)
 		return sub, false
 	}
 	sub = &subscription{session: s, topic: t, next: t.next, window: t.next, terms: terms}
@@ -35,14 +35,25 @@ func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer f
 	if terms.delivery == framing.AtMostOnce && s.name != "" {
 		s.once.Store(t.name, true)
 	}
-	answer(sub)
 	t.takeOver(s)
-	subs := append(t.subscribers(), sub) // into room that no reader looks at: only the newest list grows
-	t.subs.Store(&subs)
+	s.begin(answer(sub), func() {
+		subs := append(t.subscribers(), sub) // into room that no reader looks at: only the newest list grows
+		t.subs.Store(&subs)
+	})
 	if sub.next < t.next {
 		sub.lag()
 	}
 	return sub, true
+}
+
+// begin lets events come, behind a receipt if there is one.
+func (s *Session) begin(receipt *framing.Frame, events func()) {
+	switch {
+	case receipt != nil:
+		s.out.putReceipt(s.sealed(receipt), events)
+	case events != nil:
+		events()
+	}
 }
 
 // resume finds where a subscription starts and what its receipt says.
