@@ -1,12 +1,13 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,9 @@ import (
 type Certificate struct {
 	cert, key string // paths, empty for one made in memory
 	current   atomic.Pointer[tls.Certificate]
+
+	mu      sync.Mutex
+	content [][]byte // of the files, when they were read last
 }
 
 // OpenCertificate reads a certificate (with its chain) and its key, both PEM.
@@ -27,11 +31,16 @@ func OpenCertificate(cert, key string) (*Certificate, error) {
 // Reload reads the files again. What cannot be used leaves the certificate
 // of before in use.
 func (c *Certificate) Reload() error {
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	cert, err := os.ReadFile(c.cert)
+	key, keyErr := os.ReadFile(c.key)
+	if err := cmp.Or(err, keyErr); err != nil {
 		return fmt.Errorf("reading the certificate: %w", err)
-	case err != nil:
+	}
+	c.mu.Lock()
+	c.content = [][]byte{cert, key}
+	c.mu.Unlock()
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
 		return fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
 	}
 	c.current.Store(&pair)
@@ -44,7 +53,10 @@ func (c *Certificate) Watch(ctx context.Context, report func(err error)) {
 	if c.cert == "" {
 		return
 	}
-	Watch(ctx, nil, []string{c.cert, c.key}, func(changed bool) {
+	c.mu.Lock()
+	used := c.content
+	c.mu.Unlock()
+	watch(ctx, nil, []string{c.cert, c.key}, used, func(changed bool) {
 		if changed {
 			report(c.Reload())
 		}

@@ -138,7 +138,10 @@ func (k *Keyring) Reload() (changed bool, err error) {
 // Watch reloads the file whenever it changes, until ctx is done, and reports
 // what came of it.
 func (k *Keyring) Watch(ctx context.Context, report func(err error)) {
-	Watch(ctx, k.clock, []string{k.path}, func(changed bool) {
+	k.mu.Lock()
+	used := [][]byte{k.content}
+	k.mu.Unlock()
+	watch(ctx, k.clock, []string{k.path}, used, func(changed bool) {
 		if !changed {
 			k.notice(nil)
 			return

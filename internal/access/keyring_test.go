@@ -216,3 +216,33 @@ func TestReadToken(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchMissesNothing: what changes between the first reading and the
+// first look is a change.
+func TestWatchMissesNothing(t *testing.T) {
+	path := write(t, "", "tokens:\n"+entry("a"))
+	cert := write(t, "", "")
+	key := write(t, "", "")
+	synctest.Test(t, func(t *testing.T) {
+		k, err := access.Open(path, clock.Real)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := access.OpenCertificate(cert, key)
+		if err == nil {
+			t.Fatal("an empty file is a certificate")
+		}
+		write(t, path, "tokens: []\n")
+		write(t, key, "another")
+		reports := make(chan error, 2)
+		go k.Watch(t.Context(), func(err error) { reports <- err })
+		go c.Watch(t.Context(), func(err error) { reports <- err })
+		time.Sleep(3 * access.WatchInterval)
+		if len(reports) != 2 {
+			t.Errorf("%d reports, want one of each", len(reports))
+		}
+		if _, err := k.Admit([]byte("a")); !errors.Is(err, access.ErrUnknown) {
+			t.Errorf("Admit() = %v, want ErrUnknown", err)
+		}
+	})
+}

@@ -14,14 +14,13 @@ import (
 // after two looks at most.
 const WatchInterval = 500 * time.Millisecond
 
-// Watch looks at files until ctx is done, and calls tick at every look:
-// changed says that one of them has other content than at the call before
-// that said so, and the same as at the look before, so that a file half
-// written is not taken for a whole one. Reading them costs less than it
-// would to miss a change: a rename, a new mount, a clock set back.
-func Watch(ctx context.Context, c clock.Clock, paths []string, tick func(changed bool)) {
-	known := contents(paths)
-	before := known
+// watch looks at files until ctx is done, and calls tick at every look:
+// changed says that one of them has other content than is in use (used, then
+// what the last change was to), and the same as at the look before, so that a
+// file half written is not taken for a whole one. Reading them costs less
+// than it would to miss a change: a rename, a new mount, a clock set back.
+func watch(ctx context.Context, c clock.Clock, paths []string, used [][]byte, tick func(changed bool)) {
+	before := used
 	for timer := clock.Or(c).NewTimer(WatchInterval); ; timer.Reset(WatchInterval) {
 		select {
 		case <-ctx.Done():
@@ -30,9 +29,9 @@ func Watch(ctx context.Context, c clock.Clock, paths []string, tick func(changed
 		case <-timer.C():
 		}
 		now := contents(paths)
-		changed := same(now, before) && !same(now, known)
+		changed := same(now, before) && !same(now, used)
 		if changed {
-			known = now
+			used = now
 		}
 		before = now
 		tick(changed)

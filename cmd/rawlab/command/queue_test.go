@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"regexp"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"rawlab/cmd/rawlab/command"
 )
@@ -88,9 +91,17 @@ func start(t *testing.T, stdin io.Reader, args ...string) *program {
 		p.stdout.end()
 		p.code <- code
 	}()
-	t.Cleanup(cancel)
+	watchdog := time.AfterFunc(programLimit, func() {
+		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		cancel()
+	})
+	t.Cleanup(func() { watchdog.Stop(); cancel() })
 	return p
 }
+
+// programLimit is far more than any program here takes. One that hangs is
+// interrupted then, and says where.
+const programLimit = 2 * time.Minute
 
 // end waits for the program and checks its exit code.
 func (p *program) end(want int) {
