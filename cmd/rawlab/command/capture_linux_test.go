@@ -3,10 +3,12 @@ package command_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"rawlab/labs/host"
@@ -29,12 +31,22 @@ func buildRawlab(t *testing.T) string {
 	} else if err != nil {
 		t.Skip(err)
 	}
-	path := filepath.Join(t.TempDir(), "rawlab")
-	if out, err := exec.Command("go", "build", "-o", path, "rawlab/cmd/rawlab").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	path, err := builtRawlab()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
+
+// builtRawlab builds the program once, into programFolder.
+var builtRawlab = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(programFolder, "rawlab")
+	out, err := exec.Command("go", "build", "-o", path, "rawlab/cmd/rawlab").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, err
+})
 
 // TestCaptureInNamespace has a shell send through the private loopback and
 // end with a code of its own.

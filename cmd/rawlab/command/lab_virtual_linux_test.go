@@ -13,10 +13,14 @@ import (
 // for long enough that the runtime's scheduler interrupts whatever goroutine
 // is running: the bytes must be those of an undisturbed run.
 func TestVirtualLabsRepeatThoughStopped(t *testing.T) {
+	events := "900"
+	if testing.Short() {
+		events = "150" // the race detector makes virtual hosts slow
+	}
 	for _, lab := range []string{"loss", "missed-event"} {
 		run := func(name string, disturb bool) map[string][]byte {
 			folder := filepath.Join(t.ArtifactDir(), lab+"-"+name)
-			cmd := rawlab(t, "lab", "run", lab, "--backend", "virtual", "--events", "900", "-o", folder)
+			cmd := rawlab(t, "lab", "run", lab, "--backend", "virtual", "--events", events, "-o", folder)
 			cmd.Env = append(cmd.Env, "RAWLAB_ALONE=1") // so that it is this process that stops
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -13,6 +14,9 @@ import (
 // programEnv makes the test binary the program itself.
 const programEnv = "RAWLAB_TEST_PROGRAM"
 
+// programFolder is removed when all tests have run.
+var programFolder string
+
 // TestMain lets this test binary be what it starts itself as: a process that
 // package host wants, a benchmark's server, or the program.
 func TestMain(m *testing.M) {
@@ -21,5 +25,15 @@ func TestMain(m *testing.M) {
 	if server || os.Getenv(programEnv) != "" {
 		os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	var err error
+	if programFolder, err = os.MkdirTemp("", "rawlab-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programFolder)
+	return m.Run()
 }

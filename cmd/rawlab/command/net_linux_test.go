@@ -13,9 +13,11 @@ import (
 	"rawlab/labs/testbed"
 )
 
-// newNet brings a net up that the test's end takes down.
+// newNet brings a net up that the test's end takes down. The test runs beside
+// others: it mostly waits, and no net knows of another.
 func newNet(t *testing.T, flags ...string) *marked {
 	t.Helper()
+	t.Parallel()
 	m := newMarked(t, buildRawlab(t), t.Name())
 	if out, code := m.run(append([]string{"net", "up"}, flags...)...); code != 0 {
 		t.Fatalf("net up: exit code %d: %s", code, out)
