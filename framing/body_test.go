@@ -117,7 +117,7 @@ func decimal(n uint64) string { return fmt.Sprint(n) }
 
 func kindNamed(t testing.TB, name string) framing.Kind {
 	t.Helper()
-	for k := framing.KindHello; k <= framing.KindBye; k++ {
+	for k := framing.KindHello; k <= framing.MaxKind; k++ {
 		if k.String() == name {
 			return k
 		}

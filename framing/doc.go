@@ -42,6 +42,17 @@
 // ack of the request's identity, from the requester, says that it waits no
 // longer.
 //
+// # Addresses
+//
+// Over UDP anybody can write any source address. A server therefore answers a
+// hello by an error of [CodeRetry] whose offset is a cookie; the hello comes
+// again with that offset, and shows that its sender receives what is sent to
+// its address. A hello without one has offset 0, so that the answer is smaller
+// than it. The offset of the welcome is the session's key. A move frame, with
+// origin and time of that hello, goes on with its session from another
+// address: it gets and shows a cookie in the same way, and its payload proves
+// that its sender has the key.
+//
 // # Memory
 //
 // Decoded frames alias the buffer they came from and are valid until it is

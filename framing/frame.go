@@ -42,16 +42,19 @@ const (
 	KindReceipt     Kind = 13 // server → client: what a subscription starts with ([Receipt])
 	KindError       Kind = 14 // something was refused; code says why, payload says it in words
 	KindBye         Kind = 15 // the sender ends the conversation in good order
+	KindMove        Kind = 16 // client → server: a session goes on from this address; payload proves whose it is
+
+	MaxKind = KindMove // the highest of this version
 )
 
 var kindNames = [...]string{
 	KindHello: "hello", KindWelcome: "welcome", KindSubscribe: "subscribe", KindUnsubscribe: "unsubscribe",
 	KindEmit: "emit", KindEvent: "event", KindAck: "ack", KindNack: "nack", KindFragment: "fragment",
-	KindParity: "parity", KindPing: "ping", KindPong: "pong", KindReceipt: "receipt", KindError: "error", KindBye: "bye",
+	KindParity: "parity", KindPing: "ping", KindPong: "pong", KindReceipt: "receipt", KindError: "error", KindBye: "bye", KindMove: "move",
 }
 
 // Valid reports whether k is a kind of this version.
-func (k Kind) Valid() bool { return k >= KindHello && k <= KindBye }
+func (k Kind) Valid() bool { return k >= KindHello && k <= MaxKind }
 
 // String returns the kind's name, or its number if it has none.
 func (k Kind) String() string {
@@ -94,9 +97,10 @@ const (
 	CodeInternal     Code = 9
 	CodeNobody       Code = 10 // nobody listens to what a request was emitted to
 	CodeGone         Code = 11 // everybody who was asked has gone without a reply
+	CodeRetry        Code = 12 // ask again, with the offset of this frame: it shows that your address is yours
 )
 
-var codeNames = [...]string{"ok", "version", "invalid", "too large", "unauthorized", "limit", "full", "shutdown", "timeout", "internal", "nobody", "gone"}
+var codeNames = [...]string{"ok", "version", "invalid", "too large", "unauthorized", "limit", "full", "shutdown", "timeout", "internal", "nobody", "gone", "retry"}
 
 // String returns the code's name, or its number if it has none.
 func (c Code) String() string {
@@ -115,7 +119,7 @@ type Frame struct {
 	Origin   uint64 // who emitted the event; elsewhere the sender or the one spoken of
 	Sequence uint64 // the event's number at its origin, from 1
 	Time     uint64 // emit time, nanoseconds since the Unix epoch
-	Offset   uint64 // position in the topic's log; only with FlagOffset
+	Offset   uint64 // position in the topic's log, or what the kind says; only with FlagOffset
 	Topic    []byte // at most MaxTopic bytes
 	Payload  []byte
 }

@@ -95,7 +95,7 @@ func TestLimit(t *testing.T) {
 func TestAppendRefuses(t *testing.T) {
 	for name, f := range map[string]framing.Frame{
 		"no kind":      {},
-		"unknown kind": {Kind: framing.KindBye + 1},
+		"unknown kind": {Kind: framing.MaxKind + 1},
 		"unknown flag": {Kind: framing.KindPing, Flags: 0x80},
 		"long topic":   {Kind: framing.KindEmit, Topic: make([]byte, framing.MaxTopic+1)},
 	} {
@@ -152,8 +152,8 @@ func TestClone(t *testing.T) {
 func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		framing.KindHello.String(): "hello", framing.KindBye.String(): "bye",
-		framing.Kind(0).String(): "kind(0)", framing.Kind(16).String(): "kind(16)",
-		framing.CodeOK.String(): "ok", framing.CodeInternal.String(): "internal", framing.Code(12).String(): "code(12)",
+		framing.Kind(0).String(): "kind(0)", framing.Kind(17).String(): "kind(17)",
+		framing.CodeOK.String(): "ok", framing.CodeInternal.String(): "internal", framing.Code(13).String(): "code(13)",
 		(&framing.SizeError{Size: 9, Limit: 8}).Error(): "framing: frame of 9 bytes is over the limit of 8",
 	} {
 		if got != want {

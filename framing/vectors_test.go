@@ -239,12 +239,12 @@ func TestVectorsAreComplete(t *testing.T) {
 		kinds[f.Frame.KindCode], codes[f.Frame.Code] = true, true
 		flags |= f.Frame.Flags
 	}
-	for k := framing.KindHello; k <= framing.KindBye; k++ {
+	for k := framing.KindHello; k <= framing.MaxKind; k++ {
 		if !kinds[uint8(k)] {
 			t.Errorf("no vector for kind %v", k)
 		}
 	}
-	for c := framing.CodeOK; c <= framing.CodeGone; c++ {
+	for c := framing.CodeOK; c <= framing.CodeRetry; c++ {
 		if !codes[uint8(c)] {
 			t.Errorf("no vector for code %v", c)
 		}

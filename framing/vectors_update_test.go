@@ -70,7 +70,9 @@ func sampleFrames(t *testing.T) []frameVector {
 	return []frameVector{
 		frameAndBody(t, "hello", framing.Frame{Kind: framing.KindHello, Origin: sampleOrigin}, hello),
 		frameAndBody(t, "hello of a stranger", framing.Frame{Kind: framing.KindHello, Flags: crc}, stranger),
+		frameAndBody(t, "hello with a cookie", framing.Frame{Kind: framing.KindHello, Flags: crc | offset, Origin: sampleOrigin, Sequence: 1, Time: sampleTime, Offset: maxU64 - 1}, hello),
 		frameAndBody(t, "welcome", framing.Frame{Kind: framing.KindWelcome, Origin: sampleOrigin, Time: sampleTime}, welcome),
+		frameAndBody(t, "welcome with a key", framing.Frame{Kind: framing.KindWelcome, Flags: crc | offset, Origin: sampleOrigin, Sequence: 1, Offset: maxU64 - 1}, welcome),
 		frameAndBody(t, "subscribe from where the server left me", framing.Frame{Kind: framing.KindSubscribe, Sequence: 1, Topic: topic}, left),
 		frameAndBody(t, "subscribe from a resume point", framing.Frame{Kind: framing.KindSubscribe, Flags: crc, Sequence: 2, Topic: topic}, resume),
 		frameAndBody(t, "subscribe with wishes", framing.Frame{Kind: framing.KindSubscribe, Sequence: 2, Topic: []byte("orders.*")}, picky),
@@ -106,10 +108,12 @@ func sampleFrames(t *testing.T) []frameVector {
 		plain(t, "error: limit", framing.Frame{Kind: framing.KindError, Code: framing.CodeLimit}),
 		plain(t, "error: nobody", framing.Frame{Kind: framing.KindError, Code: framing.CodeNobody, Origin: sampleOrigin, Sequence: 42, Topic: topic}),
 		plain(t, "error: gone", framing.Frame{Kind: framing.KindError, Code: framing.CodeGone, Origin: sampleOrigin, Sequence: 42, Topic: topic}),
+		plain(t, "error: retry", framing.Frame{Kind: framing.KindError, Flags: crc | offset, Code: framing.CodeRetry, Sequence: 1, Offset: maxU64 - 1}),
 		plain(t, "error: internal", framing.Frame{Kind: framing.KindError, Code: framing.CodeInternal}),
 		plain(t, "bye", framing.Frame{Kind: framing.KindBye}),
 		plain(t, "bye: shutdown", framing.Frame{Kind: framing.KindBye, Flags: crc, Code: framing.CodeShutdown}),
 		plain(t, "bye: timeout", framing.Frame{Kind: framing.KindBye, Code: framing.CodeTimeout}),
+		plain(t, "move", framing.Frame{Kind: framing.KindMove, Flags: crc | offset, Origin: sampleOrigin, Sequence: 6, Time: sampleTime, Offset: maxU64 - 1, Payload: []byte("sixteen bytes...")}),
 	}
 }
 
@@ -163,7 +167,7 @@ func invalidFrames(t *testing.T) []invalidVector {
 		invalid("version 0", change(sound, 4, 0x05), limit, 36, "version"),
 		invalid("version 2", change(sound, 4, 0x45), limit, 36, "version"),
 		invalid("kind 0", change(sound, 4, 0x20), limit, 36, "invalid"),
-		invalid("kind 16", change(sound, 4, 0x30), limit, 36, "invalid"),
+		invalid("kind 17", change(sound, 4, 0x31), limit, 36, "invalid"),
 		invalid("kind 31", change(sound, 4, 0x3f), limit, 36, "invalid"),
 		invalid("unknown highest flag", change(sound, 5, 0x80), limit, 36, "invalid"),
 		invalid("topic longer than the frame", change(sound, 7, 5), limit, 36, "invalid"),

@@ -20,7 +20,7 @@ func FuzzDatagrams(f *testing.F) {
 		f.Fatal(err)
 	}
 	subscribe := (&framing.Subscribe{}).Append(nil)
-	for kind := range byte(framing.KindBye + 1) {
+	for kind := range byte(framing.MaxKind + 1) {
 		f.Add(kind, byte(0), uint64(7), uint64(1), uint64(0), []byte("t"), []byte(nil))
 	}
 	f.Add(byte(framing.KindHello), byte(0), uint64(8), uint64(2), uint64(0), []byte(nil), hello)

@@ -100,7 +100,12 @@ func applicationMeaning(f *Frame) string {
 	case framing.KindReceipt:
 		return "Tells a subscriber what it missed while away: replayed and expired, even when both are none."
 	case framing.KindError:
+		if f.Code == framing.CodeRetry {
+			return "The server asks for the same again with this offset, which shows that the client's address is its own."
+		}
 		return "Says what was refused, and why."
+	case framing.KindMove:
+		return "The client goes on with its session from another address, and proves that it is the one."
 	case framing.KindBye:
 		return "Ends the conversation in good order."
 	}

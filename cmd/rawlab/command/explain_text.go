@@ -192,7 +192,7 @@ func (p *explainPrinter) findings() {
 
 // kinds counts the frames of each kind.
 func (x *captureIndex) kinds() string {
-	var kinds [framing.KindBye + 1]int
+	var kinds [framing.MaxKind + 1]int
 	bad := 0
 	for _, f := range x.frames {
 		if f.Kind.Valid() && trusted(f.Frame) {
