@@ -13,7 +13,6 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
-	"rawlab/udpq/ack"
 )
 
 // Event is an event as a subscriber gets it.
@@ -93,8 +92,8 @@ func (c *ClientConfig) orDefault() ClientConfig {
 		d.Dial = new(net.Dialer).DialContext
 	}
 	d.PackBudget = min(d.PackBudget, MaxDatagram)
-	if d.Reliability == ReliabilityAck && d.PackBudget > 0 {
-		d.PackBudget = max(1, d.PackBudget-ack.HeaderBytes)
+	if d.PackBudget > 0 {
+		d.PackBudget = max(1, d.PackBudget-d.rung().headerBytes())
 	}
 	d.FlushInterval = cmp.Or(d.FlushInterval, DefaultFlushInterval)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
@@ -103,6 +102,9 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	d.Tries = cmp.Or(d.Tries, DefaultTries)
 	return d
 }
+
+// rung returns what the hello asks for.
+func (c *ClientConfig) rung() rung { return newRung(c.Reliability, c.Unordered) }
 
 // ClientStats is what a client has seen so far.
 type ClientStats struct {
@@ -120,7 +122,7 @@ type Client struct {
 	config ClientConfig
 	conn   net.Conn
 	socket *socket // over conn
-	link   *link   // nil: nothing is acknowledged
+	link   *link   // nil: nothing is done for lost events
 	origin uint64
 	epoch  uint64
 
@@ -184,15 +186,15 @@ func (c *Client) greet(ctx context.Context) error {
 	if c.origin == 0 {
 		c.origin = edge.DrawOrigin()
 	}
-	rung := newRung(c.config.Reliability, c.config.Unordered)
+	wanted := c.config.rung().String()
 	f, err := c.ask(ctx, &framing.Frame{
-		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(rung), Payload: body,
+		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(wanted), Payload: body,
 	})
 	if err != nil {
 		return err
 	}
-	if string(f.Topic) != rung {
-		return fmt.Errorf("%w: %q", ErrReliability, rung)
+	if string(f.Topic) != wanted {
+		return fmt.Errorf("%w: %q", ErrReliability, wanted)
 	}
 	w, err := framing.ParseWelcome(f.Payload)
 	c.epoch = w.Epoch
@@ -218,8 +220,7 @@ func (c *Client) Stats() ClientStats {
 	s := c.stats
 	s.Refused = c.refusals.Load()
 	if c.link != nil {
-		sent, unacknowledged := c.link.stats()
-		s.Retransmits, s.Unacknowledged = sent.Retransmits, unacknowledged
+		c.link.stats(&s)
 	}
 	return s
 }

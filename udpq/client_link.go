@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"rawlab/framing"
-	"rawlab/udpq/ack"
 )
 
 // ErrReliability says that the server does not speak the rung asked for.
@@ -13,11 +12,10 @@ var ErrReliability = errors.New("the server does not speak this reliability")
 
 // openLink gets the client what it needs for its rung.
 func (c *Client) openLink() {
-	rung := newRung(c.config.Reliability, c.config.Unordered)
-	if rung == "" {
+	if c.config.rung() == (rung{}) {
 		return
 	}
-	c.link = newLink(c.config.Clock, rung, c.transmit)
+	c.link = newLink(c.config.Clock, c.config.rung(), c.transmit)
 	c.link.onFail = c.fail
 }
 
@@ -29,7 +27,7 @@ func (c *Client) lockWithRoom() {
 		if c.link == nil || c.last || c.err != nil {
 			return
 		}
-		room, changed, err := c.link.ready((*ack.Sender).Room)
+		room, changed, err := c.link.ready(machine.room)
 		if room || err != nil {
 			return
 		}
@@ -49,10 +47,10 @@ func (c *Client) carry(frames []byte) error {
 	return c.link.post(frames)
 }
 
-// settle waits until everything emitted is acknowledged, if it ever is.
+// settle waits until nothing of what was emitted is open any more.
 func (c *Client) settle(ctx context.Context) error {
 	for c.link != nil {
-		idle, changed, err := c.link.ready((*ack.Sender).Idle)
+		idle, changed, err := c.link.ready(machine.idle)
 		if idle {
 			return nil
 		}
@@ -68,31 +66,29 @@ func (c *Client) settle(ctx context.Context) error {
 	return nil
 }
 
-// openLinked obeys a datagram of a conversation with acknowledgements.
+// openLinked obeys a datagram of a conversation on a rung.
 func (c *Client) openLinked(datagram []byte) error {
-	frames, h, found, invalid := ack.Split(datagram)
+	o := c.link.open(datagram)
 	switch {
-	case invalid > 0:
-		c.count(invalid)
+	case o.invalid > 0:
+		c.count(o.invalid)
 		return nil
-	case !found:
+	case !o.mine:
 		return c.openFrames(datagram, false)
-	}
-	c.link.acknowledged(&h)
-	if h.Number == 0 {
+	case !o.events:
 		return nil
 	}
-	for _, b := range c.link.accept(&h, frames) {
+	for _, b := range c.link.accept() {
 		if err := c.openFrames(b, true); err != nil {
 			return err
 		}
 	}
-	c.link.acknowledge()
+	c.link.answer()
 	return nil
 }
 
-// openFrames obeys frames. Events count only out of numbered datagrams: one
-// that has lost its number will come again.
+// openFrames obeys frames. On a rung, events count only out of its own
+// datagrams: one that has lost its number will come again.
 func (c *Client) openFrames(datagram []byte, events bool) error {
 	invalid := 0
 	for f, err := range framing.Unpack(datagram) {

@@ -9,7 +9,6 @@ import (
 	"rawlab/internal/access"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
-	"rawlab/udpq/ack"
 )
 
 // MaxDatagram is the largest UDP payload in bytes over IPv4:
@@ -17,9 +16,9 @@ import (
 const MaxDatagram = 65507
 
 // MaxEmit is the largest emit frame in bytes that udpq sends: a stored event
-// is delivered with an offset of 8 bytes more, and with ReliabilityAck there
-// is a header behind it.
-const MaxEmit = MaxDatagram - 8 - ack.HeaderBytes
+// is delivered with an offset of 8 bytes more, and most rungs put a header
+// behind it.
+const MaxEmit = MaxDatagram - 8 - maxHeaderBytes
 
 // Defaults of [Config] and [ClientConfig].
 const (

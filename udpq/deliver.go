@@ -3,7 +3,6 @@ package udpq
 import (
 	"rawlab/framing"
 	"rawlab/internal/queue"
-	"rawlab/udpq/ack"
 )
 
 const stretch = 512 // datagrams measured out before they are sent
@@ -27,7 +26,7 @@ func (p *peer) send(c *queue.Chunk) {
 // post is send over a link, which numbers its datagrams.
 func (p *peer) post(c *queue.Chunk) {
 	p.sendControl(c.Control)
-	budget := p.group.server.config.PackBudget - ack.HeaderBytes
+	budget := p.group.server.config.PackBudget - p.rung.headerBytes()
 	for _, part := range [...][]byte{c.Kept, c.Live} {
 		for len(part) > 0 {
 			n := fill(part, budget)

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"iter"
 	"sync"
-
-	"rawlab/udpq/ack"
 )
+
+// intakeBytes bounds what waits to be published.
+const intakeBytes = 1 << 20
 
 // intake is frames that were accepted and wait to be published.
 type intake struct {
@@ -29,7 +30,7 @@ func newIntake() *intake {
 func (i *intake) room() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return !i.closed && i.bytes < ack.DefaultHeldBytes
+	return !i.closed && i.bytes < intakeBytes
 }
 
 // put copies frames.

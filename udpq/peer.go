@@ -21,12 +21,12 @@ type peer struct {
 	name      string
 	gate      access.Gate
 	session   *queue.Session
-	link      *link         // nil: nothing is acknowledged
+	link      *link         // nil: nothing is done for lost events
 	intake    *intake       // with a link
 	published chan struct{} // with a link: closed when nothing more is published
 	touched   bool          // is in group.touched
 	heard     atomic.Bool
-	rung      string // what the hello asked for beyond none
+	rung      rung   // what the hello asked for and was granted
 	born      uint64 // the time in the hello: a client that starts anew has another
 	replaced  bool   // another client has its address; valid once the session has ended
 	silent    int    // times in a row that expire heard nothing
@@ -55,13 +55,13 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 // isThatOf reports whether a hello is this client's. One that starts anew
 // numbers its datagrams anew.
 func (p *peer) isThatOf(f *framing.Frame, h *framing.Hello) bool {
-	return p.asked == f.Origin && p.name == string(h.Name) && p.rung == rungOf(f) && (p.rung == "" || p.born == f.Time)
+	return p.asked == f.Origin && p.name == string(h.Name) && p.rung == parseRung(string(f.Topic)) && (p.rung == rung{} || p.born == f.Time)
 }
 
 // replace makes a session for the client at an address, and ends the one that
 // was there, if the new one may be.
 func (g *group) replace(old *peer, d *datagram, f *framing.Frame, h *framing.Hello) *peer {
-	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name), rung: rungOf(f), born: f.Time}
+	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name), rung: parseRung(string(f.Topic)), born: f.Time}
 	if err := p.gate.Enter(g.server.config.Keyring, h.Token); err != nil {
 		g.refuse(d, f, framing.CodeUnauthorized, err.Error())
 		return nil
@@ -102,7 +102,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 
 func (p *peer) welcome(request uint64) {
 	w := framing.Welcome{Version: framing.Version, Limit: MaxDatagram, Epoch: p.group.server.queue.Epoch()}
-	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Topic: []byte(p.rung), Payload: w.Append(nil)})
+	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Topic: []byte(p.rung.String()), Payload: w.Append(nil)})
 }
 
 // leave ends the session of a client that has gone: what waits is lost.

@@ -5,25 +5,14 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
-	"rawlab/udpq/ack"
 )
 
 // errLeft is why a link ends when its session does.
 var errLeft = errors.New("the session has ended")
 
-// rungOf returns the rung that a hello asks for and that is granted: none, if
-// this server does not know it.
-func rungOf(hello *framing.Frame) string {
-	switch rung := string(hello.Topic); rung {
-	case rungAck, rungUnordered:
-		return rung
-	}
-	return ""
-}
-
 // openLink gives a peer what it needs for its rung.
 func (p *peer) openLink() {
-	if p.rung == "" {
+	if p.rung == (rung{}) {
 		return
 	}
 	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, &p.to) })
@@ -36,25 +25,21 @@ func (p *peer) openLink() {
 	p.group.all.Go(p.publish)
 }
 
-// openLinked takes a datagram with a header, and reports whether that is what
+// openLinked takes a datagram of the rung, and reports whether that is what
 // it was. Its emits are published by another goroutine than the one that
 // reads: publishing may wait for subscribers, who wait for acks to be read.
 func (p *peer) openLinked(d *datagram) bool {
-	frames, h, found, invalid := ack.Split(d.b)
-	for range invalid {
+	o := p.link.open(d.b)
+	for range o.invalid {
 		p.group.invalid()
 	}
-	if !found {
-		return invalid > 0
+	if !o.events || !p.intake.room() {
+		return o.mine // without room it is not accepted, and comes again
 	}
-	p.link.acknowledged(&h)
-	if h.Number == 0 || !p.intake.room() {
-		return true // without room it is not acknowledged, and comes again
-	}
-	for _, b := range p.link.accept(&h, frames) {
+	for _, b := range p.link.accept() {
 		p.intake.put(b)
 	}
-	p.link.acknowledge()
+	p.link.answer()
 	return true
 }
 
@@ -81,7 +66,7 @@ func (p *peer) publish() {
 // postFrames sends the frames of a datagram until they are acknowledged, or
 // says what became of them. It waits for room; replies go on meanwhile.
 func (p *peer) postFrames(b []byte) {
-	if len(b)+ack.HeaderBytes > MaxDatagram {
+	if len(b)+p.rung.headerBytes() > MaxDatagram {
 		p.session.SentFrames(b, false)
 		return
 	}
@@ -95,7 +80,7 @@ func (p *peer) postFrames(b []byte) {
 func (p *peer) awaitRoom() bool {
 	ended := p.session.Ended()
 	for {
-		room, changed, err := p.link.ready((*ack.Sender).Room)
+		room, changed, err := p.link.ready(machine.room)
 		if room || err != nil {
 			return err == nil
 		}
@@ -127,7 +112,7 @@ func (p *peer) sendControl(b []byte) {
 	for len(b) > 0 {
 		n := frameSize(b)
 		if f, _, err := framing.Parse(b[:n], n); err == nil && f.Kind == framing.KindEvent {
-			if room, _, _ := p.link.ready((*ack.Sender).Room); room {
+			if room, _, _ := p.link.ready(machine.room); room {
 				p.link.post(b[:n])
 			}
 		} else if err := p.group.socket.send(b[:n], &p.to); err != nil {

@@ -1,13 +1,11 @@
 package udpq
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 
-	"rawlab/internal/clock"
 	"rawlab/udpq/ack"
 )
 
@@ -20,238 +18,119 @@ const (
 	ReliabilityAck  Reliability = "ack"  // each is sent until it is acknowledged, or the conversation is given up
 )
 
+// rungs are those that a hello may ask for: the bytes that each adds to a
+// datagram of events at most, and its state machines.
+var rungs = map[Reliability]struct {
+	headerBytes int
+	machine     func(rung) machine
+}{
+	ReliabilityAck: {ack.HeaderBytes, newAckMachine},
+}
+
+// maxHeaderBytes is the most that a rung adds to a datagram.
+const maxHeaderBytes = ack.HeaderBytes
+
+// Reliabilities returns the names of all rungs, none first.
+func Reliabilities() []string {
+	names := []string{string(ReliabilityNone)}
+	for r := range rungs {
+		names = append(names, string(r))
+	}
+	slices.Sort(names[1:])
+	return names
+}
+
 // ParseReliability returns the rung of that name; none for no name.
 func ParseReliability(name string) (Reliability, error) {
-	switch r := Reliability(name); r {
-	case "":
-		return ReliabilityNone, nil
-	case ReliabilityNone, ReliabilityAck:
+	r := Reliability(name)
+	if _, known := rungs[r]; known {
 		return r, nil
 	}
-	return "", fmt.Errorf("unknown reliability %q: none or ack", name)
+	if r == "" || r == ReliabilityNone {
+		return ReliabilityNone, nil
+	}
+	all := Reliabilities()
+	last := len(all) - 1
+	return "", fmt.Errorf("unknown reliability %q: %s or %s", name, strings.Join(all[:last], ", "), all[last])
 }
 
-// What a hello asks for, and a welcome grants, in the place of the topic.
-const (
-	rungAck       = "ack"
-	rungUnordered = "ack,unordered"
-)
-
-// newRung returns what a hello asks for.
-func newRung(r Reliability, unordered bool) string {
-	switch {
-	case r != ReliabilityAck:
-		return ""
-	case unordered:
-		return rungUnordered
-	}
-	return rungAck
+// rung is what a hello asks for, and a welcome grants, in the place of the
+// topic: the name of a rung, and ",unordered" if events are wanted as they
+// come. The zero rung is none, and leaves the place empty.
+type rung struct {
+	reliability Reliability
+	unordered   bool
 }
 
-// link is one end of a conversation whose datagrams are acknowledged: the
-// state machines of package ack, on a clock and a socket. It is safe for
-// concurrent use.
-type link struct {
-	clock    clock.Clock
-	transmit func([]byte) error  // to the other end; a lost datagram is no error
-	onSent   func(frames []byte) // told of what is sent the first time; may be nil
-	onFail   func(error)         // told when the link gives up
+const unorderedSuffix = ",unordered"
 
-	mu      sync.Mutex
-	sender  *ack.Sender
-	take    *ack.Receiver
-	sent    uint64 // the highest number sent
-	timer   clock.Timer
-	wake    time.Time     // when timer passes, zero: it is not set
-	changed chan struct{} // closed when there is room, or all is acknowledged; nil: nobody waits
-	err     error
-	buf     []byte
+// newRung returns what a client's hello asks for.
+func newRung(r Reliability, unordered bool) rung {
+	if _, known := rungs[r]; !known {
+		return rung{}
+	}
+	return rung{r, unordered}
 }
 
-func newLink(c clock.Clock, rung string, transmit func([]byte) error) *link {
-	return &link{clock: c, transmit: transmit, sender: ack.NewSender(0, 0), take: ack.NewReceiver(rung == rungUnordered, 0)}
+// parseRung returns the rung asked for; none if it is not known here.
+func parseRung(s string) rung {
+	name, unordered := strings.CutSuffix(s, unorderedSuffix)
+	return newRung(Reliability(name), unordered)
 }
 
-// ready reports whether the link is as asked: with room for a datagram, or
-// idle. If not, the channel tells when to ask again.
-func (l *link) ready(is func(*ack.Sender) bool) (bool, <-chan struct{}, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if is(l.sender) || l.err != nil {
-		return is(l.sender), nil, l.err
+func (r rung) String() string {
+	if r.unordered {
+		return string(r.reliability) + unorderedSuffix
 	}
-	if l.changed == nil {
-		l.changed = make(chan struct{})
-	}
-	return false, l.changed, nil
+	return string(r.reliability)
 }
 
-// tell wakes who waits for ready. The caller holds mu.
-func (l *link) tell() {
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
+// headerBytes is what the rung adds to a datagram of events at most.
+func (r rung) headerBytes() int { return rungs[r.reliability].headerBytes }
+
+// machine is the state machines of one end of a conversation on a rung. It
+// knows neither sockets nor a clock, and is used by one goroutine at a time:
+// a link runs it, both for events that leave and for those that come.
+type machine interface {
+	// post takes the frames of a datagram of events, which it copies. Ask for
+	// room before.
+	post(now time.Time, frames []byte)
+	// room reports whether another datagram may be posted, idle whether
+	// nothing of what was posted is open any more.
+	room() bool
+	idle() bool
+	// open reads a datagram and heeds what it says of the events that left.
+	// It is valid until accept.
+	open(now time.Time, datagram []byte) opened
+	// accept returns the frames to deliver now, oldest first, out of the
+	// datagram opened last, if that carries events. Without it, the datagram
+	// counts as lost. They are valid until the next call.
+	accept(now time.Time) [][]byte
+	// next appends a datagram to send now to buf, if there is one.
+	next(now time.Time, buf []byte) (outgoing, bool)
+	// wake returns when to call tick and next again unless something happens
+	// before, the zero time if never.
+	wake(now time.Time) time.Time
+	// tick acts on the time. An error ends the conversation.
+	tick(now time.Time) error
+	// release lets all leave at once that waits, and what is posted from now
+	// on: nobody reads answers any more.
+	release()
+	// unsent returns the frames of each datagram posted that has not left.
+	unsent() [][]byte
+	// stats fills in what a client is told of its rung.
+	stats(*ClientStats)
 }
 
-// stir lets everybody look again who waits for ready.
-func (l *link) stir() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.tell()
+// opened is what a datagram turned out to be.
+type opened struct {
+	mine    bool // of the rung's making; else it is frames that are no events, to be obeyed as without a rung
+	events  bool // it carries events: accept them
+	invalid int  // frames that were none; then nothing else holds
 }
 
-// post takes the frames of a datagram. Ask for room before.
-func (l *link) post(frames []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
-	}
-	l.sender.Send(frames)
-	l.pump(l.clock.Now())
-	return nil
-}
-
-// acknowledged takes what the other end says has come.
-func (l *link) acknowledged(h *ack.Header) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.clock.Now()
-	l.sender.OnAck(now, h)
-	l.pump(now)
-	if l.sender.Idle() || l.sender.Room() {
-		l.tell()
-	}
-}
-
-// accept takes a numbered datagram and returns the frames of those to be
-// delivered now, until the next call. Then call acknowledge.
-func (l *link) accept(h *ack.Header, frames []byte) [][]byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.take.Accept(l.clock.Now(), h, frames)
-}
-
-// acknowledge says what has come, if it is time to.
-func (l *link) acknowledge() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.pump(l.clock.Now())
-	}
-}
-
-// pump sends what may leave now, and sees to it that it is called again when
-// more may. The caller holds mu.
-func (l *link) pump(now time.Time) {
-	for {
-		number, frames, ok := l.sender.Next(now)
-		if !ok {
-			break
-		}
-		if number > l.sent && l.onSent != nil {
-			l.onSent(frames)
-		}
-		l.sent = max(l.sent, number)
-		h := ack.Header{Number: number, Sent: uint64(now.UnixNano()), UpTo: l.take.Piggyback()}
-		l.write(h.Append(append(l.buf[:0], frames...)))
-	}
-	if l.take.AckDue(now) {
-		h := l.take.Acknowledge()
-		l.write(h.Append(l.buf[:0]))
-	}
-	l.arm(now)
-}
-
-// write sends a datagram. What the kernel does not take comes again as what
-// the wire loses; a closed socket is the end.
-func (l *link) write(b []byte) {
-	l.buf = b
-	if err := l.transmit(b); errors.Is(err, net.ErrClosed) {
-		l.end(err)
-	}
-}
-
-// arm sets the timer, unless it passes before that anyway. The caller holds mu.
-func (l *link) arm(now time.Time) {
-	wake := l.sender.Wake(now)
-	if w := l.take.Wake(); wake.IsZero() || !w.IsZero() && w.Before(wake) {
-		wake = w
-	}
-	if l.err != nil || wake.IsZero() || !l.wake.IsZero() && !wake.Before(l.wake) {
-		return
-	}
-	l.wake = wake
-	if l.timer == nil {
-		l.timer = l.clock.AfterFunc(wake.Sub(now), l.tick)
-		return
-	}
-	l.timer.Reset(wake.Sub(now))
-}
-
-// tick is what the timer does.
-func (l *link) tick() {
-	if err := l.pass(); err != nil && l.onFail != nil {
-		l.onFail(err)
-	}
-}
-
-// pass acts on the time. An error says that the link gives up now.
-func (l *link) pass() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return nil
-	}
-	now := l.clock.Now()
-	l.wake = time.Time{}
-	if err := l.sender.OnTimer(now); err != nil {
-		l.end(fmt.Errorf("%w: an event for %v", err, ack.DefaultGiveUp))
-		return l.err
-	}
-	l.pump(now)
-	return nil
-}
-
-// release sends what waits, and what is posted from now on, at once: nobody
-// will read acknowledgements.
-func (l *link) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.sender.Release()
-		l.pump(l.clock.Now())
-		l.tell()
-	}
-}
-
-// close ends the link, and returns the frames of each datagram that it has
-// not sent.
-func (l *link) close(err error) (unsent [][]byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end(err)
-	_, unsent = l.sender.Unacknowledged()
-	return unsent
-}
-
-// end is close for who holds mu. The first call counts.
-func (l *link) end(err error) {
-	if l.err != nil {
-		return
-	}
-	l.err = err
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-	l.tell()
-}
-
-// stats returns what the link has sent, and how many datagrams are unacknowledged.
-func (l *link) stats() (s ack.SenderStats, unacknowledged int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	sent, unsent := l.sender.Unacknowledged()
-	return l.sender.Stats(), len(sent) + len(unsent)
+// outgoing is a datagram to send.
+type outgoing struct {
+	datagram []byte
+	first    []byte // its frames, if they leave for the first time
 }

@@ -1,0 +1,214 @@
+package udpq
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"rawlab/internal/clock"
+)
+
+// link is one end of a conversation on a rung: its state machines, on a clock
+// and a socket. It is safe for concurrent use; open and accept belong to the
+// goroutine that reads.
+type link struct {
+	clock    clock.Clock
+	transmit func([]byte) error  // to the other end; a lost datagram is no error
+	onSent   func(frames []byte) // told of what is sent the first time; may be nil
+	onFail   func(error)         // told when the link gives up
+
+	mu      sync.Mutex
+	machine machine
+	timer   clock.Timer
+	wake    time.Time     // when timer passes, zero: it is not set
+	changed chan struct{} // closed when there is room, or all is idle; nil: nobody waits
+	err     error
+	buf     []byte
+}
+
+func newLink(c clock.Clock, r rung, transmit func([]byte) error) *link {
+	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability].machine(r)}
+}
+
+// ready reports whether the link is as asked: with room for a datagram, or
+// idle. If not, the channel tells when to ask again.
+func (l *link) ready(is func(machine) bool) (bool, <-chan struct{}, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if is(l.machine) || l.err != nil {
+		return is(l.machine), nil, l.err
+	}
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return false, l.changed, nil
+}
+
+// tell wakes who waits for ready. The caller holds mu.
+func (l *link) tell() {
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// stir lets everybody look again who waits for ready.
+func (l *link) stir() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell()
+}
+
+// post takes the frames of a datagram. Ask for room before.
+func (l *link) post(frames []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	now := l.clock.Now()
+	l.machine.post(now, frames)
+	l.pump(now)
+	return nil
+}
+
+// open takes a datagram and heeds what it says of those that were sent.
+func (l *link) open(datagram []byte) opened {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.Now()
+	o := l.machine.open(now, datagram)
+	if o.mine && o.invalid == 0 {
+		l.pump(now)
+		l.tellIfReady()
+	}
+	return o
+}
+
+// tellIfReady is tell, if it is worth it. The caller holds mu.
+func (l *link) tellIfReady() {
+	if l.machine.idle() || l.machine.room() {
+		l.tell()
+	}
+}
+
+// accept returns the frames of the datagrams to be delivered now, of the one
+// opened last, until the next call. Then call answer.
+func (l *link) accept() [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.machine.accept(l.clock.Now())
+}
+
+// answer says what has come, if it is time to.
+func (l *link) answer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.pump(l.clock.Now())
+	}
+}
+
+// pump sends what may leave now, and sees to it that it is called again when
+// more may. The caller holds mu.
+func (l *link) pump(now time.Time) {
+	for {
+		out, ok := l.machine.next(now, l.buf[:0])
+		if !ok {
+			break
+		}
+		if out.first != nil && l.onSent != nil {
+			l.onSent(out.first)
+		}
+		l.write(out.datagram)
+	}
+	l.arm(now)
+}
+
+// write sends a datagram. What the kernel does not take comes again as what
+// the wire loses; a closed socket is the end.
+func (l *link) write(b []byte) {
+	l.buf = b
+	if err := l.transmit(b); errors.Is(err, net.ErrClosed) {
+		l.end(err)
+	}
+}
+
+// arm sets the timer, unless it passes before that anyway. The caller holds mu.
+func (l *link) arm(now time.Time) {
+	wake := l.machine.wake(now)
+	if l.err != nil || wake.IsZero() || !l.wake.IsZero() && !wake.Before(l.wake) {
+		return
+	}
+	l.wake = wake
+	if l.timer == nil {
+		l.timer = l.clock.AfterFunc(wake.Sub(now), l.tick)
+		return
+	}
+	l.timer.Reset(wake.Sub(now))
+}
+
+// tick is what the timer does.
+func (l *link) tick() {
+	if err := l.pass(); err != nil && l.onFail != nil {
+		l.onFail(err)
+	}
+}
+
+// pass acts on the time. An error says that the link gives up now.
+func (l *link) pass() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return nil
+	}
+	now := l.clock.Now()
+	l.wake = time.Time{}
+	if err := l.machine.tick(now); err != nil {
+		l.end(err)
+		return err
+	}
+	l.pump(now)
+	return nil
+}
+
+// release sends what waits, and what is posted from now on, at once: nobody
+// will read answers.
+func (l *link) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.machine.release()
+		l.pump(l.clock.Now())
+		l.tell()
+	}
+}
+
+// close ends the link, and returns the frames of each datagram that it has
+// not sent.
+func (l *link) close(err error) (unsent [][]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end(err)
+	return l.machine.unsent()
+}
+
+// end is close for who holds mu. The first call counts.
+func (l *link) end(err error) {
+	if l.err != nil {
+		return
+	}
+	l.err = err
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.tell()
+}
+
+// stats fills in what the link has done.
+func (l *link) stats(s *ClientStats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.machine.stats(s)
+}

@@ -1,0 +1,84 @@
+package udpq
+
+import (
+	"fmt"
+	"time"
+
+	"rawlab/udpq/ack"
+)
+
+// ackMachine is the rung of package ack.
+type ackMachine struct {
+	sender *ack.Sender
+	take   *ack.Receiver
+	sent   uint64 // the highest number sent
+
+	header ack.Header // of the datagram opened last
+	frames []byte
+}
+
+func newAckMachine(r rung) machine {
+	return &ackMachine{sender: ack.NewSender(0, 0), take: ack.NewReceiver(r.unordered, 0)}
+}
+
+func (m *ackMachine) post(_ time.Time, frames []byte) { m.sender.Send(frames) }
+
+func (m *ackMachine) room() bool { return m.sender.Room() }
+
+func (m *ackMachine) idle() bool { return m.sender.Idle() }
+
+// open takes what the other end says has come.
+func (m *ackMachine) open(now time.Time, datagram []byte) opened {
+	frames, h, found, invalid := ack.Split(datagram)
+	if !found {
+		return opened{mine: invalid > 0, invalid: invalid}
+	}
+	m.header, m.frames = h, frames
+	m.sender.OnAck(now, &h)
+	return opened{mine: true, events: h.Number > 0}
+}
+
+func (m *ackMachine) accept(now time.Time) [][]byte { return m.take.Accept(now, &m.header, m.frames) }
+
+func (m *ackMachine) next(now time.Time, buf []byte) (outgoing, bool) {
+	if number, frames, ok := m.sender.Next(now); ok {
+		h := ack.Header{Number: number, Sent: uint64(now.UnixNano()), UpTo: m.take.Piggyback()}
+		out := outgoing{datagram: h.Append(append(buf, frames...))}
+		if number > m.sent {
+			m.sent, out.first = number, frames
+		}
+		return out, true
+	}
+	if m.take.AckDue(now) {
+		h := m.take.Acknowledge()
+		return outgoing{datagram: h.Append(buf)}, true
+	}
+	return outgoing{}, false
+}
+
+func (m *ackMachine) wake(now time.Time) time.Time {
+	wake := m.sender.Wake(now)
+	if w := m.take.Wake(); wake.IsZero() || !w.IsZero() && w.Before(wake) {
+		return w
+	}
+	return wake
+}
+
+func (m *ackMachine) tick(now time.Time) error {
+	if err := m.sender.OnTimer(now); err != nil {
+		return fmt.Errorf("%w: an event for %v", err, ack.DefaultGiveUp)
+	}
+	return nil
+}
+
+func (m *ackMachine) release() { m.sender.Release() }
+
+func (m *ackMachine) unsent() [][]byte {
+	_, unsent := m.sender.Unacknowledged()
+	return unsent
+}
+
+func (m *ackMachine) stats(s *ClientStats) {
+	sent, unsent := m.sender.Unacknowledged()
+	s.Retransmits, s.Unacknowledged = m.sender.Stats().Retransmits, len(sent)+len(unsent)
+}
