@@ -48,6 +48,7 @@ func run(t *testing.T, l *labs.Lab, o labs.Options) *labs.Outcome {
 func udp(out *labs.Outcome) *report.Run { return &out.Result.Runs[1] }
 
 func TestLossBalancesUnderEveryImpairment(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*labs.Options)
 		fate   account.Fate // that must occur over UDP
@@ -66,6 +67,7 @@ func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 		"fragments":         {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := options(labs.Loss, 1000)
 			c.change(&o)
 			out := run(t, labs.Loss, o)
@@ -84,6 +86,7 @@ func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 }
 
 func TestSameSeedLosesTheSame(t *testing.T) {
+	t.Parallel()
 	digests := map[uint64]string{}
 	for _, seed := range []uint64{1, 1, 2, 2} {
 		o := options(labs.Loss, 1000)
@@ -105,6 +108,7 @@ func TestSameSeedLosesTheSame(t *testing.T) {
 }
 
 func TestMissedEventAndLayersHold(t *testing.T) {
+	t.Parallel()
 	for _, l := range []*labs.Lab{labs.MissedEvent, labs.Layers} {
 		out := run(t, l, l.Defaults)
 		for _, c := range out.Result.Checks {
@@ -116,6 +120,7 @@ func TestMissedEventAndLayersHold(t *testing.T) {
 }
 
 func TestBundle(t *testing.T) {
+	t.Parallel()
 	out := run(t, labs.Loss, options(labs.Loss, 300))
 	folder := filepath.Join(t.ArtifactDir(), "bundle")
 	bundle, err := report.OpenBundle(folder)
@@ -203,6 +208,7 @@ func countCapture(t *testing.T, path string) (ends, packets int) {
 }
 
 func TestResultFitsATerminal(t *testing.T) {
+	t.Parallel()
 	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent} {
 		var b bytes.Buffer
 		if err := run(t, l, l.Defaults).Result.WriteText(&b); err != nil {

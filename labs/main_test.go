@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 	"time"
@@ -16,5 +17,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	host.RunRole()
+	flag.Set("test.parallel", "8") // labs on kernel hosts mostly wait; the command line may say otherwise
 	os.Exit(host.IsolateTests(m.Run))
 }

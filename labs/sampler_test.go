@@ -18,6 +18,9 @@ func TestTCPInfo(t *testing.T) {
 		labs.BackendKernel: run, labs.BackendVirtual: runVirtual,
 	} {
 		t.Run(backend, func(t *testing.T) {
+			if backend == labs.BackendKernel {
+				t.Parallel()
+			}
 			o := options(labs.Loss, 1000)
 			o.TCPInfo = 10 * time.Millisecond
 			out := conduct(t, labs.Loss, o)

@@ -13,6 +13,7 @@ import (
 // TestThreeCapturesAgree holds the wire's ledger against the taps at both
 // hosts, packet for packet, under everything that the wire can do.
 func TestThreeCapturesAgree(t *testing.T) {
+	t.Parallel()
 	for name, words := range map[string]string{
 		"bursts":    "loss gemodel 2% 20% delay 2ms 1ms distribution pareto",
 		"mangled":   "loss 1% delay 2ms reorder 25% gap 5 duplicate 5% corrupt 3%",
@@ -23,6 +24,7 @@ func TestThreeCapturesAgree(t *testing.T) {
 		"fragments": "loss gemodel 2% 30% duplicate 2%",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := options(labs.Loss, 1000)
 			var err error
 			if o.Impairment, err = wire.ParseImpairment(words); err != nil {
@@ -80,6 +82,7 @@ func agree(t *testing.T, e *report.Evidence) {
 
 // TestDirectionsAreTheirOwn: what is said of one way holds that way only.
 func TestDirectionsAreTheirOwn(t *testing.T) {
+	t.Parallel()
 	o := options(labs.Loss, 1000)
 	back := wire.Impairment{Delay: 20 * time.Millisecond}
 	o.Impairment, o.Back = wire.Impairment{Loss: 0.1}, &back
@@ -95,6 +98,7 @@ func TestDirectionsAreTheirOwn(t *testing.T) {
 
 // TestBurstsRepeat: the same seed loses the same bursts, whatever overtakes.
 func TestBurstsRepeat(t *testing.T) {
+	t.Parallel()
 	digests := map[uint64]string{}
 	for _, seed := range []uint64{1, 1, 1, 2} {
 		o := options(labs.Loss, 1000)

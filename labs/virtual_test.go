@@ -78,7 +78,10 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(labs.Loss, 1000)
 			c.change(&o)
-			if testing.Short() {
+			switch {
+			case testing.Short() && o.Size > 1500:
+				o.Events = min(o.Events, 100) // every one of them is many packets
+			case testing.Short():
 				o.Events = min(o.Events, 800) // still beyond the schedule's first phase
 			}
 			out := runVirtual(t, labs.Loss, o)
