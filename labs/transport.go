@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -131,7 +132,10 @@ var overUDP = &transport{
 		if err != nil {
 			return nil, err
 		}
-		server := udpq.NewServer(&udpq.Config{Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1})
+		server := udpq.NewServer(&udpq.Config{
+			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1,
+			Secret: binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
+		})
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {

@@ -125,6 +125,7 @@ type Client struct {
 	link   *link   // nil: nothing is done for lost events
 	origin uint64
 	epoch  uint64
+	key    uint64 // of the session
 
 	inbox    *edge.Inbox
 	requests edge.Requests
@@ -187,7 +188,7 @@ func (c *Client) greet(ctx context.Context) error {
 		c.origin = edge.DrawOrigin()
 	}
 	wanted := c.config.rung().String()
-	f, err := c.ask(ctx, &framing.Frame{
+	f, err := c.askOpenly(ctx, &framing.Frame{
 		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(wanted), Payload: body,
 	})
 	if err != nil {
@@ -197,7 +198,7 @@ func (c *Client) greet(ctx context.Context) error {
 		return fmt.Errorf("%w: %q", ErrReliability, wanted)
 	}
 	w, err := framing.ParseWelcome(f.Payload)
-	c.epoch = w.Epoch
+	c.epoch, c.key = w.Epoch, f.Offset
 	c.welcomed.Store(true)
 	return err
 }
@@ -256,7 +257,7 @@ func (c *Client) Close() error {
 		c.inbox.Close(ErrClosed)
 		err = errors.Join(c.lastWords(), c.settle(context.Background()))
 		for wait, try := c.config.RetryInterval, 0; try < byeTries && !c.isOver(); try++ {
-			c.say(&framing.Frame{Kind: framing.KindBye, Origin: c.origin})
+			c.say(&framing.Frame{Kind: framing.KindBye, Flags: framing.FlagOffset, Origin: c.origin, Offset: c.key})
 			c.pause(wait)
 			wait *= 2
 		}

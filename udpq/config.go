@@ -44,6 +44,10 @@ type Config struct {
 	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
 	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
 
+	// Secret is what cookies and the keys of sessions are made from, default
+	// one that is drawn. Who knows it can pretend to be any client.
+	Secret []byte
+
 	Keyring *access.Keyring // who may emit and listen to what, default everybody to everything; tokens travel unencrypted
 
 	// Trace is told of every event received, and of every one forwarded or

@@ -26,8 +26,9 @@ func (g *group) open(d *datagram) {
 			g.admit(d, &f)
 			p = g.find(d.from)
 		case f.Kind == framing.KindBye:
-			g.bye(d, p)
-			p = nil
+			if g.bye(d, p, &f) {
+				p = nil
+			}
 		case p == nil:
 			g.stranger(d, &f)
 		default:
@@ -39,17 +40,24 @@ func (g *group) open(d *datagram) {
 func (g *group) invalid() { g.server.meter.Drop(queue.FateFrameInvalid, &framing.Frame{}) }
 
 // bye lets a client go, and tells it so even if it was let go before: the
-// first answer may have been lost.
-func (g *group) bye(d *datagram, p *peer) {
-	if p != nil {
-		p.goodbye()
-		return // its writer says bye
+// first answer may have been lost. It reports whether there is none any more:
+// whoever does not know the session's key does not end it.
+func (g *group) bye(d *datagram, p *peer, f *framing.Frame) bool {
+	switch {
+	case p == nil:
+		g.answer(d, &framing.Frame{Kind: framing.KindBye})
+	case !same(f.Offset, p.key):
+		g.server.forged.Add(1)
+		return false
+	default:
+		p.goodbye() // its writer says bye
 	}
-	g.answer(d, &framing.Frame{Kind: framing.KindBye})
+	return true
 }
 
 // stranger refuses a frame from an address without a session.
 func (g *group) stranger(d *datagram, f *framing.Frame) {
+	g.server.strangers.Add(1)
 	if f.Kind == framing.KindEmit {
 		g.server.meter.Drop(queue.FateUnauthorized, f)
 	}
@@ -66,18 +74,28 @@ func (g *group) refuse(d *datagram, hello *framing.Frame, code framing.Code, wor
 
 const strangerInterval = time.Millisecond // between two answers to strangers
 
-// answer sends a frame to an address without a session, shorter than what
-// came and not more often than strangerInterval.
+// answer replies to an address without a session, not more often than
+// strangerInterval.
 func (g *group) answer(d *datagram, f *framing.Frame) {
 	now := g.server.config.Clock.Now()
 	if now.Sub(g.lastReply) < strangerInterval {
 		return
 	}
 	g.lastReply = now
+	g.reply(d, f)
+}
+
+// reply sends a frame to an address without a session: no more bytes than came
+// from there, and no more datagrams.
+func (g *group) reply(d *datagram, f *framing.Frame) {
 	f.Flags |= framing.FlagCRC
 	if f.Size() > len(d.b) {
 		f.Payload = nil
 	}
+	if d.answered || f.Size() > len(d.b) {
+		return
+	}
+	d.answered = true
 	if b, err := f.Append(nil); err == nil {
 		g.socket.send(b, d) // lost as easily as any datagram
 	}

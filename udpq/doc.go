@@ -6,14 +6,16 @@
 //
 //	client                                   server
 //	  hello {versions, name}, origin   →                                 again until answered
-//	                                   ←   welcome {version, limit, epoch}, origin
+//	                                   ←   error retry, cookie
+//	  hello, cookie                    →                                 again until answered
+//	                                   ←   welcome {version, limit, epoch}, origin, key
 //	  subscribe topic, number          →                                 again until answered
 //	                                   ←   receipt topic, number         or error topic, number
 //	  emit topic, origin, sequence     →                                 once
 //	                                   ←   event topic, origin, sequence [, offset]     once
 //	  ack topic, offset                →                                 of stored topics, once
 //	  ping                             →   pong                          while nothing else is said
-//	  bye                              →   bye                           again until answered, three times
+//	  bye, key                         →   bye                           again until answered, three times
 //
 // # Reliability: none
 //
@@ -63,10 +65,25 @@
 //
 // # Strangers
 //
+// A hello may bear any source address. Before the server keeps anything for
+// one, its sender has to show that it receives what is sent there, as RFC 9000
+// section 8.1 has it: the first is answered by a cookie, a MAC of the address
+// under a key that changes every 30 s, and comes again with it. That costs a
+// round trip. The other way, a session at once that gets three times
+// what it has sent until it shows a cookie, would spare it, but everybody who
+// can write a datagram could fill the server with sessions, and it would have
+// to be asked at every place that sends whether it may.
+//
+// The welcome bears a key of 64 bits. Only who knows it ends the session:
+// a forged bye does not, not even from the client's address. What else
+// is forged from there is obeyed: the rest of a conversation is as safe as its
+// path. What is not to be read or changed on the way needs DTLS.
+//
 // A datagram that is no frame is counted and never answered. A frame from an
-// address without a session is counted as unauthorized, and answered with an
-// error no larger than itself, at a bounded rate, so that the server is of no
-// use to who forges addresses.
+// address without a session is counted as a stranger's, an event also as
+// unauthorized, and answered with an error at a bounded rate. Nobody without a
+// session is answered in more bytes or datagrams than came, so that the server
+// is of no use to who forges addresses.
 //
 // Who starts a goroutine waits for it: Serve returns, and Close returns, when
 // all of theirs have ended.

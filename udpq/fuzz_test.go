@@ -46,7 +46,9 @@ func FuzzDatagrams(f *testing.F) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(ctx, serverConn{l, l.server}) }()
-		l.carry(l.server, frame(t, framing.Frame{Kind: framing.KindHello, Origin: 7, Sequence: 1, Payload: hello}), firstClient)
+		l.carry(l.server, frame(t, framing.Frame{
+			Kind: framing.KindHello, Flags: framing.FlagOffset, Origin: 7, Sequence: 1, Offset: s.CookieFor(firstClient), Payload: hello,
+		}), firstClient)
 		l.carry(l.server, frame(t, framing.Frame{Kind: framing.KindSubscribe, Sequence: 1, Topic: []byte("t"), Payload: subscribe}), firstClient)
 		l.carry(l.server, b, firstClient)
 		l.carry(l.server, b, firstClient)

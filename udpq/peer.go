@@ -17,6 +17,7 @@ const stallTime = 250 * time.Millisecond
 type peer struct {
 	group     *group
 	to        datagram // whose address is the client's
+	key       uint64   // that the client was given in its welcome
 	asked     uint64   // origin in the hello
 	name      string
 	gate      access.Gate
@@ -32,7 +33,8 @@ type peer struct {
 	silent    int    // times in a row that expire heard nothing
 }
 
-// admit answers a hello: with a welcome, the same again if it was lost.
+// admit answers a hello: with a welcome, the same again if it was lost, once
+// its sender has shown that its address is its own.
 func (g *group) admit(d *datagram, f *framing.Frame) {
 	h, err := framing.ParseHello(f.Payload)
 	if err != nil {
@@ -45,6 +47,9 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 	}
 	p := g.find(d.from)
 	if p == nil || !p.isThatOf(f, &h) {
+		if !g.shown(d, f) {
+			return
+		}
 		p = g.replace(p, d, f, &h)
 	}
 	if p != nil {
@@ -82,7 +87,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 		g.refuse(d, f, framing.CodeLimit, limit.Error())
 		return nil
 	}
-	s.accepted.Add(1)
+	p.key = s.seals.sessionKey(s.accepted.Add(1))
 	origin := f.Origin
 	if origin == 0 {
 		origin = edge.DrawOrigin()
@@ -102,7 +107,10 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 
 func (p *peer) welcome(request uint64) {
 	w := framing.Welcome{Version: framing.Version, Limit: MaxDatagram, Epoch: p.group.server.queue.Epoch()}
-	p.session.Reply(&framing.Frame{Kind: framing.KindWelcome, Origin: p.session.Origin(), Sequence: request, Topic: []byte(p.rung.String()), Payload: w.Append(nil)})
+	p.session.Reply(&framing.Frame{
+		Kind: framing.KindWelcome, Flags: framing.FlagOffset, Origin: p.session.Origin(), Sequence: request, Offset: p.key,
+		Topic: []byte(p.rung.String()), Payload: w.Append(nil),
+	})
 }
 
 // leave ends the session of a client that has gone: what waits is lost.

@@ -45,7 +45,7 @@ func (r raw) read(t *testing.T) framing.Frame {
 	return framing.Frame{}
 }
 
-func frame(t *testing.T, f framing.Frame) []byte {
+func frame(t testing.TB, f framing.Frame) []byte {
 	t.Helper()
 	f.Flags |= framing.FlagCRC
 	b, err := f.Append(nil)

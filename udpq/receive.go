@@ -135,6 +135,8 @@ func (c *Client) obey(f *framing.Frame) error {
 // of everything.
 func (c *Client) refusedBy(f *framing.Frame) error {
 	switch {
+	case f.Code == framing.CodeRetry:
+		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
 	case f.Origin == c.origin && f.Sequence != 0:
 	case f.Sequence != 0:
 		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})

@@ -63,6 +63,20 @@ func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, erro
 	return framing.Frame{}, fmt.Errorf("%w to %d tries", ErrNoAnswer, c.config.Tries)
 }
 
+// askOpenly is ask for what the server answers only to who shows that its
+// address is its own, by the cookie that it is sent there first.
+func (c *Client) askOpenly(ctx context.Context, f *framing.Frame) (framing.Frame, error) {
+	f.Flags |= framing.FlagOffset
+	for range c.config.Tries {
+		a, err := c.ask(ctx, f)
+		if err != nil || a.Code != framing.CodeRetry {
+			return a, err
+		}
+		f.Offset = a.Offset
+	}
+	return framing.Frame{}, fmt.Errorf("%w: the server asks for another cookie each time", ErrNoAnswer)
+}
+
 // await waits for an answer until it is time to ask again.
 func (c *Client) await(ctx context.Context, answer <-chan edge.Answer, wait time.Duration) (edge.Answer, bool) {
 	t := c.config.Clock.NewTimer(wait)

@@ -21,6 +21,7 @@ type Server struct {
 	config   Config
 	queue    *queue.Queue
 	queueErr error // why there is none
+	seals    *seals
 	meter    *queue.Meter
 	log      *slog.Logger
 
@@ -28,6 +29,9 @@ type Server struct {
 	accepted  atomic.Uint64
 	refused   atomic.Uint64
 	datagrams atomic.Uint64
+	retries   atomic.Uint64
+	strangers atomic.Uint64
+	forged    atomic.Uint64
 
 	overflowed atomic.Uint64
 }
@@ -37,6 +41,9 @@ type Stats struct {
 	Sessions  int                   // open now
 	Accepted  uint64                // sessions, since the start
 	Refused   uint64                // hellos that got no session
+	Retries   uint64                // hellos answered by a cookie, to be shown with the next
+	Strangers uint64                // frames from addresses without a session
+	Forged    uint64                // hellos and byes that showed what they were not given, or too late
 	Datagrams uint64                // received
 	Overflow  uint64                // datagrams the kernel dropped since the receive buffer was full, as it has said with those that came later (Linux, SO_RXQ_OVFL); with Offload a train counts once
 	Received  uint64                // events, from emitters
@@ -49,7 +56,7 @@ type Stats struct {
 // NewServer returns a server; a nil config is the zero Config.
 func NewServer(config *Config) *Server {
 	c := config.orDefault()
-	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger}
+	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger, seals: newSeals(c.Secret)}
 	if s.queue == nil {
 		s.queue, s.queueErr = queue.New(&queue.Config{Clock: c.Clock, Trace: c.Trace})
 	}
@@ -61,6 +68,7 @@ func (s *Server) Stats() Stats {
 	dropped := s.meter.Dropped()
 	return Stats{
 		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
+		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 	}

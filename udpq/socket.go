@@ -10,6 +10,8 @@ type datagram struct {
 	b    []byte
 	from netip.AddrPort
 	addr net.Addr // the same for a socket of another network stack, nil otherwise
+
+	answered bool // its sender, who has no session
 }
 
 // Datagrams taken from the kernel in one call. A client keeps less memory for

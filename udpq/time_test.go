@@ -215,8 +215,15 @@ func TestAddressChange(t *testing.T) {
 // A client of a server that has forgotten it is told so by its next answer.
 func TestForgottenSession(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, l *link, _ *udpq.Server) {
+		key := uint64(0)
+		l.rule(func(_ bool, b []byte) int {
+			if f, _, err := framing.Parse(b, len(b)); err == nil && f.Kind == framing.KindWelcome {
+				key = f.Offset
+			}
+			return 1
+		})
 		c := l.connect(t, udpq.ClientConfig{KeepAlive: time.Second})
-		bye := frame(t, framing.Frame{Kind: framing.KindBye})
+		bye := frame(t, framing.Frame{Kind: framing.KindBye, Flags: framing.FlagOffset, Offset: key})
 		l.rule(func(toServer bool, b []byte) int { // the server's bye is lost
 			if !toServer && kindOf(b) == framing.KindBye {
 				return 0

@@ -18,7 +18,7 @@ type server struct {
 	stop func() // drains and waits
 }
 
-func serve(t *testing.T, c *udpq.Config) *server {
+func serve(t testing.TB, c *udpq.Config) *server {
 	t.Helper()
 	conn, err := udpq.Listen("127.0.0.1:0")
 	if err != nil {
