@@ -112,7 +112,8 @@ type ClientStats struct {
 	Invalid     uint64 // frames received that were none
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
 
-	// With ReliabilityAck:
+	// On a rung:
+	Taken          uint64 // datagrams with events taken from the socket, those that came again too
 	Retransmits    uint64 // times that a datagram of events was sent again
 	Unacknowledged int    // datagrams of events emitted and not acknowledged; lost with the conversation when that ends
 }

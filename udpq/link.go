@@ -24,6 +24,7 @@ type link struct {
 	wake    time.Time     // when timer passes, zero: it is not set
 	changed chan struct{} // closed when there is room, or all is idle; nil: nobody waits
 	err     error
+	taken   uint64 // datagrams with events that were opened
 	buf     []byte
 }
 
@@ -79,6 +80,9 @@ func (l *link) open(datagram []byte) opened {
 	defer l.mu.Unlock()
 	now := l.clock.Now()
 	o := l.machine.open(now, datagram)
+	if o.events {
+		l.taken++
+	}
 	if o.mine && o.invalid == 0 {
 		l.pump(now)
 		l.tellIfReady()
@@ -210,5 +214,6 @@ func (l *link) end(err error) {
 func (l *link) stats(s *ClientStats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.Taken = l.taken
 	l.machine.stats(s)
 }

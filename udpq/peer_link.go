@@ -21,6 +21,7 @@ func (p *peer) openLink() {
 		p.group.remove(p)
 		p.session.End(framing.CodeTimeout, err.Error())
 	}
+	p.group.server.links.add(p.link)
 	p.intake, p.published = newIntake(), make(chan struct{})
 	p.group.all.Go(p.publish)
 }
@@ -146,5 +147,6 @@ func (p *peer) closeLink() {
 	for _, b := range p.link.close(errLeft) {
 		p.session.LoseFrames(b)
 	}
+	p.group.server.links.remove(p.link)
 	p.intake.close(false)
 }

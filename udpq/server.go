@@ -34,6 +34,7 @@ type Server struct {
 	forged    atomic.Uint64
 
 	overflowed atomic.Uint64
+	links      linkSet
 }
 
 // Stats is what a server has done so far.
@@ -51,6 +52,7 @@ type Stats struct {
 	Dropped   map[queue.Fate]uint64 // events, by fate
 	Due       uint64                // fates to account for, see queue.Meter
 	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
+	Links     LinkStats             // of conversations on a rung
 }
 
 // NewServer returns a server; a nil config is the zero Config.
@@ -71,6 +73,7 @@ func (s *Server) Stats() Stats {
 		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
+		Links: s.links.sum(),
 	}
 }
 
