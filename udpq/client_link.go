@@ -82,6 +82,7 @@ func (c *Client) openLinked(datagram []byte) error {
 		if err := c.openFrames(b, true); err != nil {
 			return err
 		}
+		c.link.done(len(b))
 	}
 	c.link.answer()
 	return nil

@@ -45,7 +45,7 @@
 //	                                   ←   welcome topic the same        none: the server does not speak it
 //	  emit, number                     →                                 until acknowledged
 //	                                   ←   event, number                 until acknowledged
-//	  ack up to, ranges                ↔   ack up to, ranges             every second datagram, 25 ms, or a hole
+//	  ack up to, ranges                ↔   ack up to, ranges             every second datagram, 10 ms, or a hole
 //
 // Who does not acknowledge a datagram for 30 s is given up: the conversation
 // ends, and events it still owed have the fate connection-lost. A client
@@ -58,10 +58,12 @@
 // It costs 44 bytes in each datagram of events and one of 52 bytes or more
 // for every two of them; a round trip and more for what is lost, and in order
 // for all that follows it; and memory at each end for up to 512 KiB sent and
-// not acknowledged, 1 MiB that waits for an earlier datagram, and at the server
-// 1 MiB that waits to be published. A quiet conversation takes about 30 KiB.
-// The window of congestion control is shared by all topics: on a path that
-// loses much, events wait at the emitter, or in the outbox by its policy.
+// not acknowledged, and 1 MiB that waits for an earlier datagram or for the
+// application. Who has no room left tells the other end, which then waits. A
+// quiet conversation takes about 30 KiB. The window of congestion control is
+// shared by all topics: on a path that cannot carry more, events wait at the
+// emitter, or in the outbox by its policy, and then share datagrams whatever
+// the budget for packing.
 //
 // # Strangers
 //

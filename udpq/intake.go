@@ -25,12 +25,13 @@ func newIntake() *intake {
 	return i
 }
 
-// room reports whether there is room for another datagram, and for what the
-// receiver may have held back until it.
-func (i *intake) room() bool {
+// room reports whether another datagram may be put, and what the receiver may
+// have held back until it; with bounded, the receiver sees to it that there is
+// room.
+func (i *intake) room(bounded bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return !i.closed && i.bytes < intakeBytes
+	return !i.closed && (bounded || i.bytes < intakeBytes)
 }
 
 // put copies frames.
@@ -58,8 +59,8 @@ func (i *intake) left() bool {
 }
 
 // batches yields what waits until the intake is closed and empty. What was
-// yielded takes room until the next.
-func (i *intake) batches() iter.Seq[[][]byte] {
+// yielded takes room until the next; done is told how much.
+func (i *intake) batches(done func(bytes int)) iter.Seq[[][]byte] {
 	return func(yield func([][]byte) bool) {
 		for {
 			batch, size := i.next()
@@ -69,6 +70,7 @@ func (i *intake) batches() iter.Seq[[][]byte] {
 			i.mu.Lock()
 			i.bytes -= size
 			i.mu.Unlock()
+			done(size)
 		}
 	}
 }

@@ -105,6 +105,23 @@ func (l *link) accept() [][]byte {
 	return l.machine.accept(l.clock.Now())
 }
 
+// bounds reports whether the machine itself bounds what was accepted and is
+// not done: then the other end waits when that is much, and loses nothing.
+func (l *link) bounds() bool {
+	_, is := l.machine.(bounding)
+	return is
+}
+
+// done says that so many bytes of what was accepted are out of the way.
+func (l *link) done(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, is := l.machine.(bounding); is && l.err == nil {
+		m.done(bytes)
+		l.pump(l.clock.Now())
+	}
+}
+
 // answer says what has come, if it is time to.
 func (l *link) answer() {
 	l.mu.Lock()

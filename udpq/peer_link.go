@@ -34,7 +34,7 @@ func (p *peer) openLinked(d *datagram) bool {
 	for range o.invalid {
 		p.group.invalid()
 	}
-	if !o.events || !p.intake.room() {
+	if !o.events || !p.intake.room(p.link.bounds()) {
 		return o.mine // without room it is not accepted, and comes again
 	}
 	for _, b := range p.link.accept() {
@@ -47,7 +47,7 @@ func (p *peer) openLinked(d *datagram) bool {
 // publish publishes what was taken in until the intake is closed.
 func (p *peer) publish() {
 	defer close(p.published)
-	for batch := range p.intake.batches() {
+	for batch := range p.intake.batches(p.link.done) {
 		for _, b := range batch {
 			for f, err := range framing.Unpack(b) {
 				if err != nil || f.Kind != framing.KindEmit {

@@ -122,6 +122,11 @@ type machine interface {
 	stats(*ClientStats)
 }
 
+// bounding is a machine that lets the other end send no more than there is
+// room for. It is told when the application has done with bytes of frames that
+// accept returned.
+type bounding interface{ done(bytes int) }
+
 // opened is what a datagram turned out to be.
 type opened struct {
 	mine    bool // of the rung's making; else it is frames that are no events, to be obeyed as without a rung

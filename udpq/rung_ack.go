@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"rawlab/framing"
 	"rawlab/udpq/ack"
 )
 
@@ -18,7 +19,10 @@ type ackMachine struct {
 }
 
 func newAckMachine(r rung) machine {
-	return &ackMachine{sender: ack.NewSender(0, 0), take: ack.NewReceiver(r.unordered, 0)}
+	return &ackMachine{
+		sender: ack.NewSender(ack.SenderConfig{PackBytes: framing.DefaultDatagram - ack.HeaderBytes}),
+		take:   ack.NewReceiver(r.unordered, intakeBytes),
+	}
 }
 
 func (m *ackMachine) post(_ time.Time, frames []byte) { m.sender.Send(frames) }
@@ -40,12 +44,15 @@ func (m *ackMachine) open(now time.Time, datagram []byte) opened {
 
 func (m *ackMachine) accept(now time.Time) [][]byte { return m.take.Accept(now, &m.header, m.frames) }
 
+// done makes room for what comes; the other end is told.
+func (m *ackMachine) done(bytes int) { m.take.Done(bytes) }
+
 func (m *ackMachine) next(now time.Time, buf []byte) (outgoing, bool) {
-	if number, frames, ok := m.sender.Next(now); ok {
-		h := ack.Header{Number: number, Sent: uint64(now.UnixNano()), UpTo: m.take.Piggyback()}
+	if h, frames, ok := m.sender.Next(now); ok {
+		m.take.Piggyback(&h)
 		out := outgoing{datagram: h.Append(append(buf, frames...))}
-		if number > m.sent {
-			m.sent, out.first = number, frames
+		if h.Number > m.sent {
+			m.sent, out.first = h.Number, frames
 		}
 		return out, true
 	}

@@ -10,7 +10,7 @@ import (
 const segment = 1452
 
 func TestNewReno(t *testing.T) {
-	c := ack.NewNewReno()
+	c, now, rtt := ack.NewController(ack.NewReno), time.Unix(0, 0), new(ack.RTT)
 	want := func(what string, bytes int) {
 		t.Helper()
 		if got := c.Window(); got != bytes {
@@ -18,24 +18,29 @@ func TestNewReno(t *testing.T) {
 		}
 	}
 	want("start", 10*segment)
-	c.OnAck(segment, 1, true)
+	c.OnAck(now, segment, 1, true, rtt)
 	want("slow start", 11*segment)
-	c.OnAck(segment, 2, false)
+	c.OnAck(now, segment, 2, false, rtt)
 	want("window not used", 11*segment)
-	c.OnLoss(3, 12)
+	c.OnLoss(now, 3, 12, rtt)
 	want("loss", 11*segment/2)
-	c.OnLoss(11, 13)
-	c.OnAck(segment, 11, true)
+	c.OnLoss(now, 11, 13, rtt)
+	c.OnAck(now, segment, 11, true, rtt)
 	want("what was sent before the loss was noticed", 11*segment/2)
+	c.Undo()
+	want("nothing was lost", 11*segment)
+	c.OnLoss(now, 12, 13, rtt)
+	want("loss", 11*segment/2)
 	before := c.Window()
-	c.OnAck(before, 13, true)
+	c.OnAck(now, before, 13, true, rtt)
 	want("avoidance: one segment for a window", before+segment)
-	c.OnTimeout(8*segment, 20)
-	want("timeout", 2*segment)
-	c.OnAck(2*segment, 20, true)
-	want("slow start again", 4*segment)
-	c.OnAck(segment, 21, true)
-	want("avoidance from half of what was on the way", 4*segment+segment/4)
+	c.OnPersistent(20)
+	want("persistent congestion", 2*segment)
+	c.OnAck(now, segment, 20, true, rtt)
+	want("slow start again", 3*segment)
+	c.OnAck(now, segment, 21, true, rtt)
+	c.OnAck(now, segment, 22, true, rtt)
+	want("avoidance from half the window there was", 4*segment+segment/4)
 }
 
 // In the long run no more leaves than 1.25 windows per round trip, and a burst.

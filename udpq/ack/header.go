@@ -16,6 +16,7 @@ const HeaderBytes = framing.MinSize + 8 + 4 // with an offset and a checksum
 type Header struct {
 	Number uint64         // of this datagram, 0 if it is not to be acknowledged
 	Sent   uint64         // when that was, by the sender's clock in nanoseconds
+	Limit  uint64         // bytes of frames, counted from the first number on, that there is room for; 0 if it is not told
 	UpTo   uint64         // all numbers up to and including it have come
 	Echo   uint64         // the Sent of what came last, 0 if it is not told
 	Beyond framing.Ranges // what has come too, all greater; only with an Echo
@@ -25,7 +26,7 @@ type Header struct {
 func (h *Header) Append(frames []byte) []byte {
 	f := framing.Frame{
 		Kind: framing.KindAck, Flags: framing.FlagCRC | framing.FlagOffset,
-		Sequence: h.Number, Time: h.Sent, Offset: h.UpTo,
+		Origin: h.Limit, Sequence: h.Number, Time: h.Sent, Offset: h.UpTo,
 	}
 	if h.Echo > 0 {
 		f.Payload = append(binary.BigEndian.AppendUint64(nil, h.Echo), h.Beyond...)
@@ -52,7 +53,7 @@ func Split(datagram []byte) (frames []byte, h Header, found bool, invalid int) {
 	if invalid > 0 || last.Kind != framing.KindAck || last.Flags&framing.FlagOffset == 0 || len(last.Topic) > 0 {
 		return datagram, Header{}, false, invalid
 	}
-	h = Header{Number: last.Sequence, Sent: last.Time, UpTo: last.Offset}
+	h = Header{Limit: last.Origin, Number: last.Sequence, Sent: last.Time, UpTo: last.Offset}
 	if len(last.Payload) >= 8 {
 		h.Echo, last.Payload = binary.BigEndian.Uint64(last.Payload), last.Payload[8:]
 	}

@@ -15,11 +15,11 @@ import (
 )
 
 // Up to so many per cent of a trial's datagrams may be lost or corrupted
-// before giving up, after five or six tries in vain, is no wonder: of the
-// seeds, which are always the same, and of what rapid draws.
+// before giving up, after five or six pairs of probes in vain, is no wonder: of
+// the seeds, which are always the same, and of what rapid draws.
 const (
-	sureOfSeeds = 15
-	sureOfDrawn = 2
+	sureOfSeeds = 20
+	sureOfDrawn = 5
 )
 
 // judge runs a trial and says what was not kept of the promise: each event
@@ -63,11 +63,12 @@ func (e *end) account(met map[uint64]bool) error {
 	}
 	told := make(map[uint64]bool)
 	for _, b := range slices.Concat(sent, unsent) {
-		f, _, err := framing.Parse(b, len(b))
-		if err != nil {
-			return err
+		for f, err := range framing.Unpack(b) {
+			if err != nil {
+				return err
+			}
+			told[f.Sequence] = true
 		}
-		told[f.Sequence] = true
 	}
 	for n := range uint64(e.emitted) {
 		if !met[n+1] && !told[n+1] {
@@ -86,6 +87,13 @@ func drawn(seed uint64) trial {
 		Delay: time.Duration(r.IntN(100)) * ms, Unordered: r.IntN(2) == 0,
 		BufferBytes: 1 + r.IntN(64<<10), HeldBytes: 2 << 10 << r.IntN(8),
 	}
+	if r.IntN(3) == 0 {
+		c.PackBytes = segment
+	}
+	if r.IntN(5) == 0 {
+		c.Slow = time.Duration(r.IntN(20)) * ms
+	}
+	c.Congestion = ack.Congestions()[r.IntN(3)]
 	if r.IntN(5) == 0 {
 		c.DeadAfter = 1 + r.IntN(200)
 	}
@@ -113,7 +121,9 @@ func TestLaw(t *testing.T) {
 			Loss: percent("loss", 30), Duplicate: percent("duplicate", 20), Reorder: percent("reorder", 40), Corrupt: percent("corrupt", 10),
 			Delay: time.Duration(percent("delay ms", 100)) * ms, Unordered: rapid.Bool().Draw(t, "unordered"),
 			BufferBytes: rapid.IntRange(1, 64<<10).Draw(t, "buffer"), HeldBytes: rapid.IntRange(2<<10, 1<<18).Draw(t, "held"),
-			DeadAfter: rapid.SampledFrom([]int{0, 0, 0, 1, 10, 50}).Draw(t, "dead after"),
+			PackBytes: rapid.SampledFrom([]int{0, segment}).Draw(t, "pack"), Slow: time.Duration(percent("slow ms", 50)) * ms,
+			Congestion: rapid.SampledFrom(ack.Congestions()).Draw(t, "congestion"),
+			DeadAfter:  rapid.SampledFrom([]int{0, 0, 0, 1, 10, 50}).Draw(t, "dead after"),
 		}
 		if err := judge(c, sureOfDrawn); err != nil {
 			t.Fatal(err)

@@ -1,24 +1,28 @@
 package ack
 
 import (
+	"cmp"
 	"errors"
-	"slices"
 	"time"
 )
 
-// Defaults of [NewSender].
+// Defaults of [SenderConfig].
 const (
 	DefaultBufferBytes = 512 << 10
 	DefaultGiveUp      = 30 * time.Second
 )
 
-// packetThreshold is how many later transmissions must have come before one
-// counts as lost (RFC 9002 section 6.1.1).
-const packetThreshold = 3
-
 // ErrGivenUp says that a datagram was not acknowledged in time. What is
 // [Sender.Unacknowledged] then may or may not have arrived.
 var ErrGivenUp = errors.New("not acknowledged in time")
+
+// SenderConfig configures a sender. The zero value works.
+type SenderConfig struct {
+	BufferBytes int           // what is not acknowledged, default DefaultBufferBytes
+	PackBytes   int           // frames that wait to leave share a datagram up to so many bytes, default 0: none do
+	GiveUp      time.Duration // how long the oldest datagram may be without an acknowledgement, default DefaultGiveUp
+	Congestion  Congestion    // default Westwood
+}
 
 type state uint8
 
@@ -31,65 +35,82 @@ const (
 
 // slot is one datagram.
 type slot struct {
-	frames       []byte
-	state        state
-	first, order uint64 // of the first and the last transmission
-	born, sent   time.Time
-	used         bool // the window was full when it was sent
+	frames      []byte
+	state       state
+	used        bool      // the window was used when it was sent
+	probe       bool      // its last transmission was made while one before was on the way
+	tries       int       // transmissions
+	start       uint64    // bytes of frames before it
+	order, last uint64    // of the last transmission, and of the one before
+	stamp       uint64    // of the last transmission, see Header.Sent
+	episode     uint64    // of losses, in which it counted as lost
+	born, sent  time.Time // the first and the last transmission
 }
 
 // bytes returns how many it is on the way.
 func (d *slot) bytes() int { return len(d.frames) + HeaderBytes }
 
 // transmission is one sending of a datagram.
-type transmission struct{ number, order uint64 }
+type transmission struct {
+	number, order, stamp uint64
+	sent                 time.Time
+}
 
 // SenderStats is what a sender has done so far.
 type SenderStats struct {
 	Sent        uint64 // datagrams, each once
 	Retransmits uint64 // times that one was sent again
-	Timeouts    uint64 // times that the retransmission timer passed
+	Timeouts    uint64 // times that the other end was probed since nothing came
+	Spurious    uint64 // retransmits that were not needed, as far as is known
 }
 
 // Sender is the end that sends until it is acknowledged.
 type Sender struct {
-	rto    RTO
-	reno   NewReno
-	pacer  Pacer
-	giveUp time.Duration
-	limit  int
-	stats  SenderStats
+	config  SenderConfig
+	rtt     RTT
+	control Controller
+	pacer   Pacer
+	losses  losses
+	stats   SenderStats
 
 	base     uint64 // number of slots[0], the oldest not acknowledged
 	slots    []slot
 	fresh    int            // index of the first slot not sent yet
 	flight   []transmission // in the order they were made
 	again    []uint64       // numbers that are lost, the earliest first: others may wait for it
+	spare    [][]byte       // buffers to be used again
 	order    uint64         // of the next transmission
-	largest  uint64         // order of the latest transmission that surely came
+	stamp    uint64         // of the last one
+	end      uint64         // bytes of frames in all slots so far
+	limit    uint64         // of them, what the other end takes; see Header.Limit
+	told     bool           // it has said so
 	buffered int            // bytes in slots
 	inFlight int            // bytes on the way
-	timer    time.Time      // when the retransmission timer passes; zero: stopped
+	probes   int            // datagrams that may leave now, whatever the window says
+	probed   uint64         // number of the last one
+	lastSent time.Time
+	progress time.Time // when the oldest was acknowledged, or refused
+	measured time.Time // when the round trip was first
 	open     bool
 	failed   bool
 }
 
-// NewSender returns a sender at the start of a conversation. It has room for
-// bufferBytes, by default DefaultBufferBytes, and gives up when a datagram is
-// not acknowledged for giveUp, by default DefaultGiveUp, since it was first sent.
-func NewSender(bufferBytes int, giveUp time.Duration) *Sender {
-	if bufferBytes <= 0 {
-		bufferBytes = DefaultBufferBytes
+// NewSender returns a sender at the start of a conversation.
+func NewSender(c SenderConfig) *Sender {
+	if c.BufferBytes <= 0 {
+		c.BufferBytes = DefaultBufferBytes
 	}
-	if giveUp <= 0 {
-		giveUp = DefaultGiveUp
+	if c.GiveUp <= 0 {
+		c.GiveUp = DefaultGiveUp
 	}
-	return &Sender{reno: NewNewReno(), giveUp: giveUp, limit: bufferBytes, base: 1, order: 1}
+	return &Sender{config: c, control: NewController(cmp.Or(c.Congestion, Westwood)), base: 1, order: 1}
 }
 
 // Room reports whether there is room for another datagram: then Send may go
 // over the bound by that one.
-func (s *Sender) Room() bool { return s.open || s.buffered < s.limit && len(s.slots) < 2*Window }
+func (s *Sender) Room() bool {
+	return s.open || s.buffered < s.config.BufferBytes && len(s.slots) < 2*Window
+}
 
 // Idle reports whether everything is acknowledged.
 func (s *Sender) Idle() bool { return len(s.slots) == 0 }
@@ -114,29 +135,76 @@ func (s *Sender) Unacknowledged() (sent, unsent [][]byte) {
 	return sent, unsent
 }
 
-// Send takes the frames of a datagram, which it copies.
+// Send takes the frames of a datagram, which it copies. They share one with
+// what waits, if that is configured.
 func (s *Sender) Send(frames []byte) {
-	s.slots = append(s.slots, slot{frames: append([]byte(nil), frames...)})
 	s.buffered += len(frames)
+	s.end += uint64(len(frames))
+	if n := len(s.slots); n > s.fresh && len(s.slots[n-1].frames)+len(frames) <= s.config.PackBytes {
+		d := &s.slots[n-1]
+		d.frames = append(d.frames, frames...)
+		return
+	}
+	s.slots = append(s.slots, slot{frames: append(s.buffer(), frames...), start: s.end - uint64(len(frames))})
+}
+
+const maxSpare = 64 // buffers
+
+func (s *Sender) buffer() []byte {
+	n := len(s.spare)
+	if n == 0 {
+		return nil
+	}
+	b := s.spare[n-1]
+	s.spare = s.spare[:n-1]
+	return b
 }
 
 // Release lets everything leave at once, once: there is nobody left to wait
 // for acknowledgements.
 func (s *Sender) Release() { s.open = true }
 
-// Next returns a datagram to send now, lost ones first. It is valid until the
-// next call of Send or OnAck.
-func (s *Sender) Next(now time.Time) (number uint64, frames []byte, ok bool) {
-	i, ok := s.candidate()
-	if !ok || s.failed {
-		return 0, nil, false
+// Next returns a datagram to send now, probes and lost ones first, and what
+// its header says of it. It is valid until the next call of Send or OnAck.
+func (s *Sender) Next(now time.Time) (h Header, frames []byte, ok bool) {
+	i, probe, ok := s.choose(now)
+	if !ok {
+		return Header{}, nil, false
 	}
+	s.transmit(now, i, probe)
 	d := &s.slots[i]
-	if !s.open && (!s.fits(d) || s.pacer.Wait(now, d.bytes(), s.reno.Window(), s.rto.Smoothed()) > 0) {
-		return 0, nil, false
+	return Header{Number: s.base + uint64(i), Sent: d.stamp}, d.frames, true
+}
+
+// choose returns the index of what is to be sent now.
+func (s *Sender) choose(now time.Time) (i int, probe, ok bool) {
+	if s.failed {
+		return 0, false, false
 	}
-	s.transmit(now, i)
-	return s.base + uint64(i), d.frames, true
+	if s.probes > 0 {
+		s.probes--
+		if i, ok := s.unanswered(); ok {
+			return i, true, true
+		}
+		s.probes = 0
+	}
+	i, ok = s.candidate()
+	return i, false, ok && (s.open || s.wanted(i) && s.fits(&s.slots[i]) && s.wait(now, i) == 0)
+}
+
+// unanswered returns the oldest datagram that no probe has been made of yet;
+// if there is none, one that was never sent while nothing is on the way; or
+// the oldest once more, when a probe was in vain before.
+func (s *Sender) unanswered() (int, bool) {
+	for i := range s.slots[:s.fresh] {
+		if s.slots[i].state != acked && s.base+uint64(i) > s.probed {
+			return i, true
+		}
+	}
+	if s.inFlight == 0 {
+		return s.fresh, s.fresh < len(s.slots)
+	}
+	return 0, s.rtt.backoff > 1
 }
 
 // candidate returns the index of what is to be sent next.
@@ -150,88 +218,43 @@ func (s *Sender) candidate() (int, bool) {
 	return s.fresh, s.fresh < len(s.slots) && (s.fresh < Window || s.open)
 }
 
+// wanted reports whether the other end has room for it.
+func (s *Sender) wanted(i int) bool { return !s.told || s.slots[i].start < s.limit }
+
 // fits reports whether the window has room. What is alone always fits.
 func (s *Sender) fits(d *slot) bool {
-	return s.inFlight == 0 || s.inFlight+d.bytes() <= s.reno.Window()
+	return s.inFlight == 0 || s.inFlight+d.bytes() <= s.control.Window()
 }
 
-func (s *Sender) transmit(now time.Time, i int) {
-	d := &s.slots[i]
-	if d.state == fresh {
-		d.born, d.first = now, s.order
+func (s *Sender) wait(now time.Time, i int) time.Duration {
+	return s.pacer.Wait(now, s.slots[i].bytes(), s.control.Window(), s.rtt.Smoothed())
+}
+
+func (s *Sender) transmit(now time.Time, i int, probe bool) {
+	d, number := &s.slots[i], s.base+uint64(i)
+	switch d.state {
+	case fresh:
+		d.born = now
 		s.fresh++
 		s.stats.Sent++
-	} else {
-		s.again = s.again[1:]
+	case inFlight:
+		s.inFlight -= d.bytes() // the one before is not waited for any more
+		fallthrough
+	default:
 		s.stats.Retransmits++
 	}
+	s.stamp = max(uint64(now.UnixNano()), s.stamp+1)
 	s.inFlight += d.bytes()
-	d.state, d.order, d.sent = inFlight, s.order, now
-	d.used = 2*s.inFlight >= s.reno.Window()
-	s.flight = append(s.flight, transmission{s.base + uint64(i), s.order})
+	d.probe = d.state == inFlight
+	d.state, d.sent, d.stamp = inFlight, now, s.stamp
+	d.order, d.last = s.order, d.order
+	d.tries++
+	d.used = 2*s.inFlight >= s.control.Window()
+	s.flight = append(s.flight, transmission{number, s.order, s.stamp, now})
 	s.order++
+	s.lastSent = now
+	if probe {
+		s.probed = number
+	}
 	s.pacer.Take(d.bytes())
-	if s.timer.IsZero() {
-		s.timer = now.Add(s.rto.Timeout()) // RFC 6298 (5.1)
-	}
-}
-
-// Wake returns when to call OnTimer and Next again unless something comes
-// before, the zero time if never.
-func (s *Sender) Wake(now time.Time) time.Time {
-	if s.failed || len(s.slots) == 0 {
-		return time.Time{}
-	}
-	wake := s.timer
-	if i, ok := s.candidate(); ok && s.fits(&s.slots[i]) {
-		wake = earlier(wake, now.Add(s.pacer.Wait(now, s.slots[i].bytes(), s.reno.Window(), s.rto.Smoothed())))
-	}
-	if s.fresh > 0 {
-		wake = earlier(wake, s.slots[0].born.Add(s.giveUp))
-	}
-	return wake
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// OnTimer acts on the time: the retransmission timer may have passed (RFC
-// 6298 (5.4) to (5.6)), then all that is on the way counts as lost; or it is
-// time to give up, which is the only error and stays.
-func (s *Sender) OnTimer(now time.Time) error {
-	if s.failed || s.fresh > 0 && now.Sub(s.slots[0].born) >= s.giveUp {
-		s.failed = true
-		return ErrGivenUp
-	}
-	if s.timer.IsZero() || now.Before(s.timer) {
-		return nil
-	}
-	s.stats.Timeouts++
-	s.reno.OnTimeout(s.inFlight, s.order)
-	s.rto.Backoff()
-	for _, t := range s.flight {
-		s.lose(t)
-	}
-	slices.Sort(s.again)
-	s.flight, s.timer = s.flight[:0], time.Time{}
-	return nil
-}
-
-// lose marks a transmission as lost, unless it has been answered for since.
-func (s *Sender) lose(t transmission) bool {
-	if t.number < s.base {
-		return false
-	}
-	d := &s.slots[t.number-s.base]
-	if d.state != inFlight || d.order != t.order {
-		return false
-	}
-	d.state = lost
-	s.inFlight -= d.bytes()
-	s.again = append(s.again, t.number)
-	return true
 }

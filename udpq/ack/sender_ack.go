@@ -1,6 +1,7 @@
 package ack
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -8,87 +9,110 @@ import (
 // OnAck takes what the other end says has come. Numbers that were never sent
 // are ignored.
 func (s *Sender) OnAck(now time.Time, h *Header) {
-	sent := s.base + uint64(s.fresh) // the first number not sent
-	rtt := time.Duration(-1)         // of what was sent last
-	news := false
-	take := func(from, to uint64) {
-		for n := max(from, s.base); n < min(to, sent); n++ {
-			sample, first := s.arrived(now, n, h.Echo)
-			news = news || first
-			if sample >= 0 && (rtt < 0 || sample < rtt) {
-				rtt = sample
-			}
-		}
+	if h.Limit > s.limit || !s.told && h.Limit > 0 {
+		s.limit, s.told = h.Limit, true
 	}
+	n := news{now: now, echo: h.Echo, sample: -1, sent: s.base + uint64(s.fresh)}
+	before := s.losses.highest
 	if h.UpTo >= s.base {
-		take(s.base, min(h.UpTo, sent-1)+1)
+		s.take(&n, s.base, min(h.UpTo, n.sent-1)+1, before)
 	}
 	for from, to := range h.Beyond.All() {
-		take(from, to)
+		s.take(&n, from, to, before)
 	}
-	if !news {
+	refused := h.Beyond.Len() < maxRanges && s.refused(now, h.Echo)
+	if !n.any && !refused {
 		return
 	}
-	if rtt >= 0 {
-		s.rto.Sample(rtt)
+	if n.sample >= 0 {
+		s.rtt.Sample(n.sample)
+		s.measured = earlier(s.measured, now)
 	}
-	s.detect()
-	s.forget()
-	s.timer = time.Time{} // RFC 6298 (5.2), (5.3)
-	if s.inFlight > 0 {
-		s.timer = now.Add(s.rto.Timeout())
+	s.detect(now)
+	s.forget(now)
+}
+
+// news is what an ack says.
+type news struct {
+	now    time.Time
+	echo   uint64
+	sent   uint64        // the first number not sent
+	sample time.Duration // of the round trip, of what was sent last; -1: none
+	any    bool
+}
+
+func (s *Sender) take(n *news, from, to, before uint64) {
+	for number := max(from, s.base); number < min(to, n.sent); number++ {
+		if d := &s.slots[number-s.base]; d.state != acked {
+			n.any = true
+			s.arrived(n, d)
+			if d.tries == 1 && number < before {
+				s.losses.overtaken = true
+			}
+			s.losses.highest = max(s.losses.highest, number)
+		}
 	}
 }
 
 // arrived takes the acknowledgement of one datagram. Karn's algorithm: there
-// is a sample, else -1, only if it is known which transmission came. It is if
-// there was one; or if the echo is of the last (RFC 7323 section 4).
-func (s *Sender) arrived(now time.Time, number, echo uint64) (sample time.Duration, first bool) {
-	d := &s.slots[number-s.base]
-	if d.state == acked {
-		return -1, false
-	}
+// is a sample only if it is known which transmission came. It is if there was
+// one; or if the echo is of the last (RFC 7323 section 4). If not, one that
+// was made less than the least round trip ago is not it (RFC 8985 section 6.2,
+// step 2).
+func (s *Sender) arrived(n *news, d *slot) {
 	if d.state == inFlight {
 		s.inFlight -= d.bytes()
 	}
+	took := n.now.Sub(d.sent)
+	sure := d.tries == 1 || d.state == inFlight && n.echo == d.stamp
+	if sure && (n.sample < 0 || took < n.sample) {
+		n.sample = took
+	}
+	if d.state == lost || !sure && took < s.rtt.Least() {
+		s.needless(d)
+	}
 	d.state = acked
-	s.reno.OnAck(d.bytes(), d.order, d.used)
-	if d.first != d.order && echo != uint64(d.sent.UnixNano()) {
-		s.largest = max(s.largest, d.first)
-		return -1, true
+	if d.probe && sure {
+		s.control.OnLoss(n.now, d.last, s.order, &s.rtt) // a probe has repaired it (RFC 8985 section 7.4.2)
 	}
-	s.largest = max(s.largest, d.order)
-	return now.Sub(d.sent), true
+	s.control.OnAck(n.now, d.bytes(), d.order, d.used, &s.rtt)
+	if d.order > s.losses.order && (sure || took >= s.rtt.Least()) {
+		s.losses.order, s.losses.took = d.order, took
+	}
 }
 
-// detect marks as lost what was sent packetThreshold or more before something
-// that came.
-func (s *Sender) detect() {
-	i := 0
-	for ; i < len(s.flight) && s.flight[i].order+packetThreshold <= s.largest; i++ {
-		if s.lose(s.flight[i]) {
-			s.reno.OnLoss(s.flight[i].order, s.order)
-		}
+// refused reports whether the echo is of a transmission that came and was not
+// acknowledged: there was no room for it. Nothing is lost then, and somebody
+// is there.
+func (s *Sender) refused(now time.Time, echo uint64) bool {
+	i, found := slices.BinarySearchFunc(s.flight, echo, func(t transmission, stamp uint64) int { return cmp.Compare(t.stamp, stamp) })
+	if !found || !s.current(s.flight[i]) {
+		return false
 	}
-	slices.Sort(s.again)
-	for i < len(s.flight) && !s.current(s.flight[i]) {
-		i++
+	t := s.flight[i]
+	s.drop(t)
+	s.progress = now
+	if t.order > s.losses.order {
+		s.losses.order, s.losses.took = t.order, now.Sub(t.sent)
 	}
-	s.flight = s.flight[i:]
-}
-
-// current reports whether a transmission is still on the way.
-func (s *Sender) current(t transmission) bool {
-	return t.number >= s.base && s.slots[t.number-s.base].state == inFlight && s.slots[t.number-s.base].order == t.order
+	return true
 }
 
 // forget lets go of everything acknowledged up to the first hole.
-func (s *Sender) forget() {
+func (s *Sender) forget(now time.Time) {
 	i := 0
 	for ; i < len(s.slots) && s.slots[i].state == acked; i++ {
-		s.buffered -= len(s.slots[i].frames)
+		b := s.slots[i].frames
+		s.buffered -= len(b)
+		if len(s.spare) < maxSpare && cap(b) <= 2*segment {
+			s.spare = append(s.spare, b[:0])
+		}
 		s.slots[i].frames = nil
 	}
+	if i == 0 {
+		return
+	}
+	s.progress = now
 	s.slots = s.slots[i:]
 	s.base += uint64(i)
 	s.fresh -= i

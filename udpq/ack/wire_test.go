@@ -20,7 +20,9 @@ type trial struct {
 	Delay                             time.Duration
 	Unordered                         bool
 	DeadAfter                         int // datagrams, then the wire carries nothing more; 0: never
-	BufferBytes, HeldBytes            int
+	BufferBytes, HeldBytes, PackBytes int
+	Slow                              time.Duration // what the application takes for an event
+	Congestion                        ack.Congestion
 }
 
 // world is what a trial runs in: time, and what is to happen.
@@ -68,7 +70,8 @@ type end struct {
 	emitted   int
 	delivered []uint64
 	given     error
-	looks     int // which look at the timers counts
+	looks     int       // which look at the timers counts
+	busy      time.Time // until then the application is at what was delivered
 }
 
 const firstSecond = 1_700_000_000
@@ -79,7 +82,7 @@ var start = time.Unix(firstSecond, 0)
 func (c trial) run() ([2]*end, error) {
 	w := &world{trial: c, random: rand.New(rand.NewPCG(c.Seed, 1)), now: time.Unix(firstSecond, 0)}
 	for i := range w.ends {
-		w.ends[i] = &end{w: w, send: ack.NewSender(c.BufferBytes, 0), receive: ack.NewReceiver(c.Unordered, c.HeldBytes)}
+		w.ends[i] = &end{w: w, send: ack.NewSender(ack.SenderConfig{BufferBytes: c.BufferBytes, PackBytes: c.PackBytes, Congestion: c.Congestion}), receive: ack.NewReceiver(c.Unordered, c.HeldBytes)}
 	}
 	w.ends[0].peer, w.ends[1].peer = w.ends[1], w.ends[0]
 	for _, e := range w.ends {
@@ -117,11 +120,11 @@ func (e *end) act() error {
 		}
 	}
 	for {
-		number, frames, ok := e.send.Next(e.w.now)
+		h, frames, ok := e.send.Next(e.w.now)
 		if !ok {
 			break
 		}
-		h := ack.Header{Number: number, Sent: uint64(e.w.now.UnixNano()), UpTo: e.receive.Piggyback()}
+		e.receive.Piggyback(&h)
 		e.carry(h.Append(slices.Clone(frames)))
 	}
 	if e.receive.AckDue(e.w.now) {
@@ -190,10 +193,31 @@ func (e *end) arrive(b []byte) error {
 				}
 				e.delivered = append(e.delivered, f.Sequence)
 			}
+			e.finish(len(ready))
 		}
 	}
 	if e.receive.Held() > e.w.HeldBytes {
 		return fmt.Errorf("%d bytes held, want %d at most", e.receive.Held(), e.w.HeldBytes)
 	}
 	return e.act()
+}
+
+// finish lets the application be done with what was delivered, some time after
+// what came before it.
+func (e *end) finish(bytes int) {
+	if e.w.Slow == 0 {
+		e.receive.Done(bytes)
+		return
+	}
+	if e.busy.Before(e.w.now) {
+		e.busy = e.w.now
+	}
+	e.busy = e.busy.Add(e.w.Slow)
+	e.w.later(e.busy.Sub(e.w.now), func() error {
+		e.receive.Done(bytes)
+		if e.given != nil {
+			return nil
+		}
+		return e.act()
+	})
 }

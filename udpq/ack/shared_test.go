@@ -1,0 +1,256 @@
+package ack_test
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"rawlab/udpq/ack"
+)
+
+// path is a wire that some flows share: a queue that drops what finds it full,
+// a rate and a delay; and the way back, which only delays.
+type path struct {
+	now     time.Time
+	todo    agenda
+	asked   int
+	random  *rand.Rand
+	loss    float64       // of what the queue let pass, and of the acks
+	rate    float64       // bytes per second; 0: without a bound
+	queue   time.Duration // that the queue holds
+	delay   time.Duration // each way
+	free    time.Time     // when the wire has sent what waits
+	dropped int
+}
+
+func newPath(seed uint64) *path {
+	return &path{now: start, random: rand.New(rand.NewPCG(seed, 2))}
+}
+
+func (p *path) later(d time.Duration, do func()) {
+	p.asked++
+	heap.Push(&p.todo, task{p.now.Add(max(0, d)), p.asked, func() error { do(); return nil }})
+}
+
+// run lets time pass.
+func (p *path) run(lasting time.Duration) {
+	for end := start.Add(lasting); len(p.todo) > 0 && p.todo[0].at.Before(end); {
+		t := heap.Pop(&p.todo).(task)
+		p.now = t.at
+		t.do()
+	}
+}
+
+// carry is the way of data: b comes later, or never.
+func (p *path) carry(bytes int, come func()) {
+	const overhead = 42 // Ethernet, IP and UDP
+	if p.free.Before(p.now) {
+		p.free = p.now
+	}
+	wait := p.free.Sub(p.now)
+	if p.rate > 0 && wait > p.queue {
+		p.dropped++
+		return
+	}
+	if p.rate > 0 {
+		p.free = p.free.Add(time.Duration(float64(bytes+overhead) / p.rate * 1e9))
+		wait = p.free.Sub(p.now)
+	}
+	if p.random.Float64() >= p.loss {
+		p.later(wait+p.delay, come)
+	}
+}
+
+// flow is one conversation over a path: events leave at one end.
+type flow struct {
+	p         *path
+	send      *ack.Sender
+	receive   *ack.Receiver
+	delivered int             // bytes
+	late      []time.Duration // each event's time from being emitted to being delivered
+	waiting   []time.Time     // when the events were emitted that are in no datagram yet
+	looks     [2]int
+}
+
+func newFlow(p *path, c ack.Congestion, unordered bool) *flow {
+	return &flow{p: p, send: ack.NewSender(ack.SenderConfig{Congestion: c, PackBytes: segment - ack.HeaderBytes}), receive: ack.NewReceiver(unordered, 0)}
+}
+
+// eventAt is an event of some bytes that says when it was emitted.
+func eventAt(t time.Time, bytes int) []byte {
+	b := make([]byte, bytes)
+	for i := range 8 {
+		b[i] = byte(t.Sub(start) >> (8 * i))
+	}
+	return b
+}
+
+// emit emits an event every interval, from when there is room for it.
+func (f *flow) emit(bytes int, interval time.Duration) {
+	f.waiting = append(f.waiting, f.p.now)
+	f.p.later(interval, func() { f.emit(bytes, interval) })
+	f.act(bytes)
+}
+
+// fill emits as much as there is room for.
+func (f *flow) fill() {
+	for f.send.Room() {
+		f.send.Send(eventAt(f.p.now, segment-ack.HeaderBytes))
+	}
+	f.pump(segment-ack.HeaderBytes, f.fill)
+}
+
+func (f *flow) act(bytes int) {
+	for len(f.waiting) > 0 && f.send.Room() {
+		f.send.Send(eventAt(f.waiting[0], bytes))
+		f.waiting = f.waiting[1:]
+	}
+	f.pump(bytes, func() { f.act(bytes) })
+}
+
+// pump is the end that sends.
+func (f *flow) pump(bytes int, again func()) {
+	f.send.OnTimer(f.p.now)
+	for {
+		h, frames, ok := f.send.Next(f.p.now)
+		if !ok {
+			break
+		}
+		came := slices.Clone(frames)
+		f.p.carry(len(frames)+ack.HeaderBytes, func() { f.arrive(&h, came, bytes, again) })
+	}
+	if wake := f.send.Wake(f.p.now); !wake.IsZero() {
+		f.look(0, wake, again)
+	}
+}
+
+func (f *flow) look(end int, at time.Time, do func()) {
+	f.looks[end]++
+	look := f.looks[end]
+	f.p.later(at.Sub(f.p.now), func() {
+		if look == f.looks[end] {
+			do()
+		}
+	})
+}
+
+// arrive is the end that receives.
+func (f *flow) arrive(h *ack.Header, frames []byte, bytes int, again func()) {
+	for _, b := range f.receive.Accept(f.p.now, h, frames) {
+		f.delivered += len(b)
+		f.receive.Done(len(b))
+		for ; len(b) >= bytes; b = b[bytes:] {
+			var at time.Duration
+			for i := range 8 {
+				at |= time.Duration(b[i]) << (8 * i)
+			}
+			f.late = append(f.late, f.p.now.Sub(start)-at)
+		}
+	}
+	f.acknowledge(again)
+}
+
+func (f *flow) acknowledge(again func()) {
+	if f.receive.AckDue(f.p.now) {
+		h := f.receive.Acknowledge()
+		if f.p.random.Float64() >= f.p.loss {
+			f.p.later(f.p.delay, func() {
+				f.send.OnAck(f.p.now, &h)
+				again()
+			})
+		}
+	}
+	if wake := f.receive.Wake(); !wake.IsZero() {
+		f.look(1, wake, func() { f.acknowledge(again) })
+	}
+}
+
+// jain is Jain's index of fairness (Jain, Chiu and Hawe 1984): 1 when all have
+// as much, 1/n when one has it all.
+func jain(shares ...float64) float64 {
+	sum, squares := 0.0, 0.0
+	for _, x := range shares {
+		sum, squares = sum+x, squares+x*x
+	}
+	return sum * sum / (float64(len(shares)) * squares)
+}
+
+// Two flows share a wire: each has a quarter at least, and little of the wire
+// is left unused. The default beside each, and each beside itself.
+func TestFairness(t *testing.T) {
+	seeds := uint64(24)
+	if testing.Short() {
+		seeds = 4
+	}
+	least := 1.0
+	for seed := range seeds {
+		p := newPath(seed)
+		p.rate = 1.25e6 * (0.5 + p.random.Float64())
+		p.delay = time.Duration(5+p.random.IntN(35)) * ms
+		p.queue = time.Duration(50+p.random.IntN(50)) * ms
+		lead := time.Duration(p.random.IntN(3000)) * ms
+		all := ack.Congestions()
+		pair := [2]ack.Congestion{ack.Westwood, all[int(seed)%len(all)]}
+		if p.random.IntN(2) == 0 {
+			pair[0] = pair[1]
+		}
+		const lasting = 24 * time.Second
+		var flows [2]*flow
+		for i := range flows {
+			flows[i] = newFlow(p, pair[i], false)
+			p.later(time.Duration(i)*lead, flows[i].fill)
+		}
+		p.run(lasting / 3)
+		from := [2]int{flows[0].delivered, flows[1].delivered}
+		p.run(lasting)
+		a, b := float64(flows[0].delivered-from[0]), float64(flows[1].delivered-from[1])
+		used := (a + b) / (p.rate * (lasting * 2 / 3).Seconds())
+		if share := a / (a + b); share < 0.25 || share > 0.75 || used < 0.8 {
+			t.Errorf("seed %d: %s has %.0f %% beside %s, want 25 to 75 %%; of the wire, both use %.0f %%, want 80 %% at least", seed, pair[0], 100*share, pair[1], 100*used)
+		}
+		least = min(least, jain(a, b))
+	}
+	t.Logf("the least of Jain's indices: %.2f", least)
+}
+
+// What a loss costs: the time that events take over a wire that loses some,
+// at a rate that it could carry many times over.
+func TestLateness(t *testing.T) {
+	lasting := 10 * time.Second
+	if testing.Short() {
+		lasting = 3 * time.Second
+	}
+	for _, c := range []struct {
+		loss         float64
+		perSecond    int
+		unordered    bool
+		median, most time.Duration // of Westwood: median, 99th percentile
+	}{
+		{0.01, 5000, false, 20 * ms, 45 * ms},
+		{0.01, 5000, true, 12 * ms, 40 * ms},
+		{0.05, 2500, false, 40 * ms, 200 * ms},
+		{0.05, 2500, true, 12 * ms, 200 * ms},
+	} {
+		for _, algorithm := range ack.Congestions() {
+			if testing.Short() && algorithm != ack.Westwood {
+				continue
+			}
+			p := newPath(7)
+			p.loss, p.delay = c.loss, 10*ms
+			f := newFlow(p, algorithm, c.unordered)
+			const bytes = 176 // an event of 128 B as a frame
+			p.later(0, func() { f.emit(bytes, time.Second/time.Duration(c.perSecond)) })
+			p.run(lasting)
+			slices.Sort(f.late)
+			n := len(f.late)
+			median, most := f.late[n/2], f.late[n*99/100]
+			t.Logf("%-8s loss %v, %d events/s, unordered %-5v: p50 %v, p99 %v, max %v, %+v", algorithm, c.loss, c.perSecond, c.unordered,
+				median.Round(ms/10), most.Round(ms/10), f.late[n-1].Round(ms), f.send.Stats())
+			if algorithm == ack.Westwood && (median > c.median || most > c.most) {
+				t.Errorf("%s at a loss of %v: p50 %v, p99 %v, want %v and %v at most", algorithm, c.loss, median, most, c.median, c.most)
+			}
+		}
+	}
+}
