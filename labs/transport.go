@@ -133,7 +133,7 @@ var overUDP = &transport{
 			return nil, err
 		}
 		server := udpq.NewServer(&udpq.Config{
-			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1,
+			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1, Fragments: udpq.FragmentsIP,
 			Secret: binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
 		})
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
@@ -141,6 +141,7 @@ var overUDP = &transport{
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+			Fragments:     udpq.FragmentsIP,
 			KeepAlive:     -1, // nothing but events is on the wire while it is watched
 			ReceiveBuffer: -1, // the lab has set it
 		})

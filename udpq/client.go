@@ -64,7 +64,11 @@ type ClientConfig struct {
 	Reliability Reliability
 	Unordered   bool
 
-	PackBudget    int           // gather events into datagrams of up to so many bytes, default 0: one event each
+	PackBudget      int           // gather events into datagrams of up to so many bytes, default 0: one event each
+	Fragments       Fragments     // who cuts events larger than Datagram, default FragmentsOwn
+	Datagram        int           // the largest datagram in bytes that events are packed or cut for, see Config
+	FragmentTimeout time.Duration // an event of which no piece came for so long is lost, see Config
+
 	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
 	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
 	Offload       bool          // let Linux cut and join datagrams, see Config
@@ -80,6 +84,8 @@ type ClientConfig struct {
 	OnEvent func(*framing.Frame)
 	// OnGap is told of events missed just before the event that follows.
 	OnGap func(Gap)
+	// OnFragmentLost is told of an event of which pieces came, and not all.
+	OnFragmentLost func(origin, sequence uint64)
 }
 
 func (c *ClientConfig) orDefault() ClientConfig {
@@ -95,6 +101,7 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	if d.PackBudget > 0 {
 		d.PackBudget = max(1, d.PackBudget-d.rung().headerBytes())
 	}
+	d.Datagram = datagramBudget(d.Datagram, d.PackBudget)
 	d.FlushInterval = cmp.Or(d.FlushInterval, DefaultFlushInterval)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
 	d.KeepAlive = cmp.Or(d.KeepAlive, DefaultKeepAlive)
@@ -112,6 +119,10 @@ type ClientStats struct {
 	Invalid     uint64 // frames received that were none
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
 
+	Fragments        uint64 // pieces of events received
+	FragmentsRefused uint64 // of them: doubled, late, or in contradiction to others
+	FragmentLost     uint64 // events of which pieces came, and not all
+
 	// On a rung:
 	Taken          uint64 // datagrams with events taken from the socket, those that came again too
 	Retransmits    uint64 // times that a datagram of events was sent again
@@ -124,9 +135,11 @@ type Client struct {
 	conn   net.Conn
 	socket *socket // over conn
 	link   *link   // nil: nothing is done for lost events
+	whole  *reassembly
 	origin uint64
 	epoch  uint64
 	key    uint64 // of the session
+	cuts   bool   // the server knows pieces of events
 
 	inbox    *edge.Inbox
 	requests edge.Requests
@@ -165,6 +178,7 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	}
 	c.socket = newClientSocket(conn, c.config.Offload)
 	c.openLink()
+	c.openFragments()
 	c.running.Go(c.read)
 	if err := c.greet(ctx); err != nil {
 		c.fail(err)
@@ -190,7 +204,7 @@ func (c *Client) greet(ctx context.Context) error {
 	}
 	wanted := c.config.rung().String()
 	f, err := c.askOpenly(ctx, &framing.Frame{
-		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(wanted), Payload: body,
+		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(withPieces(wanted)), Payload: body,
 	})
 	if err != nil {
 		return err
@@ -200,6 +214,7 @@ func (c *Client) greet(ctx context.Context) error {
 	}
 	w, err := framing.ParseWelcome(f.Payload)
 	c.epoch, c.key = w.Epoch, f.Offset
+	c.cuts = c.config.Fragments != FragmentsIP && w.Limit >= MaxEmit
 	c.welcomed.Store(true)
 	return err
 }
@@ -221,6 +236,7 @@ func (c *Client) Stats() ClientStats {
 	defer c.mu.Unlock()
 	s := c.stats
 	s.Refused = c.refusals.Load()
+	s.Fragments, s.FragmentsRefused = c.whole.pieces.Load(), c.whole.refused.Load()
 	if c.link != nil {
 		c.link.stats(&s)
 	}
@@ -240,6 +256,7 @@ func (c *Client) fail(err error) {
 	if c.link != nil {
 		c.link.close(err)
 	}
+	c.whole.close()
 	c.inbox.Close(err)
 	c.requests.Close(err)
 	c.conn.Close()

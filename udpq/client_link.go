@@ -93,7 +93,7 @@ func (c *Client) openLinked(datagram []byte) error {
 func (c *Client) openFrames(datagram []byte, events bool) error {
 	invalid := 0
 	for f, err := range framing.Unpack(datagram) {
-		if err != nil || f.Kind == framing.KindEvent && !events {
+		if err != nil || (f.Kind == framing.KindEvent || f.Kind == framing.KindFragment) && !events {
 			invalid++
 			continue
 		}

@@ -6,19 +6,31 @@ import (
 	"net"
 	"time"
 
+	"rawlab/framing"
 	"rawlab/internal/access"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
+	"rawlab/udpq/fragment"
 )
 
 // MaxDatagram is the largest UDP payload in bytes over IPv4:
 // 65535 − 20 (IPv4, RFC 791) − 8 (UDP, RFC 768). It bounds a datagram.
 const MaxDatagram = 65507
 
-// MaxEmit is the largest emit frame in bytes that udpq sends: a stored event
-// is delivered with an offset of 8 bytes more, and most rungs put a header
+// MaxEmit is the largest emit frame in bytes that udpq sends, in pieces if
+// need be: as large as a frame over TCP.
+const MaxEmit = framing.DefaultLimit
+
+// MaxWhole is the largest emit frame in bytes that udpq sends in one datagram,
+// with [FragmentsIP] or to a server that knows no pieces: a stored event is
+// delivered with an offset of 8 bytes more, and most rungs put a header
 // behind it.
-const MaxEmit = MaxDatagram - 8 - maxHeaderBytes
+const MaxWhole = MaxDatagram - storedBytes - maxHeaderBytes
+
+const (
+	storedBytes = 8                     // how much larger than its emit an event may be
+	maxFrame    = MaxEmit + storedBytes // the largest frame that comes in pieces
+)
 
 // Defaults of [Config] and [ClientConfig].
 const (
@@ -36,6 +48,9 @@ type Config struct {
 	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes, with queue.Block DefaultBlockBytes
 	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
 	PackBudget       int            // gather what waits into datagrams of so many bytes, default 0: one event each
+	Fragments        Fragments      // who cuts what is larger than Datagram, default FragmentsOwn
+	Datagram         int            // the largest datagram in bytes that is packed or cut for, default framing.DefaultDatagram or PackBudget, whichever is larger
+	FragmentTimeout  time.Duration  // an event of which no piece came for so long is lost, default fragment.DefaultTimeout; with ReliabilityAck never
 	ReceiveBuffer    int            // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
 	Offload          bool           // let Linux cut and join datagrams (UDP GSO, GRO): faster, and captures on this machine show trains of them
 	MaxSessions      int            // default DefaultMaxSessions
@@ -62,12 +77,29 @@ func (c *Config) orDefault() Config {
 	}
 	d.Clock = clock.Or(d.Clock)
 	d.Logger = cmp.Or(d.Logger, slog.New(slog.DiscardHandler))
+	d.Datagram = datagramBudget(d.Datagram, d.PackBudget)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
 	d.MaxSessions = cmp.Or(d.MaxSessions, DefaultMaxSessions)
 	d.ReplayWindow = cmp.Or(d.ReplayWindow, 64)
 	d.IdleTimeout = cmp.Or(d.IdleTimeout, DefaultIdleTimeout)
 	d.DrainTimeout = cmp.Or(d.DrainTimeout, DefaultDrainTimeout)
 	return d
+}
+
+// limit is the largest frame in bytes that the server takes.
+func (c *Config) limit() uint32 {
+	if c.Fragments == FragmentsIP {
+		return MaxDatagram
+	}
+	return MaxEmit
+}
+
+// datagramBudget returns the largest datagram to make.
+func datagramBudget(wanted, pack int) int {
+	if wanted <= 0 {
+		wanted = max(framing.DefaultDatagram, pack)
+	}
+	return min(max(wanted, fragment.MinBudget), MaxDatagram)
 }
 
 // Listen opens a UDP socket at an address, for Serve.

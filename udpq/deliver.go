@@ -15,6 +15,12 @@ func (p *peer) send(c *queue.Chunk) {
 	}
 	for _, part := range [...][]byte{c.Control, c.Kept, c.Live} {
 		for len(part) > 0 {
+			if p.isOver(part) {
+				n := frameSize(part)
+				p.sendCut(part[:n])
+				part = part[n:]
+				continue
+			}
 			var room [stretch]int
 			sizes, n := p.measure(part, room[:0])
 			p.group.socket.sendAll(part[:n], sizes, &p.to, p.account)
@@ -26,21 +32,26 @@ func (p *peer) send(c *queue.Chunk) {
 // post is send over a link, which numbers its datagrams.
 func (p *peer) post(c *queue.Chunk) {
 	p.sendControl(c.Control)
-	budget := p.group.server.config.PackBudget - p.rung.headerBytes()
+	budget := p.packBudget()
 	for _, part := range [...][]byte{c.Kept, c.Live} {
 		for len(part) > 0 {
 			n := fill(part, budget)
-			p.postFrames(part[:n])
+			if p.isOver(part) {
+				p.postCut(part[:n], true)
+			} else {
+				p.postFrames(part[:n])
+			}
 			part = part[n:]
 		}
 	}
 }
 
 // measure appends the sizes of the datagrams that frames are to leave in, as
-// far as there is room, and returns their sum.
+// far as there is room or up to one that must be cut, and returns their sum.
 func (p *peer) measure(frames []byte, sizes []int) (measured []int, bytes int) {
-	for bytes < len(frames) && len(sizes) < cap(sizes) {
-		n := fill(frames[bytes:], p.group.server.config.PackBudget)
+	budget := p.packBudget()
+	for bytes < len(frames) && len(sizes) < cap(sizes) && !p.isOver(frames[bytes:]) {
+		n := fill(frames[bytes:], budget)
 		sizes = append(sizes, n)
 		bytes += n
 	}

@@ -120,6 +120,11 @@ func (p *peer) goodbye() {
 }
 
 func (p *peer) obey(f *framing.Frame) {
+	if p.link == nil && f.Kind == framing.KindFragment {
+		if f = p.openFragment(f); f == nil {
+			return
+		}
+	}
 	if f.Kind == framing.KindEmit && p.link == nil {
 		p.emit(f)
 		return

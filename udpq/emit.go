@@ -17,6 +17,7 @@ type sender struct {
 	numbering  edge.Numbering
 	packer     *framing.Packer // nil: one event per datagram
 	train      train           // with Offload: packed datagrams that wait to leave together
+	cutter     cutter          // of events that are larger than a datagram
 	flushTimer clock.Timer
 	buf, topic []byte // scratch
 	last       bool   // Close has begun
@@ -27,8 +28,9 @@ type sender struct {
 // is, Flush tells. Otherwise it is sent once, before Emit
 // returns unless events are packed, and nobody says whether it arrived. An
 // error of the kernel says that it, or with packing an event before it, was
-// not sent; its sequence is used up. Events over the datagram budget travel
-// alone, and IP fragments them; over [MaxEmit] they are a [*framing.SizeError].
+// not sent; its sequence is used up. Events over the datagram budget travel in
+// pieces, or whole for IP to cut: see [Fragments]. Over [MaxEmit], or with
+// FragmentsIP [MaxWhole], they are a [*framing.SizeError].
 func (c *Client) Emit(topic string, payload []byte) (uint64, error) {
 	return c.EmitAt(c.config.Clock.Now(), topic, payload)
 }
@@ -40,7 +42,7 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 		Kind: framing.KindEmit, Flags: framing.FlagCRC,
 		Origin: c.origin, Time: uint64(t.UnixNano()), Payload: payload,
 	}
-	if err := check(&f, topic); err != nil {
+	if err := check(&f, topic, c.maxEmit()); err != nil {
 		return 0, err
 	}
 	c.lockWithRoom()
@@ -60,13 +62,13 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	return f.Sequence, c.sendEvent(&f)
 }
 
-func check(f *framing.Frame, topic string) error {
+func check(f *framing.Frame, topic string, limit int) error {
 	size := f.Size() + len(topic)
 	switch {
 	case topic == "" || len(topic) > framing.MaxTopic:
 		return fmt.Errorf("%w: topic of %d bytes, 1 to %d", framing.ErrInvalid, len(topic), framing.MaxTopic)
-	case size > MaxEmit:
-		return &framing.SizeError{Size: uint64(size), Limit: MaxEmit}
+	case size > limit:
+		return &framing.SizeError{Size: uint64(size), Limit: uint64(limit)}
 	}
 	return nil
 }
@@ -154,8 +156,13 @@ func (c *Client) flushLate() {
 // send sends a frame that is no event as one datagram. The caller holds mu.
 func (c *Client) send(f *framing.Frame) error { return c.encode(f, c.transmit) }
 
-// sendEvent sends an event as one datagram. The caller holds mu.
-func (c *Client) sendEvent(f *framing.Frame) error { return c.encode(f, c.carry) }
+// sendEvent sends an event as one datagram, or in pieces. The caller holds mu.
+func (c *Client) sendEvent(f *framing.Frame) error {
+	if c.cuts && f.Size() > c.budget() {
+		return c.encode(f, func(event []byte) error { return c.sendCut(f, event) })
+	}
+	return c.encode(f, c.carry)
+}
 
 func (c *Client) encode(f *framing.Frame, send func([]byte) error) error {
 	f.Flags |= framing.FlagCRC
@@ -186,13 +193,19 @@ func (c *Client) transmit(b []byte) error {
 	return err
 }
 
-// sendTrain gives the kernel all datagrams of the train, and once more those
-// that were not tried yet, see transmit. The caller holds mu.
+// sendTrain sends the datagrams of the train. The caller holds mu.
 func (c *Client) sendTrain() error {
+	defer c.train.clear()
+	return c.transmitAll(c.train.b, c.train.sizes)
+}
+
+// transmitAll gives the kernel the datagrams that lie end to end in b, and
+// once more those that were not tried yet, see transmit.
+func (c *Client) transmitAll(b []byte, sizes []int) error {
 	var errs error
 	note := func(_ []byte, err error) { errs = errors.Join(errs, err) }
-	to, rest := new(datagram), c.train.sizes
-	c.socket.sendAll(c.train.b, c.train.sizes, to, func(b []byte, err error) {
+	to, rest := new(datagram), sizes
+	c.socket.sendAll(b, sizes, to, func(b []byte, err error) {
 		n := countIn(rest, len(b))
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			c.refusals.Add(1)
@@ -202,7 +215,6 @@ func (c *Client) sendTrain() error {
 		}
 		rest = rest[n:]
 	})
-	c.train.clear()
 	return errs
 }
 

@@ -26,6 +26,10 @@ type peer struct {
 	intake    *intake       // with a link
 	published chan struct{} // with a link: closed when nothing more is published
 	touched   bool          // is in group.touched
+	cuts      bool          // the client knows pieces of frames
+	whole     *reassembly   // of events that come in pieces
+	cutter    cutter        // of frames that leave in pieces
+	underway  underway      // with a link: events that leave in pieces
 	heard     atomic.Bool
 	rung      rung   // what the hello asked for and was granted
 	born      uint64 // the time in the hello: a client that starts anew has another
@@ -96,6 +100,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 		Origin: origin, Name: p.name, Checksum: true, OutboxBytes: s.config.OutboxBytes, Overflow: s.config.Policy,
 		MaxSubscriptions: s.config.MaxSubscriptions, Window: s.config.ReplayWindow, Meter: s.meter,
 	})
+	p.openFragments(f)
 	p.openLink()
 	g.mu.Lock()
 	g.peers[d.from] = p
@@ -106,7 +111,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 }
 
 func (p *peer) welcome(request uint64) {
-	w := framing.Welcome{Version: framing.Version, Limit: MaxDatagram, Epoch: p.group.server.queue.Epoch()}
+	w := framing.Welcome{Version: framing.Version, Limit: p.group.server.config.limit(), Epoch: p.group.server.queue.Epoch()}
 	p.session.Reply(&framing.Frame{
 		Kind: framing.KindWelcome, Flags: framing.FlagOffset, Origin: p.session.Origin(), Sequence: request, Offset: p.key,
 		Topic: []byte(p.rung.String()), Payload: w.Append(nil),
@@ -140,6 +145,7 @@ func (p *peer) write() {
 		}
 	}
 	p.closeLink()
+	p.whole.close()
 	if !p.replaced {
 		p.sayLast()
 	}

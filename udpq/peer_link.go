@@ -16,7 +16,7 @@ func (p *peer) openLink() {
 		return
 	}
 	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, &p.to) })
-	p.link.onSent = func(frames []byte) { p.session.SentFrames(frames, true) }
+	p.link.onSent = p.sent
 	p.link.onFail = func(err error) {
 		p.group.remove(p)
 		p.session.End(framing.CodeTimeout, err.Error())
@@ -50,17 +50,27 @@ func (p *peer) publish() {
 	for batch := range p.intake.batches(p.link.done) {
 		for _, b := range batch {
 			for f, err := range framing.Unpack(b) {
-				if err != nil || f.Kind != framing.KindEmit {
-					p.group.invalid()
-					continue
-				}
-				p.publishEvent(&f)
+				p.publishFrame(&f, err)
 			}
 		}
 		p.session.Commit()
 	}
 	if p.intake.left() {
 		p.leave()
+	}
+}
+
+// publishFrame publishes an event, or one that is whole with this piece.
+func (p *peer) publishFrame(f *framing.Frame, err error) {
+	switch {
+	case err == nil && f.Kind == framing.KindEmit:
+		p.publishEvent(f)
+	case err == nil && f.Kind == framing.KindFragment:
+		if inner := p.openFragment(f); inner != nil {
+			p.publishEvent(inner)
+		}
+	default:
+		p.group.invalid()
 	}
 }
 
@@ -114,13 +124,22 @@ func (p *peer) sendControl(b []byte) {
 		n := frameSize(b)
 		if f, _, err := framing.Parse(b[:n], n); err == nil && f.Kind == framing.KindEvent {
 			if room, _, _ := p.link.ready(machine.room); room {
-				p.link.post(b[:n])
+				p.postEvent(b[:n])
 			}
 		} else if err := p.group.socket.send(b[:n], &p.to); err != nil {
 			p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
 		}
 		b = b[n:]
 	}
+}
+
+// postEvent posts an event without waiting for room.
+func (p *peer) postEvent(b []byte) {
+	if p.isOver(b) {
+		p.postCut(b, false)
+		return
+	}
+	p.link.post(b)
 }
 
 // stopTaking publishes what was taken in, and sends all that waits without
@@ -148,5 +167,6 @@ func (p *peer) closeLink() {
 		p.session.LoseFrames(b)
 	}
 	p.group.server.links.remove(p.link)
+	p.session.LoseFrames(p.underway.rest())
 	p.intake.close(false)
 }

@@ -115,6 +115,8 @@ func (c *Client) obey(f *framing.Frame) error {
 	switch f.Kind {
 	case framing.KindEvent:
 		c.deliver(f)
+	case framing.KindFragment:
+		return c.obeyFragment(f)
 	case framing.KindWelcome, framing.KindReceipt:
 		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
 	case framing.KindAck:

@@ -74,7 +74,7 @@ func newRung(r Reliability, unordered bool) rung {
 
 // parseRung returns the rung asked for; none if it is not known here.
 func parseRung(s string) rung {
-	name, unordered := strings.CutSuffix(s, unorderedSuffix)
+	name, unordered := strings.CutSuffix(withoutPieces(s), unorderedSuffix)
 	return newRung(Reliability(name), unordered)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
+	"rawlab/udpq/fragment"
 )
 
 // Server serves a queue over UDP. It is safe for concurrent use.
@@ -35,6 +36,10 @@ type Server struct {
 
 	overflowed atomic.Uint64
 	links      linkSet
+
+	pool             *fragment.Pool
+	fragments        atomic.Uint64
+	fragmentsRefused atomic.Uint64
 }
 
 // Stats is what a server has done so far.
@@ -53,12 +58,15 @@ type Stats struct {
 	Due       uint64                // fates to account for, see queue.Meter
 	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
 	Links     LinkStats             // of conversations on a rung
+
+	Fragments        uint64 // pieces of events received
+	FragmentsRefused uint64 // of them: doubled, late, of another's event, or in contradiction to others
 }
 
 // NewServer returns a server; a nil config is the zero Config.
 func NewServer(config *Config) *Server {
 	c := config.orDefault()
-	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger, seals: newSeals(c.Secret)}
+	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger, seals: newSeals(c.Secret), pool: fragment.NewPool(poolBytes)}
 	if s.queue == nil {
 		s.queue, s.queueErr = queue.New(&queue.Config{Clock: c.Clock, Trace: c.Trace})
 	}
@@ -73,7 +81,8 @@ func (s *Server) Stats() Stats {
 		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
-		Links: s.links.sum(),
+		Links:     s.links.sum(),
+		Fragments: s.fragments.Load(), FragmentsRefused: s.fragmentsRefused.Load(),
 	}
 }
 

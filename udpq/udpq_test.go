@@ -189,9 +189,9 @@ func TestDrainFlushesAndSaysBye(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := serve(t, &udpq.Config{MaxSessions: 1, MaxSubscriptions: 1})
 	c := dial(t, s, nil)
-	_, err := c.Emit("news", make([]byte, udpq.MaxDatagram))
+	_, err := c.Emit("news", make([]byte, udpq.MaxEmit))
 	if size, ok := errors.AsType[*framing.SizeError](err); !ok || size.Limit != udpq.MaxEmit {
-		t.Errorf("Emit over a datagram = %v, want a SizeError", err)
+		t.Errorf("Emit over the limit = %v, want a SizeError", err)
 	}
 	subscribe(t, c, "a")
 	_, err = c.Subscribe(t.Context(), "b")

@@ -21,6 +21,7 @@ const (
 	FateExpired        Fate = "expired"         // left the log before the subscriber came for it
 	FateFrameInvalid   Fate = "frame-invalid"   // the bytes were no frame
 	FateUnauthorized   Fate = "unauthorized"    // the sender has no session, or spoke for another
+	FateFragmentLost   Fate = "fragment-lost"   // pieces of it came, and not all
 	FateConnectionLost Fate = "connection-lost" // waited in the outbox when the session ended
 	FateSendRefused    Fate = "send-refused"    // the kernel did not take it
 )

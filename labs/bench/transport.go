@@ -34,7 +34,7 @@ func newServer(transport string) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := udpq.NewServer(&udpq.Config{Policy: queue.Block})
+		s := udpq.NewServer(&udpq.Config{Policy: queue.Block, Fragments: udpq.FragmentsIP})
 		return &server{
 			addr:  c.LocalAddr().String(),
 			serve: func(ctx context.Context) error { return s.Serve(ctx, c) },
@@ -57,5 +57,5 @@ func dial(ctx context.Context, transport, addr string, onEvent func(*framing.Fra
 	if transport == "tcp" {
 		return tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: onEvent})
 	}
-	return udpq.Dial(ctx, addr, &udpq.ClientConfig{OnEvent: onEvent})
+	return udpq.Dial(ctx, addr, &udpq.ClientConfig{OnEvent: onEvent, Fragments: udpq.FragmentsIP})
 }

@@ -1,0 +1,162 @@
+package udpq
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+
+	"rawlab/framing"
+	"rawlab/internal/queue"
+	"rawlab/udpq/fragment"
+)
+
+// poolBytes bounds the pieces that wait for others at a server.
+const poolBytes = 64 << 20
+
+// openFragments gets a peer what it needs for events in pieces.
+func (p *peer) openFragments(hello *framing.Frame) {
+	s := p.group.server
+	p.cuts = s.config.Fragments != FragmentsIP && takesPieces(string(hello.Topic))
+	timeout := s.config.FragmentTimeout
+	if p.rung.reliability == ReliabilityAck {
+		timeout = -1 // a piece that is lost comes again, or the conversation ends
+	}
+	p.whole = &reassembly{
+		clock: s.config.Clock, lost: p.fragmentLost,
+		config: fragment.Config{Limit: MaxEmit, Timeout: timeout, Pool: s.pool},
+	}
+}
+
+func (p *peer) fragmentLost(l fragment.Lost) {
+	fate := queue.FateFragmentLost
+	if l.Full {
+		fate = queue.FateServerQueue
+	}
+	p.group.server.meter.Drop(fate, &framing.Frame{Origin: l.Origin, Sequence: l.Sequence})
+}
+
+// openFragment returns the frame inside once it is whole, nil before. A client speaks
+// for its own origin only.
+func (p *peer) openFragment(f *framing.Frame) *framing.Frame {
+	s := p.group.server
+	s.fragments.Add(1)
+	if f.Origin != p.session.Origin() {
+		s.fragmentsRefused.Add(1)
+		return nil
+	}
+	before := p.whole.refused.Load()
+	inner, err := p.whole.accept(f)
+	s.fragmentsRefused.Add(p.whole.refused.Load() - before)
+	if err != nil || inner != nil && inner.Kind != framing.KindEmit {
+		s.meter.Drop(queue.FateFrameInvalid, f)
+		return nil
+	}
+	return inner
+}
+
+// budget is what frames may take of a datagram.
+func (p *peer) budget() int { return p.group.server.config.Datagram - p.rung.headerBytes() }
+
+// isOver reports whether the frame that comes next must be cut.
+func (p *peer) isOver(frames []byte) bool { return p.cuts && frameSize(frames) > p.budget() }
+
+// packBudget is what frames may share of a datagram.
+func (p *peer) packBudget() int {
+	budget := p.group.server.config.PackBudget - p.rung.headerBytes()
+	if p.cuts {
+		return min(budget, p.budget())
+	}
+	return budget
+}
+
+// cut returns the datagrams that carry a frame.
+func (p *peer) cut(frame []byte) (f framing.Frame, datagrams []byte, sizes []int) {
+	f, _, err := framing.Parse(frame, len(frame))
+	if err != nil {
+		panic("udpq: frame out of the queue unreadable: " + err.Error())
+	}
+	datagrams, sizes = p.cutter.cut(p.group.server.config.Clock.Now(), frame, f.Origin, f.Sequence, p.budget())
+	return f, datagrams, sizes
+}
+
+// sendCut sends a frame in pieces.
+func (p *peer) sendCut(frame []byte) {
+	_, b, sizes := p.cut(frame)
+	var refused error
+	p.group.socket.sendAll(b, sizes, &p.to, func(_ []byte, err error) {
+		if refused == nil {
+			refused = err
+		}
+	})
+	p.account(frame, refused)
+}
+
+// underway is the events that a link has, in part, as pieces: their frames
+// without payload. It is safe for concurrent use.
+type underway struct {
+	mu     sync.Mutex
+	events map[fragment.ID][]byte
+}
+
+func (u *underway) put(f framing.Frame) {
+	f.Payload = nil
+	b, err := f.Append(nil)
+	if err != nil {
+		panic("udpq: own frame cannot be encoded: " + err.Error())
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.events == nil {
+		u.events = make(map[fragment.ID][]byte)
+	}
+	u.events[fragment.ID{Origin: f.Origin, Sequence: f.Sequence}] = b
+}
+
+// take returns an event, nil if it is not there.
+func (u *underway) take(id fragment.ID) []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	b := u.events[id]
+	delete(u.events, id)
+	return b
+}
+
+// rest takes all.
+func (u *underway) rest() (frames []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, b := range u.events {
+		frames = append(frames, b...)
+	}
+	clear(u.events)
+	return frames
+}
+
+// postCut sends a frame in pieces over the link. With wait, each waits for
+// room.
+func (p *peer) postCut(frame []byte, wait bool) {
+	f, b, sizes := p.cut(frame)
+	b, sizes = bytes.Clone(b), slices.Clone(sizes) // while it waits, replies may be cut
+	p.underway.put(f)
+	for _, n := range sizes {
+		if wait && !p.awaitRoom() || p.link.post(b[:n]) != nil {
+			p.session.LoseFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}))
+			return
+		}
+		b = b[n:]
+	}
+}
+
+// sent says of the frames of a datagram that they left for the first time. An
+// event in pieces leaves with the last of them.
+func (p *peer) sent(frames []byte) {
+	f, _, err := framing.Parse(frames, len(frames))
+	if err != nil || f.Kind != framing.KindFragment {
+		p.session.SentFrames(frames, true)
+		return
+	}
+	piece, err := framing.ParseFragment(f.Payload)
+	if err == nil && int(piece.Position)+len(piece.Piece) == int(piece.Total) {
+		p.session.SentFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}), true)
+	}
+}
