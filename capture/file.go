@@ -37,13 +37,30 @@ func (f *File) Read(ctx context.Context) ([]Packet, error) {
 	f.batch[0] = Packet{
 		Time: p.Time, Data: p.Data, Length: p.Length,
 		Outgoing:  p.Flags&pcapng.FlagDirection == pcapng.FlagOutbound,
-		Interface: p.Interface, Flags: p.Flags, Comments: p.Comments,
+		Interface: p.Interface, Flags: p.Flags, Comments: p.Comments, Dropped: p.Dropped, Options: p.Options,
 	}
 	return f.batch[:], nil
 }
 
 // Interfaces returns the interfaces described so far.
 func (f *File) Interfaces() []pcapng.Interface { return f.r.Interfaces() }
+
+// Sections returns the sections that have begun so far.
+func (f *File) Sections() []pcapng.Section { return f.r.Sections() }
+
+// copyTo has w write what the file holds beside packets.
+func (f *File) copyTo(w *Writer) {
+	f.r.OnBlock(func(b pcapng.Block) error {
+		if b.Type != pcapng.BlockStatistics {
+			return w.writeBlock(b)
+		}
+		s, err := f.r.Stats(b) // its times are in the interface's old resolution
+		if err != nil {
+			return err
+		}
+		return w.writeFileStats(&s)
+	})
+}
 
 // TrimFile cuts a capture file back to its last whole block, as after a full
 // disk, so that every program reads what is left without complaint. It

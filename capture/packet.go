@@ -21,6 +21,8 @@ type Packet struct {
 	Interface int      // which of the source's interfaces; 0 if there is one
 	Flags     uint32   // pcapng's epb_flags, the direction among them; 0 if unknown
 	Comments  []string // what the file says of it
+	Dropped   uint64   // packets lost by the interface just before it; 0 if unknown
+	Options   []pcapng.Option
 }
 
 // Source gives packets in batches. At its end Read returns io.EOF.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"io"
 	"runtime"
 	"time"
@@ -8,41 +9,86 @@ import (
 	"rawlab/capture/pcapng"
 )
 
-// Writer is a sink that writes a pcapng file: the interfaces of a source,
-// its packets with their comments, and at the end what the kernel counted.
+// Writer is a sink that writes a pcapng file: the interfaces of a source, its
+// packets with their comments, and what was counted. Of a [File] it keeps the
+// sections and all that stands beside packets, known to this program or not.
 type Writer struct {
-	w      *pcapng.Writer
-	source Source
-	filter string // as the user wrote it
-	known  int    // interfaces already written
-	start  time.Time
-	last   time.Time // time of the last packet
+	w        *pcapng.Writer
+	source   Source
+	sections func() []pcapng.Section
+	filter   string // as the user wrote it
+	section  int    // that is being written, of the source's
+	known    int    // interfaces already written
+	start    time.Time
+	last     time.Time // time of the last packet
 }
 
 // NewWriter starts a file on w for packets of source. The filter is noted
 // with its interfaces. It may hold back bytes until Flush.
 func NewWriter(w io.Writer, source Source, filter string) (*Writer, error) {
-	pw, err := pcapng.NewWriter(w, pcapng.Section{Hardware: runtime.GOARCH, OS: runtime.GOOS, Application: "rawlab"})
-	if err != nil {
+	own := []pcapng.Section{{Hardware: runtime.GOARCH, OS: runtime.GOOS, Application: "rawlab"}}
+	nw := &Writer{source: source, filter: filter, sections: func() []pcapng.Section { return own }}
+	if f, ok := source.(*File); ok {
+		nw.sections = f.Sections
+		f.copyTo(nw)
+	}
+	var err error
+	if nw.w, err = pcapng.NewWriter(w, nw.sections()[0]); err != nil {
 		return nil, err
 	}
-	nw := &Writer{w: pw, source: source, filter: filter}
 	return nw, nw.describe()
 }
 
-// describe writes the interfaces that the source has come to know since.
+// describe writes the interfaces that the source has come to know since, and
+// the headers of their sections.
 func (w *Writer) describe() error {
 	interfaces := w.source.Interfaces()
 	for _, i := range interfaces[w.known:] {
-		if w.filter != "" {
-			i.Filter = w.filter
+		if err := w.enter(i.Section); err != nil {
+			return err
 		}
+		i.Filter = both(i.Filter, w.filter)
 		if _, err := w.w.AddInterface(i); err != nil {
 			return err
 		}
+		w.known++
 	}
-	w.known = len(interfaces)
 	return nil
+}
+
+// enter starts a section, if it is not the one being written.
+func (w *Writer) enter(section int) error {
+	for w.section < section {
+		w.section++
+		if err := w.w.StartSection(w.sections()[w.section]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// both returns the filter of packets that two filters took.
+func both(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return "(" + a + ") and (" + b + ")"
+}
+
+// writeBlock copies a block of the source's.
+func (w *Writer) writeBlock(b pcapng.Block) error {
+	if err := errors.Join(w.describe(), w.enter(b.Section)); err != nil {
+		return err
+	}
+	return w.w.WriteBlock(b)
+}
+
+// writeFileStats copies what the source was told of an interface.
+func (w *Writer) writeFileStats(s *pcapng.Stats) error {
+	if err := w.describe(); err != nil {
+		return err
+	}
+	return w.w.WriteStats(s)
 }
 
 // Write writes one packet.
@@ -58,6 +104,7 @@ func (w *Writer) Write(p *Packet) error {
 	w.last = p.Time
 	return w.w.WritePacket(&pcapng.Packet{
 		Interface: p.Interface, Time: p.Time, Data: p.Data, Length: p.Length, Comments: p.Comments, Flags: p.Flags,
+		Dropped: p.Dropped, Options: p.Options,
 	})
 }
 
@@ -66,7 +113,10 @@ func (w *Writer) WriteStats(s Stats) error {
 	if w.start.IsZero() { // no packet, no time: the block would say 1970
 		return nil
 	}
-	return w.w.WriteStats(0, s.Received, s.Dropped, w.start, w.last)
+	return w.w.WriteStats(&pcapng.Stats{
+		Time: w.last, Start: w.start, End: w.last, Received: s.Received, Dropped: s.Dropped,
+		Accepted: pcapng.Unknown, SystemDropped: pcapng.Unknown, Delivered: pcapng.Unknown,
+	})
 }
 
 // Flush writes out what was gathered.

@@ -2,6 +2,7 @@ package pcapng
 
 import (
 	"bytes"
+	"encoding/binary"
 	"iter"
 	"time"
 )
@@ -14,20 +15,26 @@ func (r *Reader) startSection(b []byte) error {
 	if major := r.order.Uint16(b[4:]); major != 1 {
 		return r.bad("version %d of pcapng is not known, only version 1", major)
 	}
-	r.section = Section{}
+	if len(r.sections) >= maxSections {
+		return r.bad("more than %d sections", maxSections)
+	}
+	s := Section{BigEndian: r.order == binary.BigEndian}
 	r.first = len(r.interfaces)
 	for code, value := range r.options(b[16:]) {
-		switch code {
-		case optComment:
-			r.section.Comment = string(value)
-		case optHardware:
-			r.section.Hardware = string(value)
-		case optOS:
-			r.section.OS = string(value)
-		case optApplication:
-			r.section.Application = string(value)
+		switch {
+		case code == optComment && s.Comment == "":
+			s.Comment = string(value)
+		case code == optHardware:
+			s.Hardware = string(value)
+		case code == optOS:
+			s.OS = string(value)
+		case code == optApplication:
+			s.Application = string(value)
+		default:
+			s.Options = append(s.Options, Option{code, bytes.Clone(value)})
 		}
 	}
+	r.sections = append(r.sections, s)
 	return nil
 }
 
@@ -39,7 +46,7 @@ func (r *Reader) addInterface(b []byte) error {
 	if len(r.interfaces) >= maxInterfaces {
 		return r.bad("more than %d interfaces", maxInterfaces)
 	}
-	i := Interface{LinkType: r.order.Uint16(b), SnapLen: r.order.Uint32(b[4:])}
+	i := Interface{LinkType: r.order.Uint16(b), SnapLen: r.order.Uint32(b[4:]), Section: len(r.sections) - 1}
 	c := microseconds
 	for code, value := range r.options(b[8:]) {
 		switch {
@@ -56,6 +63,8 @@ func (r *Reader) addInterface(b []byte) error {
 			}
 		case code == optOffset && len(value) == 8:
 			c.offset = int64(r.order.Uint64(value))
+		default:
+			i.Options = append(i.Options, Option{code, bytes.Clone(value)})
 		}
 	}
 	r.interfaces = append(r.interfaces, i)
@@ -73,13 +82,21 @@ func (r *Reader) enhanced(b []byte) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
+	r.others = r.others[:0]
 	for code, value := range r.options(rest) {
 		switch {
 		case code == optComment:
 			p.Comments = append(p.Comments, string(value))
 		case code == optFlags && len(value) == 4:
 			p.Flags = r.order.Uint32(value)
+		case code == optDropCount && len(value) == 8:
+			p.Dropped = r.order.Uint64(value)
+		default:
+			r.others = append(r.others, Option{code, value})
 		}
+	}
+	if len(r.others) > 0 {
+		p.Options = r.others
 	}
 	return p, nil
 }
@@ -91,6 +108,9 @@ func (r *Reader) old(b []byte) (Packet, error) {
 		return Packet{}, r.bad("a packet block of %d bytes is too short", len(b))
 	}
 	p, _, err := r.timed(uint64(r.order.Uint16(b)), b[4:])
+	if dropped := r.order.Uint16(b[2:]); dropped != 0xffff { // all ones: not known
+		p.Dropped = uint64(dropped)
+	}
 	return p, err
 }
 
@@ -136,7 +156,7 @@ func (r *Reader) simple(b []byte) (Packet, error) {
 // lookup turns a section's interface number into an index over the file.
 func (r *Reader) lookup(id uint64) (int, error) {
 	if have := len(r.interfaces) - r.first; id >= uint64(have) {
-		return 0, r.bad("a packet names interface %d, but only %d are described", id, have)
+		return 0, r.bad("a block names interface %d, but only %d are described", id, have)
 	}
 	return r.first + int(id), nil
 }

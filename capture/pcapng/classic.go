@@ -35,7 +35,7 @@ func (r *Reader) readClassicHeader() error {
 	if err != nil {
 		return err
 	}
-	r.classic = true
+	r.classic, r.sections = true, []Section{{}}
 	// The upper half of the link type holds the length of a frame check sequence.
 	r.interfaces = []Interface{{LinkType: uint16(r.order.Uint32(b[20:])), SnapLen: r.order.Uint32(b[16:])}}
 	r.clocks = []clock{{perSecond: perSecond}}

@@ -1,10 +1,11 @@
 // Package pcapng writes capture files and reads them back.
 //
-// It writes the format of draft-ietf-opsawg-pcapng with nanosecond times and
-// a comment on any packet, which is where a packet's fate and its event are
-// told. It reads that format in either byte order and with any time
-// resolution, and the classic pcap format of tcpdump as well. It knows
-// nothing of what the packets contain.
+// It writes the format of draft-ietf-opsawg-pcapng in either byte order with
+// nanosecond times and a comment on any packet, which is where a packet's fate
+// and its event are told. It reads that format with any time resolution, and
+// the classic pcap format of tcpdump as well. What it gives no field, options
+// and whole blocks, it hands on as bytes, so that a copy loses nothing. It
+// knows nothing of what the packets contain.
 //
 // A file is a row of blocks. Every block has the same envelope:
 //

@@ -57,7 +57,10 @@ func write(t testing.TB, section pcapng.Section, is []pcapng.Interface, ps []pca
 			t.Fatal(err)
 		}
 	}
-	if err := w.WriteStats(0, 10, 3, start, start.Add(time.Second)); err != nil {
+	if err := w.WriteStats(&pcapng.Stats{
+		Time: start.Add(time.Second), Start: start, End: start.Add(time.Second), Received: 10, Dropped: 3,
+		Accepted: pcapng.Unknown, SystemDropped: pcapng.Unknown, Delivered: pcapng.Unknown,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Flush(); err != nil {
@@ -74,9 +77,17 @@ func readAll(r *pcapng.Reader) ([]pcapng.Packet, error) {
 		if err != nil {
 			return ps, err
 		}
-		p.Data = bytes.Clone(p.Data)
+		p.Data, p.Options = bytes.Clone(p.Data), cloneOptions(p.Options)
 		ps = append(ps, p)
 	}
+}
+
+func cloneOptions(options []pcapng.Option) []pcapng.Option {
+	clone := slices.Clone(options)
+	for i := range clone {
+		clone[i].Value = bytes.Clone(clone[i].Value)
+	}
+	return clone
 }
 
 func TestRoundTrip(t *testing.T) {

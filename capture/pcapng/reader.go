@@ -12,6 +12,7 @@ import (
 const (
 	readBuffer    = 64 << 10 // bytes asked for in one read call
 	maxInterfaces = 1 << 16  // over all sections; a bound on what a hostile file makes us keep
+	maxSections   = 1 << 16  // the same
 )
 
 // Reader reads a pcapng or classic pcap file or stream. It is not safe for
@@ -24,9 +25,11 @@ type Reader struct {
 	next    int64 // of the block after it
 	packets int
 	buf     []byte // body of the block being read
-	err     error  // sticky
+	others  []Option
+	err     error // sticky
 
-	section    Section
+	sections   []Section
+	onBlock    func(Block) error
 	first      int // index of the section's first interface
 	interfaces []Interface
 	clocks     []clock // one per interface
@@ -66,7 +69,21 @@ func (r *Reader) Interfaces() []Interface { return slices.Clip(r.interfaces) }
 
 // Section returns what the file says of its making, in the section that the
 // last packet was in.
-func (r *Reader) Section() Section { return r.section }
+func (r *Reader) Section() Section {
+	if len(r.sections) == 0 {
+		return Section{}
+	}
+	return r.sections[len(r.sections)-1]
+}
+
+// Sections returns every section read so far; a classic file is one that
+// says nothing. The slice is the reader's: do not change it.
+func (r *Reader) Sections() []Section { return slices.Clip(r.sections) }
+
+// OnBlock has Next call f for every block that is neither a section's header,
+// an interface nor a packet, in the order of the file. Its body is valid
+// during the call. An error ends the reading.
+func (r *Reader) OnBlock(f func(Block) error) { r.onBlock = f }
 
 // Next returns the next packet, whose data is valid until the following
 // call. At the end it returns io.EOF; where the file is cut, a
@@ -108,14 +125,16 @@ func (r *Reader) readPacket() (Packet, error) {
 	}
 }
 
-// keep takes what is worth keeping from a block that is not a packet, and
-// skips one of unknown type, as the draft's section 3.1 asks.
+// keep takes a block that is not a packet. One of unknown type is nothing
+// wrong, as the draft's section 3.1 has it.
 func (r *Reader) keep(kind uint32, body []byte) error {
-	switch kind {
-	case blockSection:
+	switch {
+	case kind == blockSection:
 		return r.startSection(body)
-	case blockInterface:
+	case kind == blockInterface:
 		return r.addInterface(body)
+	case r.onBlock != nil:
+		return r.onBlock(Block{kind, len(r.sections) - 1, r.order == binary.BigEndian, body})
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pcapng
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -12,37 +13,58 @@ const writeBuffer = 64 << 10 // bytes gathered before one write call
 
 var le = binary.LittleEndian
 
-// Writer writes one section. Blocks gather until Flush or until the buffer
-// is full. It is not safe for concurrent use.
+// Writer writes a file. Blocks gather until Flush or until the buffer is
+// full. It is not safe for concurrent use.
 type Writer struct {
 	w          *bufio.Writer
-	interfaces int
+	order      byteOrder
+	first      int    // index of the section's first interface
+	interfaces int    // of all sections
 	block      []byte // the block being built
+}
+
+type byteOrder interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
 }
 
 // NewWriter starts a file, or a stream such as standard output, on w.
 func NewWriter(w io.Writer, s Section) (*Writer, error) {
 	nw := &Writer{w: bufio.NewWriterSize(w, writeBuffer)}
-	nw.begin(blockSection)
-	nw.u32(byteOrderMagic)
-	nw.u32(1) // version 1.0: u16 major, u16 minor
-	nw.u64(sectionLenAbsent)
-	return nw, nw.finish(
+	return nw, nw.StartSection(s)
+}
+
+// StartSection starts another section. What follows names the interfaces that
+// are added after it.
+func (w *Writer) StartSection(s Section) error {
+	w.order = binary.LittleEndian
+	if s.BigEndian {
+		w.order = binary.BigEndian
+	}
+	w.first = w.interfaces
+	w.begin(blockSection)
+	w.u32(byteOrderMagic)
+	w.u16(1) // version 1.0
+	w.u16(0)
+	w.u64(sectionLenAbsent)
+	return w.finish(s.Options,
 		option{optComment, s.Comment}, option{optHardware, s.Hardware},
 		option{optOS, s.OS}, option{optApplication, s.Application})
 }
 
-// AddInterface describes an interface and returns its index, which packets
-// captured there name. Interfaces may be added between packets.
+// AddInterface describes an interface and returns its index over the whole
+// file, which packets captured there name. Interfaces may be added between
+// packets.
 func (w *Writer) AddInterface(i Interface) (int, error) {
 	w.begin(blockInterface)
-	w.u32(uint32(i.LinkType))
+	w.u16(i.LinkType)
+	w.u16(0)
 	w.u32(i.SnapLen)
 	filter := i.Filter
 	if filter != "" {
 		filter = "\x00" + filter // a leading 0 says that the text is in tcpdump's language
 	}
-	err := w.finish(option{optName, i.Name}, option{optDescription, i.Description},
+	err := w.finish(i.Options, option{optName, i.Name}, option{optDescription, i.Description},
 		option{optFilter, filter}, option{optResolution, "\x09"}) // 10⁻⁹ s
 	if err != nil {
 		return 0, err
@@ -61,7 +83,7 @@ func (w *Writer) WritePacket(p *Packet) error {
 		return &SizeError{"a packet", len(p.Data), MaxBlock}
 	}
 	w.begin(blockEnhanced)
-	w.u32(uint32(p.Interface))
+	w.u32(uint32(p.Interface - w.first))
 	w.time(p.Time)
 	w.u32(uint32(len(p.Data)))
 	w.u32(uint32(max(p.Length, len(p.Data))))
@@ -69,35 +91,49 @@ func (w *Writer) WritePacket(p *Packet) error {
 	var room [4]option
 	options := room[:0]
 	if p.Flags != 0 {
-		options = append(options, option{optFlags, string(le.AppendUint32(nil, p.Flags))})
+		options = append(options, option{optFlags, string(w.order.AppendUint32(nil, p.Flags))})
+	}
+	if p.Dropped != 0 {
+		options = append(options, option{optDropCount, w.u64Text(p.Dropped)})
 	}
 	for _, c := range p.Comments {
 		options = append(options, option{optComment, c})
 	}
-	return w.finish(options...)
+	return w.finish(p.Options, options...)
 }
 
-// WriteStats writes what interface i's capture came to: packets received by
-// it (those dropped included) and packets the kernel had to drop.
-func (w *Writer) WriteStats(i int, received, dropped uint64, start, end time.Time) error {
-	if err := w.known(i); err != nil {
+// WriteSimple writes a simple packet block: only the data and the length of a
+// packet of the section's first interface, cut to its snap length.
+func (w *Writer) WriteSimple(data []byte, length int) error {
+	if err := w.known(w.first); err != nil {
 		return err
 	}
-	w.begin(blockStatistics)
-	w.u32(uint32(i))
-	w.time(end)
-	return w.finish(
-		option{optStart, timeText(start)}, option{optEndTime, timeText(end)},
-		option{optReceived, string(le.AppendUint64(nil, received))},
-		option{optDropped, string(le.AppendUint64(nil, dropped))})
+	if len(data) > MaxBlock {
+		return &SizeError{"a packet", len(data), MaxBlock}
+	}
+	w.begin(blockSimple)
+	w.u32(uint32(max(length, len(data))))
+	w.block = pad(append(w.block, data...))
+	return w.finish(nil)
+}
+
+// WriteBlock writes a block as it was read, into a section of the same byte
+// order.
+func (w *Writer) WriteBlock(b Block) error {
+	if b.BigEndian != (w.order == binary.BigEndian) {
+		return errors.New("a block cannot move to a section of another byte order")
+	}
+	w.begin(b.Type)
+	w.block = append(w.block, b.Body...)
+	return w.finish(nil)
 }
 
 // Flush writes out everything gathered.
 func (w *Writer) Flush() error { return w.w.Flush() }
 
 func (w *Writer) known(i int) error {
-	if i < 0 || i >= w.interfaces {
-		return fmt.Errorf("interface %d was never added; there are %d", i, w.interfaces)
+	if i < w.first || i >= w.interfaces {
+		return fmt.Errorf("interface %d is none of this section's: those are %d, from %d", i, w.interfaces-w.first, w.first)
 	}
 	return nil
 }
@@ -109,8 +145,11 @@ func (w *Writer) begin(kind uint32) {
 	w.u32(0)
 }
 
-func (w *Writer) u32(v uint32) { w.block = le.AppendUint32(w.block, v) }
-func (w *Writer) u64(v uint64) { w.block = le.AppendUint64(w.block, v) }
+func (w *Writer) u16(v uint16) { w.block = w.order.AppendUint16(w.block, v) }
+func (w *Writer) u32(v uint32) { w.block = w.order.AppendUint32(w.block, v) }
+func (w *Writer) u64(v uint64) { w.block = w.order.AppendUint64(w.block, v) }
+
+func (w *Writer) u64Text(v uint64) string { return string(w.order.AppendUint64(nil, v)) }
 
 // time appends nanoseconds as the format orders them: high half first.
 func (w *Writer) time(t time.Time) {
@@ -119,9 +158,9 @@ func (w *Writer) time(t time.Time) {
 	w.u32(uint32(ns))
 }
 
-func timeText(t time.Time) string {
+func (w *Writer) timeText(t time.Time) string {
 	ns := uint64(t.UnixNano())
-	return string(le.AppendUint32(le.AppendUint32(nil, uint32(ns>>32)), uint32(ns)))
+	return string(w.order.AppendUint32(w.order.AppendUint32(nil, uint32(ns>>32)), uint32(ns)))
 }
 
 type option struct {
@@ -130,21 +169,24 @@ type option struct {
 }
 
 // finish appends the options and the length and sends the block on its way.
-func (w *Writer) finish(options ...option) error {
-	any := false
+func (w *Writer) finish(others []Option, options ...option) error {
+	before := len(w.block)
 	for _, o := range options {
 		if o.value == "" {
 			continue
 		}
-		if len(o.value) > maxOption {
-			return &SizeError{"a text", len(o.value), maxOption}
+		if err := w.option(o.code, len(o.value)); err != nil {
+			return err
 		}
-		any = true
-		w.block = le.AppendUint16(w.block, o.code)
-		w.block = le.AppendUint16(w.block, uint16(len(o.value)))
 		w.block = pad(append(w.block, o.value...))
 	}
-	if any {
+	for _, o := range others {
+		if err := w.option(o.Code, len(o.Value)); err != nil {
+			return err
+		}
+		w.block = pad(append(w.block, o.Value...))
+	}
+	if len(w.block) > before {
 		w.u32(optEnd)
 	}
 	size := len(w.block) + 4
@@ -152,9 +194,19 @@ func (w *Writer) finish(options ...option) error {
 		return &SizeError{"a block", size, MaxBlock}
 	}
 	w.u32(uint32(size))
-	le.PutUint32(w.block[4:], uint32(size))
+	w.order.PutUint32(w.block[4:], uint32(size))
 	_, err := w.w.Write(w.block)
 	return err
+}
+
+// option appends what stands before an option's value.
+func (w *Writer) option(code uint16, size int) error {
+	if size > maxOption {
+		return &SizeError{"a text", size, maxOption}
+	}
+	w.u16(code)
+	w.u16(uint16(size))
+	return nil
 }
 
 func pad(b []byte) []byte {
