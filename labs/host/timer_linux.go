@@ -50,7 +50,8 @@ func StartBareTimer() (*BareTimer, error) {
 	return &BareTimer{cmd: cmd, in: in, out: out}, nil
 }
 
-// Stop ends the measurement and returns how late each wake-up was.
+// Stop ends the measurement and returns how late each wake-up was, of one at
+// least.
 func (b *BareTimer) Stop() ([]time.Duration, error) {
 	b.in.Close() // the process ends when its input does
 	var late []time.Duration
@@ -69,17 +70,28 @@ func serveTimer() int {
 	runtime.LockOSThread()
 	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	var late []time.Duration
+	input := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
 	for {
 		due := time.Now().Add(timerInterval)
 		wait := unix.NsecToTimespec(int64(timerInterval))
-		n, err := unix.Ppoll([]unix.PollFd{{Fd: 0, Events: unix.POLLIN}}, &wait, nil)
-		if n > 0 {
-			break
+		n, err := unix.Ppoll(input, &wait, nil)
+		switch {
+		case n > 0 && len(late) > 0:
+			return tellLate(late)
+		case n > 0: // it ended before there was anything to tell
+			input = nil
+			continue
 		}
 		if err == nil && len(late) < maxTimerSamples {
 			late = append(late, time.Since(due))
 		}
+		if input == nil && err == nil {
+			return tellLate(late)
+		}
 	}
+}
+
+func tellLate(late []time.Duration) int {
 	if gob.NewEncoder(os.Stdout).Encode(late) != nil {
 		return 1
 	}
