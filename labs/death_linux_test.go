@@ -47,7 +47,7 @@ func TestDeathOfAWireEndsTheLab(t *testing.T) {
 		if strings.Count(err.Error(), "died") != 1 {
 			t.Errorf("told more than once: %v", err)
 		}
-		if took > 3*time.Second {
+		if took > 10*time.Second { // it takes half a second; waiting for the wire's answers would take more than this
 			t.Errorf("the lab ended %v after its wire", took)
 		}
 		if left := wires(t); len(left) > 0 {
