@@ -162,7 +162,7 @@ func (u *subscription) forget(to uint64, why framing.Code) {
 		return
 	}
 	u.session.tellLost(u.topic.name, u.window, to, why)
-	u.window = to
+	u.window, u.acked = to, max(u.acked, to)
 	u.next = max(u.next, to)
 	if u.session.name != "" && to > u.topic.cursors[u.session.name] {
 		u.topic.setCursor(u.session.name, to) // one that cannot be kept makes events come again after a restart

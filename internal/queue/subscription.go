@@ -32,6 +32,7 @@ func (t *topic) join(s *Session, resume framing.Subscribe, terms terms, answer f
 		t.resume(sub, resume)
 		sub.retry()
 	}
+	sub.acked = sub.next
 	if terms.delivery == framing.AtMostOnce && s.name != "" {
 		s.once.Store(t.name, true)
 	}
@@ -128,6 +129,7 @@ func (u *subscription) ack(offset uint64) error {
 		return nil
 	}
 	next := min(offset+1, u.next)
+	u.acked = max(u.acked, next)
 	if next > u.window {
 		u.window = next
 		u.progress()
@@ -195,7 +197,7 @@ func (u *subscription) room() (from uint64, frames int) {
 			u.session.tellLost(t.name, u.next, first, framing.CodeLimit)
 		}
 		u.next = first // those between have expired and are counted
-		u.window = max(u.window, first)
+		u.window, u.acked = max(u.window, first), max(u.acked, first)
 	}
 	switch {
 	case u.gone:
@@ -213,6 +215,9 @@ func (u *subscription) flags(offset uint64) framing.Flags {
 	}
 	if offset < u.replayTo {
 		flags |= framing.FlagReplayed
+	}
+	if offset < u.resent {
+		flags |= framing.FlagRedelivered
 	}
 	return flags
 }

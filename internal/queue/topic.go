@@ -36,7 +36,9 @@ type subscription struct {
 
 	receipt  framing.Receipt
 	next     uint64 // offset to put into the outbox next
-	window   uint64 // where the replay window starts: the first offset not acknowledged or given up
+	window   uint64 // where the replay window starts: acked, or further if acks were not waited for
+	acked    uint64 // the first offset not acknowledged or given up
+	resent   uint64 // offsets before this one have been on their way before, see Resend
 	replayTo uint64 // offsets before this one came while the client was away
 	terms           // fixed
 	overdue
