@@ -118,6 +118,7 @@ type ClientStats struct {
 	edge.Counts        // what the numbers of received events have told
 	Invalid     uint64 // frames received that were none
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
+	Moves       uint64 // times that the session went on from another address
 
 	Fragments        uint64 // pieces of events received
 	FragmentsRefused uint64 // of them: doubled, late, or in contradiction to others
@@ -132,11 +133,12 @@ type ClientStats struct {
 // Client is a session with a server. It is safe for concurrent use.
 type Client struct {
 	config ClientConfig
-	conn   net.Conn
-	socket *socket // over conn
-	link   *link   // nil: nothing is done for lost events
+	addr   string // of the server
+	line   atomic.Pointer[line]
+	link   *link // nil: nothing is done for lost events
 	whole  *reassembly
 	origin uint64
+	born   uint64 // when the first hello was said: with origin it names the session
 	epoch  uint64
 	key    uint64 // of the session
 	cuts   bool   // the server knows pieces of events
@@ -152,10 +154,17 @@ type Client struct {
 	refusals atomic.Uint64
 	probes   int // of the reading goroutine: pings since something came
 
+	life     context.Context // ends with the conversation
+	end      context.CancelFunc
+	moving   chan struct{} // capacity 1: held by who moves to another address
+	silenced atomic.Bool   // the server would not know what is emitted now, by its address
+	moves    atomic.Uint64
+
 	mu sync.Mutex
 	sender
 	acks     edge.Acker
 	ackTimer clock.Timer
+	held     chan struct{} // closed when one may emit again; nil: one may
 	stats    ClientStats
 	err      error // why the conversation is over
 }
@@ -163,20 +172,17 @@ type Client struct {
 // Dial shakes hands with a server. It repeats itself until it is answered,
 // and fails with [ErrNoAnswer] or [ErrNobody] when it is not.
 func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, error) {
-	c := &Client{config: config.orDefault(), over: make(chan struct{})}
+	c := &Client{config: config.orDefault(), addr: addr, over: make(chan struct{}), moving: make(chan struct{}, 1)}
 	c.inbox = edge.NewInbox(c.config.InboxBytes)
 	if c.config.PackBudget > 0 {
 		c.packer = framing.NewPacker(c.config.PackBudget)
 	}
-	conn, err := c.config.Dial(ctx, "udp", addr)
+	first, err := c.connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+		return nil, err
 	}
-	c.conn = conn
-	if err := growReceiveBuffer(conn, c.config.ReceiveBuffer); err != nil {
-		return nil, errors.Join(fmt.Errorf("setting the receive buffer: %w", err), conn.Close())
-	}
-	c.socket = newClientSocket(conn, c.config.Offload)
+	c.line.Store(first)
+	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	c.openLink()
 	c.openFragments()
 	c.running.Go(c.read)
@@ -203,9 +209,10 @@ func (c *Client) greet(ctx context.Context) error {
 		c.origin = edge.DrawOrigin()
 	}
 	wanted := c.config.rung().String()
+	c.born = uint64(c.config.Clock.Now().UnixNano())
 	f, err := c.askOpenly(ctx, &framing.Frame{
-		Kind: framing.KindHello, Origin: c.origin, Time: uint64(c.config.Clock.Now().UnixNano()), Topic: []byte(withPieces(wanted)), Payload: body,
-	})
+		Kind: framing.KindHello, Origin: c.origin, Time: c.born, Topic: []byte(withPieces(wanted)), Payload: body,
+	}, c.config.Tries, func() {})
 	if err != nil {
 		return err
 	}
@@ -227,15 +234,15 @@ func (c *Client) Origin() uint64 { return c.origin }
 // were lost.
 func (c *Client) Epoch() uint64 { return c.epoch }
 
-// LocalAddr returns this end's address.
-func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+// LocalAddr returns this end's address, which may change.
+func (c *Client) LocalAddr() net.Addr { return c.line.Load().conn.LocalAddr() }
 
 // Stats returns what the client has seen so far.
 func (c *Client) Stats() ClientStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
-	s.Refused = c.refusals.Load()
+	s.Refused, s.Moves = c.refusals.Load(), c.moves.Load()
 	s.Fragments, s.FragmentsRefused = c.whole.pieces.Load(), c.whole.refused.Load()
 	if c.link != nil {
 		c.link.stats(&s)
@@ -253,13 +260,14 @@ func (c *Client) fail(err error) {
 	err = c.err
 	c.stopTimers()
 	c.mu.Unlock()
+	c.end()
 	if c.link != nil {
 		c.link.close(err)
 	}
 	c.whole.close()
 	c.inbox.Close(err)
 	c.requests.Close(err)
-	c.conn.Close()
+	c.line.Load().close()
 }
 
 // byeTries is how often a bye is said when nobody answers it.

@@ -15,17 +15,34 @@ func (c *Client) openLink() {
 	if c.config.rung() == (rung{}) {
 		return
 	}
-	c.link = newLink(c.config.Clock, c.config.rung(), c.transmit)
+	c.link = newLink(c.config.Clock, c.config.rung(), c.transmitEvents)
 	c.link.onFail = c.fail
 }
 
-// lockWithRoom locks mu when there is room for an event, or the conversation
-// is over.
+// transmitEvents gives a datagram of the link to the kernel, which comes again
+// if the server would not know it now.
+func (c *Client) transmitEvents(b []byte) error {
+	if c.silenced.Load() {
+		return nil
+	}
+	return c.transmit(b)
+}
+
+// lockWithRoom locks mu when one may emit and there is room for an event, or
+// the conversation is over.
 func (c *Client) lockWithRoom() {
 	for {
 		c.mu.Lock()
-		if c.link == nil || c.last || c.err != nil {
+		if c.last || c.err != nil || c.held == nil && c.link == nil {
 			return
+		}
+		if held := c.held; held != nil {
+			c.mu.Unlock()
+			select {
+			case <-held:
+			case <-c.over:
+			}
+			continue
 		}
 		room, changed, err := c.link.ready(machine.room)
 		if room || err != nil {

@@ -23,7 +23,7 @@ func (p *peer) send(c *queue.Chunk) {
 			}
 			var room [stretch]int
 			sizes, n := p.measure(part, room[:0])
-			p.group.socket.sendAll(part[:n], sizes, &p.to, p.account)
+			p.group.socket.sendAll(part[:n], sizes, p.to.Load(), p.account)
 			part = part[n:]
 		}
 	}
@@ -84,6 +84,6 @@ func frameSize(b []byte) int {
 func (p *peer) account(datagrams []byte, err error) {
 	p.session.SentFrames(datagrams, err == nil)
 	if err != nil {
-		p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
+		p.group.server.log.Debug("sending", "peer", p.to.Load().from, "err", err)
 	}
 }

@@ -12,6 +12,9 @@ import (
 // open obeys every frame of a datagram.
 func (g *group) open(d *datagram) {
 	p := g.find(d.from)
+	if p != nil && !p.owns(d) {
+		p = nil
+	}
 	if p != nil {
 		p.heard.Store(true)
 		if p.link != nil && p.openLinked(d) {
@@ -24,6 +27,9 @@ func (g *group) open(d *datagram) {
 			g.invalid()
 		case f.Kind == framing.KindHello:
 			g.admit(d, &f)
+			p = g.find(d.from)
+		case f.Kind == framing.KindMove:
+			g.move(d, &f)
 			p = g.find(d.from)
 		case f.Kind == framing.KindBye:
 			if g.bye(d, p, &f) {
@@ -55,6 +61,8 @@ func (g *group) bye(d *datagram, p *peer, f *framing.Frame) bool {
 	return true
 }
 
+const noSession = "no session: say hello first"
+
 // stranger refuses a frame from an address without a session.
 func (g *group) stranger(d *datagram, f *framing.Frame) {
 	g.server.strangers.Add(1)
@@ -62,7 +70,7 @@ func (g *group) stranger(d *datagram, f *framing.Frame) {
 		g.server.meter.Drop(queue.FateUnauthorized, f)
 	}
 	if f.Kind != framing.KindError {
-		g.answer(d, &framing.Frame{Kind: framing.KindError, Code: framing.CodeUnauthorized, Payload: []byte("no session: say hello first")})
+		g.answer(d, &framing.Frame{Kind: framing.KindError, Code: framing.CodeUnauthorized, Payload: []byte(noSession)})
 	}
 }
 
@@ -139,6 +147,10 @@ func (p *peer) obey(f *framing.Frame) {
 	case framing.KindAck:
 		p.ack(f)
 	case framing.KindPing:
+		if f.Origin != 0 && f.Origin != p.session.Origin() {
+			p.disown(f)
+			return
+		}
 		p.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
 	case framing.KindPong, framing.KindError:
 	default:
@@ -159,9 +171,7 @@ func (p *peer) emit(f *framing.Frame) {
 func (p *peer) publishEvent(f *framing.Frame) bool {
 	if f.Origin != p.session.Origin() {
 		p.group.server.meter.Drop(queue.FateUnauthorized, f)
-		p.session.Reply(&framing.Frame{
-			Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence, Topic: f.Topic,
-		})
+		p.disown(f)
 		return false
 	}
 	publish := p.session.Publish
@@ -173,6 +183,14 @@ func (p *peer) publishEvent(f *framing.Frame) bool {
 		return false
 	}
 	return true
+}
+
+// disown tells a client that its address is another's, as far as known here:
+// it may move.
+func (p *peer) disown(f *framing.Frame) {
+	p.session.Reply(&framing.Frame{
+		Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence, Topic: f.Topic, Payload: []byte(noSession),
+	})
 }
 
 func (p *peer) ack(f *framing.Frame) {

@@ -87,6 +87,33 @@
 // session is answered in more bytes or datagrams than came, so that the server
 // is of no use to who forges addresses.
 //
+// # Another address
+//
+// A session is a client's, not an address's. When a NAT gives the client
+// another address, or the client takes another socket ([Client.Rebind]), it
+// goes on:
+//
+//	client                                   server
+//	  anything                         →                                 from an address it does not know
+//	                                   ←   error unauthorized            or nothing
+//	  move, origin and time of the hello →                               again until answered
+//	                                   ←   error retry, cookie
+//	  move, cookie, proof              →                                 again until answered
+//	                                   ←   welcome, as before            and all that follows
+//
+// The cookie shows that the new address is the client's, before the server
+// sends it more than it got from there (RFC 9000 sections 8.2 and 9.3); the
+// proof, an HMAC-SHA256 of the cookie under the welcome's key, that the
+// session is. Whoever reads a move on the way can replay neither. The old
+// address is forgotten, and who had the new one before has it no more. A
+// client asks by itself when it is told that it is not known, and when a ping
+// stays unanswered: three times over its socket, then over a new one.
+//
+// Stored events that are not acknowledged come again, as redelivered. On the
+// other rungs the link sends what was on the way again, at the pace of a new
+// path (RFC 9000 section 9.4). Without acknowledgements, events of topics that
+// are not stored are lost while the server sends to the old address.
+//
 // Who starts a goroutine waits for it: Serve returns, and Close returns, when
 // all of theirs have ended.
 package udpq

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"time"
 
@@ -185,10 +186,14 @@ func (c *Client) say(f *framing.Frame) error {
 // earlier one found nobody (an ICMP port unreachable came back, RFC 1122
 // section 4.1.3.3), so this one has not been tried yet.
 func (c *Client) transmit(b []byte) error {
-	_, err := c.conn.Write(b)
+	l := c.line.Load()
+	err := l.send(b, nil)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		c.refusals.Add(1)
-		_, err = c.conn.Write(b)
+		err = l.send(b, nil)
+	}
+	if errors.Is(err, net.ErrClosed) && c.line.Load() != l {
+		return c.transmit(b) // it was replaced meanwhile
 	}
 	return err
 }
@@ -204,12 +209,12 @@ func (c *Client) sendTrain() error {
 func (c *Client) transmitAll(b []byte, sizes []int) error {
 	var errs error
 	note := func(_ []byte, err error) { errs = errors.Join(errs, err) }
-	to, rest := new(datagram), sizes
-	c.socket.sendAll(b, sizes, to, func(b []byte, err error) {
+	to, rest, l := new(datagram), sizes, c.line.Load()
+	l.sendAll(b, sizes, to, func(b []byte, err error) {
 		n := countIn(rest, len(b))
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			c.refusals.Add(1)
-			c.socket.sendAll(b, rest[:n], to, note)
+			l.sendAll(b, rest[:n], to, note)
 		} else {
 			note(b, err)
 		}

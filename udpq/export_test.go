@@ -6,6 +6,7 @@ import "net"
 var (
 	Couple  = couple
 	CountIn = countIn
+	ProofOf = proofOf
 )
 
 // CookieFor returns what an address is asked to show.

@@ -194,6 +194,21 @@ func (l *link) pass() error {
 	return nil
 }
 
+// mover is a machine that does something about another path.
+type mover interface{ moved() }
+
+// moved says that the other end, or this one, has another address.
+func (l *link) moved() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m, ok := l.machine.(mover)
+	if !ok || l.err != nil {
+		return
+	}
+	m.moved()
+	l.pump(l.clock.Now())
+}
+
 // release sends what waits, and what is posted from now on, at once: nobody
 // will read answers.
 func (l *link) release() {

@@ -20,6 +20,8 @@ type link struct {
 	mu      sync.Mutex
 	server  *inbox
 	clients map[string]*inbox
+	dialed  int                     // clients, so that each gets an address of its own
+	outside map[string]*net.UDPAddr // what a NAT makes of clients' addresses; nil: what it lets nothing through for
 	// copies says how often a datagram arrives; nil is once.
 	copies func(toServer bool, datagram []byte) int
 }
@@ -27,7 +29,9 @@ type link struct {
 // firstClient is the address of the first client of a link.
 var firstClient = &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1000}
 
-func newLink() *link { return &link{server: newInbox(), clients: make(map[string]*inbox)} }
+func newLink() *link {
+	return &link{server: newInbox(), clients: make(map[string]*inbox), outside: make(map[string]*net.UDPAddr)}
+}
 
 type packet struct {
 	b    []byte
@@ -115,16 +119,42 @@ func (c clientConn) Read(b []byte) (int, error) {
 }
 
 func (c clientConn) Write(b []byte) (int, error) {
-	c.carry(c.link.server, b, c.addr)
+	c.link.mu.Lock()
+	from, changed := c.outside[c.addr.String()]
+	c.link.mu.Unlock()
+	if !changed {
+		from = c.addr
+	}
+	if from != nil {
+		c.carry(c.link.server, b, from)
+	}
 	return len(b), nil
 }
 
-func (c clientConn) RemoteAddr() net.Addr { return c.LocalAddr() }
+// rebind gives a client another address outside, as a NAT does; nil is none.
+func (l *link) rebind(client net.Addr, outside *net.UDPAddr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := client.String()
+	if known := l.outside[before]; known != nil {
+		before = known.String()
+	}
+	in := l.clients[before]
+	delete(l.clients, before)
+	l.outside[client.String()] = outside
+	if outside != nil {
+		l.clients[outside.String()] = in
+	}
+}
+
+func (c clientConn) LocalAddr() net.Addr  { return c.addr }
+func (c clientConn) RemoteAddr() net.Addr { return c.serverConn.LocalAddr() }
 
 func (l *link) dial(context.Context, string, string) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	addr := &net.UDPAddr{IP: firstClient.IP, Port: firstClient.Port + len(l.clients)}
+	addr := &net.UDPAddr{IP: firstClient.IP, Port: firstClient.Port + l.dialed}
+	l.dialed++
 	in := newInbox()
 	l.clients[addr.String()] = in
 	return clientConn{serverConn{l, in}, addr}, nil

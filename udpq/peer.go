@@ -1,6 +1,7 @@
 package udpq
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +17,12 @@ const stallTime = 250 * time.Millisecond
 // peer is the client at one address.
 type peer struct {
 	group     *group
-	to        datagram // whose address is the client's
-	key       uint64   // that the client was given in its welcome
-	asked     uint64   // origin in the hello
+	at        netip.AddrPort           // where its frames come from; guarded by group.mu
+	to        atomic.Pointer[datagram] // whose address is the client's
+	moving    atomic.Pointer[datagram] // the same from the next datagram on, nil: it stays
+	stirred   chan struct{}            // capacity 1: moving was set
+	key       uint64                   // that the client was given in its welcome
+	asked     uint64                   // origin in the hello
 	name      string
 	gate      access.Gate
 	session   *queue.Session
@@ -70,14 +74,17 @@ func (p *peer) isThatOf(f *framing.Frame, h *framing.Hello) bool {
 // replace makes a session for the client at an address, and ends the one that
 // was there, if the new one may be.
 func (g *group) replace(old *peer, d *datagram, f *framing.Frame, h *framing.Hello) *peer {
-	p := &peer{group: g, to: datagram{from: d.from, addr: d.addr}, asked: f.Origin, name: string(h.Name), rung: parseRung(string(f.Topic)), born: f.Time}
+	p := &peer{
+		group: g, at: d.from, stirred: make(chan struct{}, 1),
+		asked: f.Origin, name: string(h.Name), rung: parseRung(string(f.Topic)), born: f.Time,
+	}
+	p.to.Store(&datagram{from: d.from, addr: d.addr})
 	if err := p.gate.Enter(g.server.config.Keyring, h.Token); err != nil {
 		g.refuse(d, f, framing.CodeUnauthorized, err.Error())
 		return nil
 	}
 	if old != nil {
-		old.replaced = true // a bye would reach the new one
-		old.leave()
+		g.displace(old)
 	}
 	return g.join(p, d, f)
 }
@@ -103,12 +110,14 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 	p.openFragments(f)
 	p.openLink()
 	g.mu.Lock()
-	g.peers[d.from] = p
+	g.peers[d.from], g.sessions[p.identity()] = p, p
 	g.mu.Unlock()
 	g.all.Go(p.write)
 	p.renew() // the keyring may have changed since it was asked
 	return p
 }
+
+func (p *peer) identity() identity { return identity{p.asked, p.born} }
 
 func (p *peer) welcome(request uint64) {
 	w := framing.Welcome{Version: framing.Version, Limit: p.group.server.config.limit(), Epoch: p.group.server.queue.Epoch()}
@@ -152,7 +161,7 @@ func (p *peer) write() {
 }
 
 func (p *peer) flush(chunk *queue.Chunk) {
-	for p.session.Take(chunk) {
+	for p.settleIn(); p.session.Take(chunk); p.settleIn() {
 		p.send(chunk)
 	}
 }
@@ -173,6 +182,7 @@ func (p *peer) wait(chunk *queue.Chunk) bool {
 	}
 	select {
 	case <-p.session.Wake():
+	case <-p.stirred:
 	case <-p.session.Ended():
 		return false
 	case <-late:
@@ -188,6 +198,6 @@ func (p *peer) sayLast() {
 	last := p.session.Last()
 	b, err := last.Append(nil)
 	if err == nil {
-		p.group.socket.send(b, &p.to) // lost as easily as any datagram
+		p.group.socket.send(b, p.to.Load()) // lost as easily as any datagram
 	}
 }

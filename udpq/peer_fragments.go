@@ -83,7 +83,7 @@ func (p *peer) cut(frame []byte) (f framing.Frame, datagrams []byte, sizes []int
 func (p *peer) sendCut(frame []byte) {
 	_, b, sizes := p.cut(frame)
 	var refused error
-	p.group.socket.sendAll(b, sizes, &p.to, func(_ []byte, err error) {
+	p.group.socket.sendAll(b, sizes, p.to.Load(), func(_ []byte, err error) {
 		if refused == nil {
 			refused = err
 		}

@@ -15,7 +15,7 @@ func (p *peer) openLink() {
 	if p.rung == (rung{}) {
 		return
 	}
-	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, &p.to) })
+	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, p.to.Load()) })
 	p.link.onSent = p.sent
 	p.link.onFail = func(err error) {
 		p.group.remove(p)
@@ -126,8 +126,8 @@ func (p *peer) sendControl(b []byte) {
 			if room, _, _ := p.link.ready(machine.room); room {
 				p.postEvent(b[:n])
 			}
-		} else if err := p.group.socket.send(b[:n], &p.to); err != nil {
-			p.group.server.log.Debug("sending", "peer", p.to.from, "err", err)
+		} else if err := p.group.socket.send(b[:n], p.to.Load()); err != nil {
+			p.group.server.log.Debug("sending", "peer", p.to.Load().from, "err", err)
 		}
 		b = b[n:]
 	}

@@ -71,7 +71,11 @@ func (c *Client) ackFinished() {
 func (c *Client) read() {
 	var end error
 	for end == nil {
-		batch, err := c.socket.receive()
+		l := c.line.Load()
+		batch, err := l.receive()
+		if err != nil && c.line.Load() != l {
+			continue // it was replaced
+		}
 		if err != nil {
 			end = c.unread(err)
 			continue
@@ -99,7 +103,7 @@ func (c *Client) unread(err error) error {
 	if c.probes++; c.probes > maxRefusals {
 		return fmt.Errorf("%w there any more (connection refused)", ErrNobody)
 	}
-	c.say(&framing.Frame{Kind: framing.KindPing})
+	c.ping()
 	return nil
 }
 
@@ -139,15 +143,23 @@ func (c *Client) refusedBy(f *framing.Frame) error {
 	switch {
 	case f.Code == framing.CodeRetry:
 		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+	case f.Origin != 0 && string(f.Payload) == noSession:
+		c.seek()
 	case f.Origin == c.origin && f.Sequence != 0:
 	case f.Sequence != 0:
 		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})
-	case f.Code == framing.CodeUnauthorized && len(f.Payload) == 0: // no room for words in an answer to a stranger
-		return &ClosedError{Code: f.Code, Words: "it does not know this session; it may have been restarted"}
+	case isStranger(f) && c.welcomed.Load():
+		c.seek()
 	default:
 		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
 	}
 	return nil
+}
+
+// isStranger reports whether an error says that the server does not know the
+// session, or not by this address. There may have been no room for words.
+func isStranger(f *framing.Frame) bool {
+	return f.Code == framing.CodeUnauthorized && (len(f.Payload) == 0 || string(f.Payload) == noSession)
 }
 
 func (c *Client) deliver(f *framing.Frame) {

@@ -37,12 +37,16 @@ func (c *Client) Unsubscribe(ctx context.Context, topic string) error {
 
 // ask sends a request until it is answered.
 func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, error) {
+	return c.askTimes(ctx, f, c.config.Tries)
+}
+
+func (c *Client) askTimes(ctx context.Context, f *framing.Frame, tries int) (framing.Frame, error) {
 	number, answer := c.requests.Begin()
 	defer c.requests.End(number)
 	f.Sequence = number
 	wait := c.config.RetryInterval
 	refused := 0
-	for range c.config.Tries {
+	for range tries {
 		before := c.refusals.Load()
 		err := c.say(f)
 		a, answered := c.await(ctx, answer, wait)
@@ -60,15 +64,17 @@ func (c *Client) ask(ctx context.Context, f *framing.Frame) (framing.Frame, erro
 		}
 		wait = min(2*wait, max(maxRetryInterval, c.config.RetryInterval))
 	}
-	return framing.Frame{}, fmt.Errorf("%w to %d tries", ErrNoAnswer, c.config.Tries)
+	return framing.Frame{}, fmt.Errorf("%w to %d tries", ErrNoAnswer, tries)
 }
 
-// askOpenly is ask for what the server answers only to who shows that its
-// address is its own, by the cookie that it is sent there first.
-func (c *Client) askOpenly(ctx context.Context, f *framing.Frame) (framing.Frame, error) {
+// askOpenly is askTimes for what the server answers only to who shows that its
+// address is its own, by the cookie that it is sent there first. Seal completes
+// f for the cookie it bears.
+func (c *Client) askOpenly(ctx context.Context, f *framing.Frame, tries int, seal func()) (framing.Frame, error) {
 	f.Flags |= framing.FlagOffset
 	for range c.config.Tries {
-		a, err := c.ask(ctx, f)
+		seal()
+		a, err := c.askTimes(ctx, f, tries)
 		if err != nil || a.Code != framing.CodeRetry {
 			return a, err
 		}
@@ -91,6 +97,11 @@ func (c *Client) await(ctx context.Context, answer <-chan edge.Answer, wait time
 	}
 }
 
+// ping asks whether the server is there and knows this client by its address.
+func (c *Client) ping() error {
+	return c.say(&framing.Frame{Kind: framing.KindPing, Origin: c.origin})
+}
+
 const maxSilence = 3 // pings unanswered
 
 // keepAlive pings, so that the server keeps the session and this end notices
@@ -106,7 +117,9 @@ func (c *Client) keepAlive() {
 		} else if silent++; silent > maxSilence {
 			c.fail(fmt.Errorf("%w: %d pings unanswered", ErrSilent, maxSilence))
 			return
+		} else {
+			c.seek()
 		}
-		c.say(&framing.Frame{Kind: framing.KindPing}) // an error here is silence too
+		c.ping() // an error here is silence too
 	}
 }

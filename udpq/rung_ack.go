@@ -78,6 +78,8 @@ func (m *ackMachine) tick(now time.Time) error {
 	return nil
 }
 
+func (m *ackMachine) moved() { m.sender.OnMove() }
+
 func (m *ackMachine) release() { m.sender.Release() }
 
 func (m *ackMachine) unsent() [][]byte {

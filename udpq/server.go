@@ -33,6 +33,7 @@ type Server struct {
 	retries   atomic.Uint64
 	strangers atomic.Uint64
 	forged    atomic.Uint64
+	moved     atomic.Uint64
 
 	overflowed atomic.Uint64
 	links      linkSet
@@ -49,7 +50,8 @@ type Stats struct {
 	Refused   uint64                // hellos that got no session
 	Retries   uint64                // hellos answered by a cookie, to be shown with the next
 	Strangers uint64                // frames from addresses without a session
-	Forged    uint64                // hellos and byes that showed what they were not given, or too late
+	Forged    uint64                // hellos, moves and byes that showed what they were not given, or too late
+	Moved     uint64                // times that a session went on from another address
 	Datagrams uint64                // received
 	Overflow  uint64                // datagrams the kernel dropped since the receive buffer was full, as it has said with those that came later (Linux, SO_RXQ_OVFL); with Offload a train counts once
 	Received  uint64                // events, from emitters
@@ -78,7 +80,7 @@ func (s *Server) Stats() Stats {
 	dropped := s.meter.Dropped()
 	return Stats{
 		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
-		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(),
+		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(), Moved: s.moved.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 		Links:     s.links.sum(),
@@ -101,7 +103,7 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 		s.log.Warn("setting the receive buffer", "err", err)
 	}
 	s.checkReceiveBuffer(conn)
-	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer)}
+	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer), sessions: make(map[identity]*peer)}
 	g.expireLater()
 	if s.config.Keyring != nil {
 		defer s.config.Keyring.OnChange(g.renew)()
@@ -123,6 +125,7 @@ type group struct {
 	all        sync.WaitGroup
 	mu         sync.Mutex
 	peers      map[netip.AddrPort]*peer
+	sessions   map[identity]*peer
 	expiry     clock.Timer
 	expiryDone bool
 }
@@ -232,7 +235,7 @@ func (g *group) snapshot() []*peer {
 	for _, p := range g.peers {
 		peers = append(peers, p)
 	}
-	slices.SortFunc(peers, func(a, b *peer) int { return a.to.from.Compare(b.to.from) }) // so that a run can repeat
+	slices.SortFunc(peers, func(a, b *peer) int { return a.at.Compare(b.at) }) // so that a run can repeat
 	return peers
 }
 
@@ -246,8 +249,11 @@ func (g *group) find(from netip.AddrPort) *peer {
 func (g *group) remove(p *peer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.peers[p.to.from] == p {
-		delete(g.peers, p.to.from)
+	if g.peers[p.at] == p {
+		delete(g.peers, p.at)
 		g.server.open.Add(-1)
+	}
+	if g.sessions[p.identity()] == p {
+		delete(g.sessions, p.identity())
 	}
 }
