@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"rawlab/labs/report"
 	"rawlab/labs/wire"
+	"rawlab/udpq"
 )
 
 // Lab is one experiment.
@@ -61,6 +63,7 @@ type Options struct {
 	Backend       string         // BackendKernel or BackendVirtual; empty: kernel in a process with namespaces of its own, else virtual
 	ReaderDelay   time.Duration  // that the subscriber takes for each event
 	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
+	Fragments     udpq.Fragments // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
 	TCPInfo       time.Duration  // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress) // told now and then; nil: nobody is
 }
@@ -70,6 +73,9 @@ type Progress struct {
 	Stage       string
 	Done, Total int // events of the stage
 }
+
+// fragments is who cuts large events over UDP.
+func (o *Options) fragments() udpq.Fragments { return cmp.Or(o.Fragments, udpq.FragmentsIP) }
 
 func (o *Options) progress(stage string, done int) {
 	if o.Progress != nil {
@@ -106,6 +112,8 @@ func (o *Options) Validate() error {
 		err = fmt.Errorf("--rcvbuf %d: must be 0 to %d bytes", o.ReceiveBuffer, 1<<30)
 	case o.TCPInfo != 0 && (o.TCPInfo < time.Millisecond || o.TCPInfo > time.Minute):
 		err = fmt.Errorf("--tcp-info %v: must be 1ms to 1m between two looks", o.TCPInfo)
+	case o.Fragments != "" && o.Fragments != udpq.FragmentsIP && o.Fragments != udpq.FragmentsOwn:
+		err = fmt.Errorf("--fragments %s: must be %s or %s", o.Fragments, udpq.FragmentsIP, udpq.FragmentsOwn)
 	case o.Backend != "" && o.Backend != BackendKernel && o.Backend != BackendVirtual:
 		err = fmt.Errorf("--backend %s: must be %s or %s", o.Backend, BackendKernel, BackendVirtual)
 	default:

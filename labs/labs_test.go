@@ -17,6 +17,7 @@ import (
 	"rawlab/labs"
 	"rawlab/labs/host"
 	"rawlab/labs/report"
+	"rawlab/udpq"
 )
 
 // options returns a lab's defaults, made smaller and faster.
@@ -64,7 +65,11 @@ func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 		"small buffer":      {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
 		"IPv6":              {func(o *labs.Options) { o.IPv6 = true }, account.WireLoss},
 		"fragments of IPv6": {func(o *labs.Options) { o.IPv6 = true; o.Size = 6000; o.Events = 300 }, account.FragmentLost},
-		"fragments":         {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+		"own fragments": {func(o *labs.Options) {
+			o.Fragments, o.Size, o.Events = udpq.FragmentsOwn, 6000, 300
+			o.Impairment.Duplicate, o.Impairment.Jitter = 0.02, time.Millisecond
+		}, account.FragmentLost},
+		"fragments": {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,7 @@ var Layers = &Lab{
 	Held:     "the event, and a wire that does nothing to it",
 	Expect:   "the same event inside the same frame; TCP's header is larger and its conversation longer",
 	Defaults: Options{Events: 1, Size: 16, Pace: 1_000, Seed: 1},
-	Takes:    []string{"size", "seed", "ipv6", "tcp-info"},
+	Takes:    []string{"size", "seed", "ipv6", "fragments", "tcp-info"},
 	run:      runLayers,
 }
 

@@ -45,7 +45,7 @@ var reasons = map[account.Fate]string{
 	account.HostQueue:      "Dropped inside a host, before or behind the wire",
 	account.WireQueue:      "Dropped by the queue before the wire's rate",
 	account.WireCorrupt:    "Dropped because a flipped bit failed a checksum",
-	account.FragmentLost:   "Useless because one IP fragment of the datagram was missing",
+	account.FragmentLost:   "Useless because one fragment was missing",
 	account.NoSocket:       "Arrived where nobody was listening",
 	account.ReceiveBuffer:  "Dropped because the receiving socket's buffer was full",
 	account.Checksum:       "Dropped because a checksum did not match",

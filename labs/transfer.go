@@ -137,7 +137,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 		}
 	}
 	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
-		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics,
+		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(),
 	})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
@@ -150,7 +150,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID}); err != nil {
+	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID, fragments: x.options.fragments()}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
@@ -158,7 +158,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
-	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare}
+	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare, fragments: x.options.fragments()}
 	if x.listener, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}

@@ -40,6 +40,8 @@ type serverOptions struct {
 	epoch   uint64 // of the queue's logs; it travels in every welcome
 	trace   func(queue.TraceEvent)
 	topics  map[string]queue.Policy
+
+	fragments udpq.Fragments
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
@@ -54,6 +56,8 @@ type dialOptions struct {
 	origin  uint64
 	onEvent func(*framing.Frame)
 	opened  func(net.Conn) error // given the socket before it is used
+
+	fragments udpq.Fragments
 }
 
 // open dials from the host and hands the socket to whom it concerns.
@@ -133,7 +137,8 @@ var overUDP = &transport{
 			return nil, err
 		}
 		server := udpq.NewServer(&udpq.Config{
-			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1, Fragments: udpq.FragmentsIP,
+			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1,
+			Fragments: s.fragments, Datagram: framing.DefaultDatagram,
 			Secret: binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
 		})
 		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
@@ -141,7 +146,7 @@ var overUDP = &transport{
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
-			Fragments:     udpq.FragmentsIP,
+			Fragments: d.fragments, Datagram: framing.DefaultDatagram,
 			KeepAlive:     -1, // nothing but events is on the wire while it is watched
 			ReceiveBuffer: -1, // the lab has set it
 		})

@@ -13,6 +13,7 @@ import (
 	"rawlab/labs"
 	"rawlab/labs/report"
 	"rawlab/labs/wire"
+	"rawlab/udpq"
 )
 
 // runVirtual runs a lab on virtual hosts.
@@ -57,8 +58,13 @@ var impaired = map[string]struct {
 		o.Impairment.Loss, o.Impairment.Rate, o.Impairment.Queue = 0, 2_000_000, 5
 		o.Events = 500
 	}, account.WireQueue},
-	"small buffer":   {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
-	"fragments":      {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+	"small buffer":  {func(o *labs.Options) { o.ReaderDelay = time.Millisecond; o.ReceiveBuffer = 4096; o.Events = 500 }, account.ReceiveBuffer},
+	"fragments":     {func(o *labs.Options) { o.Size = 6000; o.Events = 300 }, account.FragmentLost},
+	"own fragments": {func(o *labs.Options) { o.Size = 6000; o.Events = 300; o.Fragments = udpq.FragmentsOwn }, account.FragmentLost},
+	"own fragments, small buffer": {func(o *labs.Options) {
+		o.Size, o.Events, o.Fragments = 6000, 300, udpq.FragmentsOwn
+		o.ReaderDelay, o.ReceiveBuffer = time.Millisecond, 16<<10
+	}, account.ReceiveBuffer},
 	"many fragments": {func(o *labs.Options) { o.Size = 20_000; o.Events = 500 }, account.FragmentLost},
 	"CoDel": {func(o *labs.Options) {
 		o.Impairment.Loss, o.Impairment.Rate, o.Impairment.AQM = 0, 3_000_000, wire.CoDel

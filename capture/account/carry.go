@@ -8,10 +8,12 @@ import (
 )
 
 // crossing is one datagram, or one TCP segment, on one leg: its packets and
-// the events it carries, whole or in part.
+// the events it carries, whole or in part. The datagrams that carry one event
+// in pieces are one crossing.
 type crossing struct {
 	events []ID
-	pieces []*Sighting // more than one if IP fragmented it
+	pieces []*Sighting // more than one if IP, or we, cut it
+	cut    *cut        // if we did
 }
 
 // crossings groups a leg's sightings and reads what they carry.
@@ -35,6 +37,7 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 	parser := dissect.NewParser(dissect.LinkEthernet)
 	list := make([]crossing, 0, len(j.Sightings))
 	open := map[fragmentKey]int{}
+	cuts := map[cutKey]int{}
 	for i := range j.Sightings {
 		s := &j.Sightings[i]
 		h, err := parser.Parse(tap.Packets[s.Packet].Data)
@@ -42,7 +45,20 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 			continue
 		}
 		if !h.Fragment {
-			list = append(list, crossing{events: eventsOf(h.Payload), pieces: []*Sighting{s}})
+			events, f := carried(h.Payload)
+			if f == nil {
+				list = append(list, crossing{events: events, pieces: []*Sighting{s}})
+				continue
+			}
+			key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
+			at, ok := cuts[key]
+			if !ok {
+				at = len(list)
+				cuts[key] = at
+				list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
+			}
+			list[at].pieces = append(list[at].pieces, s)
+			list[at].cut.add(f)
 			continue
 		}
 		key := fragmentKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
@@ -60,13 +76,17 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 	return list
 }
 
-// eventsOf lists the events in a whole datagram.
-func eventsOf(datagram []byte) []ID {
-	var ids []ID
+// carried lists the events in a whole datagram, or returns the fragment frame
+// there, which stands in a datagram of its own.
+func carried(datagram []byte) (events []ID, fragment *framing.Frame) {
 	for f, err := range framing.Unpack(datagram) {
-		if err == nil && (f.Kind == framing.KindEmit || f.Kind == framing.KindEvent) {
-			ids = append(ids, ID{f.Origin, f.Sequence})
+		switch {
+		case err != nil:
+		case f.Kind == framing.KindEmit, f.Kind == framing.KindEvent:
+			events = append(events, ID{f.Origin, f.Sequence})
+		case f.Kind == framing.KindFragment:
+			fragment = &f
 		}
 	}
-	return ids
+	return events, fragment
 }

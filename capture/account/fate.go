@@ -11,7 +11,7 @@ const (
 	WireLoss       Fate = "wire-loss"       // the wire lost it
 	WireQueue      Fate = "wire-queue"      // the queue before the wire's rate was full
 	WireCorrupt    Fate = "wire-corrupt"    // the wire flipped a bit and a checksum caught it
-	FragmentLost   Fate = "fragment-lost"   // one IP fragment was missing, so the rest was useless
+	FragmentLost   Fate = "fragment-lost"   // one fragment, of IP or of our own, was missing, so the rest was useless
 	NoSocket       Fate = "no-socket"       // nobody was listening
 	ReceiveBuffer  Fate = "receive-buffer"  // the socket's buffer was full
 	Checksum       Fate = "checksum"        // a checksum did not match, and the wire is not to blame

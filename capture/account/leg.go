@@ -11,6 +11,16 @@ type leg struct {
 	corrupt  int
 	partial  int // crossings of which some fragments were missing
 	unseen   int // crossings that never reached the wire
+	beside   int // datagrams seen at the receiving host that are a piece of an event, but for one of each in arrived
+}
+
+// cross counts one crossing.
+func (l *leg) cross(c *crossing, wire *Wire) {
+	if c.cut != nil {
+		l.addPieces(c, wire)
+		return
+	}
+	l.add(c.pieces, wire)
 }
 
 // add counts one crossing, given its packets' sightings and the wire's rows.
@@ -38,7 +48,15 @@ func (l *leg) add(pieces []*Sighting, wire *Wire) {
 		l.arrived += arrived
 	case len(pieces) > 1 && count[PacketPassed] > 0:
 		l.partial++
-	case unseen > 0:
+	default:
+		l.end(&count, unseen > 0)
+	}
+}
+
+// end counts a crossing of which nothing passed the wire.
+func (l *leg) end(count *[5]int, unseen bool) {
+	switch {
+	case unseen:
 		l.unseen++
 	case count[PacketCorrupted] > 0:
 		l.corrupt++

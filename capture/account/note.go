@@ -10,16 +10,20 @@ import (
 type notes struct {
 	events map[int][]ID // by packet
 	fate   []string
+	piece  map[int]string // by packet: which piece of its event it carried
 	size   int
 }
 
 func newNotes(packets int) *notes {
-	return &notes{events: make(map[int][]ID, packets), size: packets, fate: make([]string, packets)}
+	return &notes{events: make(map[int][]ID, packets), piece: map[int]string{}, size: packets, fate: make([]string, packets)}
 }
 
 // add remembers what a crossing's packets carried and what the wire did.
 func (n *notes) add(c crossing, wire *Wire, _ int) {
-	for _, s := range c.pieces {
+	for i, s := range c.pieces {
+		if c.cut != nil {
+			n.piece[s.Packet] = c.cut.say(i)
+		}
 		n.events[s.Packet] = append(n.events[s.Packet], c.events...)
 		n.fate[s.Packet] = s.say(wire)
 	}
@@ -61,12 +65,12 @@ func (l *Ledger) note(number int, n *notes, j *Joined, to *Tap) {
 	}
 	for i := range j.Sightings {
 		p := j.Sightings[i].Packet
-		l.Notes[from][p] = join2(sayEvents(n.events[p]), n.fate[p])
+		l.Notes[from][p] = join2(n.piece[p]+sayEvents(n.events[p]), n.fate[p])
 	}
 	for p, s := range j.origin {
 		if s >= 0 {
 			at := j.Sightings[s].Packet
-			l.Notes[end][p] = join2(sayEvents(n.events[at]), "arrived, "+n.fate[at])
+			l.Notes[end][p] = join2(n.piece[at]+sayEvents(n.events[at]), "arrived, "+n.fate[at])
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	for _, c := range crossings(in, from, j) {
 		for _, id := range c.events {
 			if i, ok := index[id]; ok {
-				l.Events[i].legs[number].add(c.pieces, wire)
+				l.Events[i].legs[number].cross(&c, wire)
 				l.Events[i].Packets += len(c.pieces)
 			}
 		}
@@ -112,6 +112,10 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 		return
 	}
 	e.Lost = ToServer
+	if server.Read == 0 && server.Fate != "" && e.legs[ToServer].arrived > 0 && in.Kernels[Server].ReceiveBuffer == 0 {
+		e.Fate = server.Fate // all of it was there, and the server could not make use of it
+		return
+	}
 	if e.Fate = e.legs[ToServer].fate(server.Read); e.Fate != "" {
 		return
 	}

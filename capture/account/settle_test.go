@@ -19,10 +19,18 @@ const port = 9700
 // datagram builds the packet of one event on one leg.
 func datagram(leg int, sequence uint64) []byte {
 	f := framing.Frame{Kind: framing.KindEmit, Origin: 1, Sequence: sequence, Flags: framing.FlagCRC, Topic: []byte("t")}
+	if leg == account.ToSubscriber {
+		f.Kind = framing.KindEvent
+	}
+	return packet(leg, &f)
+}
+
+// packet builds the packet that carries a frame on one leg.
+func packet(leg int, f *framing.Frame) []byte {
 	src, dst := uint16(40000), uint16(port)
 	ips := []byte{10, 77, 0, 1, 10, 77, 0, 2}
 	if leg == account.ToSubscriber {
-		f.Kind, src, dst = framing.KindEvent, dst, src
+		src, dst = dst, src
 		ips = []byte{10, 77, 0, 2, 10, 77, 0, 1}
 	}
 	payload, err := f.Append(nil)
@@ -62,11 +70,15 @@ func (w *world) emit(sequence uint64) account.ID {
 
 // cross lets an event's datagram cross a leg with a fate and so many copies.
 func (w *world) cross(leg int, sequence uint64, fate account.PacketFate, copies int) {
+	w.crossAs(leg, datagram(leg, sequence), fate, copies)
+}
+
+// crossAs is cross for a packet.
+func (w *world) crossAs(leg int, data []byte, fate account.PacketFate, copies int) {
 	from, to := account.Client, account.Server
 	if leg == account.ToSubscriber {
 		from, to = to, from
 	}
-	data := datagram(leg, sequence)
 	hash := xxhash.Sum64(data)
 	w.in.Taps[from].Packets = append(w.in.Taps[from].Packets, account.Packet{Data: data, Hash: hash, Outgoing: true})
 	p := account.Passage{Hash: hash, OutHash: hash, Length: len(data), SrcPort: 40000, DstPort: port, Protocol: dissect.UDP, Fate: fate, Copies: copies}

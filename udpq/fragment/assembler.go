@@ -1,10 +1,8 @@
 package fragment
 
 import (
-	"cmp"
+	"container/list"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"rawlab/framing"
@@ -20,13 +18,13 @@ var (
 // Defaults of [Config].
 const (
 	DefaultBytes   = 4 << 20
-	DefaultCount   = 64
+	DefaultCount   = 1024
 	DefaultTimeout = 5 * time.Second
 )
 
 // maxClosed bounds the frames that are remembered as whole or given up, so
 // that a late piece of one does not begin it anew.
-const maxClosed = 1024
+const maxClosed = 4096
 
 // Config bounds an assembler. The zero value works.
 type Config struct {
@@ -50,7 +48,8 @@ type Lost struct {
 type Assembler struct {
 	config Config
 	open   map[ID]*partial
-	bytes  int // of open
+	idle   list.List // the IDs of open, that without a piece for longest first
+	bytes  int       // of open
 	closed map[ID]uint64
 	order  []ID // of closed, the oldest first
 	lost   []Lost
@@ -98,6 +97,7 @@ func (a *Assembler) Accept(now time.Time, f *framing.Frame) ([]byte, error) {
 		return nil, err
 	}
 	p.last = now
+	a.idle.MoveToBack(p.place)
 	if err := a.hold(id, p.cost()-before); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (a *Assembler) find(id ID, cut uint64, total int) (*partial, error) {
 	if len(a.open) >= a.config.Count {
 		a.giveUpOldest(id)
 	}
-	p = &partial{cut: cut, total: total}
+	p = &partial{cut: cut, total: total, place: a.idle.PushBack(id)}
 	a.open[id] = p
 	return p, nil
 }
@@ -150,24 +150,15 @@ func (a *Assembler) hold(id ID, n int) error {
 // giveUpOldest gives up what has waited longest for a piece, but not that,
 // and reports whether there was any.
 func (a *Assembler) giveUpOldest(except ID) bool {
-	oldest := except
-	for id, p := range a.open {
-		if id == except {
-			continue
-		}
-		if oldest == except || cmp.Or(p.last.Compare(a.open[oldest].last), compare(id, oldest)) < 0 {
-			oldest = id
-		}
+	e := a.idle.Front()
+	if e != nil && e.Value == except {
+		e = e.Next()
 	}
-	if oldest == except {
+	if e == nil {
 		return false
 	}
-	a.giveUp(oldest, true)
+	a.giveUp(e.Value.(ID), true)
 	return true
-}
-
-func compare(a, b ID) int {
-	return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Sequence, b.Sequence))
 }
 
 func (a *Assembler) giveUp(id ID, full bool) {
@@ -182,6 +173,7 @@ func (a *Assembler) close(id ID) { a.remember(id, a.drop(id).cut) }
 func (a *Assembler) drop(id ID) *partial {
 	p := a.open[id]
 	delete(a.open, id)
+	a.idle.Remove(p.place)
 	a.bytes -= p.cost()
 	a.config.Pool.give(p.cost())
 	return p
@@ -200,27 +192,17 @@ func (a *Assembler) remember(id ID, cut uint64) {
 
 // Expire gives up what got no piece for too long.
 func (a *Assembler) Expire(now time.Time) {
-	if a.config.Timeout < 0 {
-		return
-	}
-	for _, id := range a.waiting() {
-		if now.Sub(a.open[id].last) >= a.config.Timeout {
-			a.giveUp(id, false)
-		}
+	for wake := a.Wake(); !wake.IsZero() && !wake.After(now); wake = a.Wake() {
+		a.giveUp(a.idle.Front().Value.(ID), false)
 	}
 }
 
 // Wake returns when to call Expire, zero if nothing waits.
-func (a *Assembler) Wake() (t time.Time) {
-	if a.config.Timeout < 0 {
-		return t
+func (a *Assembler) Wake() time.Time {
+	if e := a.idle.Front(); e != nil && a.config.Timeout >= 0 {
+		return a.open[e.Value.(ID)].last.Add(a.config.Timeout)
 	}
-	for _, p := range a.open {
-		if at := p.last.Add(a.config.Timeout); t.IsZero() || at.Before(t) {
-			t = at
-		}
-	}
-	return t
+	return time.Time{}
 }
 
 // Lost returns what was given up since the last call.
@@ -232,14 +214,9 @@ func (a *Assembler) Lost() []Lost {
 
 // Close gives up all that waits.
 func (a *Assembler) Close() {
-	for _, id := range a.waiting() {
-		a.giveUp(id, false)
+	for e := a.idle.Front(); e != nil; e = a.idle.Front() {
+		a.giveUp(e.Value.(ID), false)
 	}
-}
-
-// waiting returns what is not whole, in an order that a run can repeat.
-func (a *Assembler) waiting() []ID {
-	return slices.SortedFunc(maps.Keys(a.open), compare)
 }
 
 // Held returns the bytes and frames that wait for pieces.

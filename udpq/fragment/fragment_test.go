@@ -248,14 +248,14 @@ func TestBounds(t *testing.T) {
 func TestClosedAreForgotten(t *testing.T) {
 	a := fragment.NewAssembler(fragment.Config{})
 	var frames [][]framing.Frame
-	for n := uint64(1); n <= 1100; n++ {
+	for n := uint64(1); n <= 4200; n++ {
 		pieces := cut(t, encode(t, n, 600), n, 5, fragment.MinBudget)
 		frames = append(frames, pieces)
 		for _, f := range pieces {
 			a.Accept(epoch, &f)
 		}
 	}
-	if _, err := a.Accept(epoch, &frames[1099][0]); !errors.Is(err, fragment.ErrDuplicate) {
+	if _, err := a.Accept(epoch, &frames[4199][0]); !errors.Is(err, fragment.ErrDuplicate) {
 		t.Errorf("a piece of the last = %v, want ErrDuplicate", err)
 	}
 	if _, err := a.Accept(epoch, &frames[0][0]); err != nil {

@@ -1,6 +1,7 @@
 package fragment
 
 import (
+	"container/list"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type partial struct {
 	b      []byte  // the pieces, as they came
 	pieces []piece // in the order of their places
 	last   time.Time
+	place  *list.Element
 }
 
 // piece is where bytes of the frame lie in b.

@@ -131,14 +131,25 @@ func share(f *dissect.Frame, part dissect.Part) string {
 	}
 	s := "are the frame's " + byteRange(part.At, part.At+n)
 	if f.Fragments > 0 {
-		s += fmt.Sprintf(", in one of %s", count(f.Fragments, "fragment frame"))
+		s += fmt.Sprintf(", fragment %d of %d", place(f, part), f.Fragments)
 	}
 	return s
 }
 
+// place says which of a frame's pieces a packet brought, from 1.
+func place(f *dissect.Frame, part dissect.Part) int {
+	before := map[int]bool{}
+	for _, p := range f.Parts {
+		if p.At < part.At {
+			before[p.At] = true
+		}
+	}
+	return len(before) + 1
+}
+
 // fateOf is what a comment of ours says last; of others all of it.
 func fateOf(comment string) string {
-	if events, fate, ok := strings.Cut(comment, "; "); ok && strings.HasPrefix(events, "event ") {
+	if events, fate, ok := strings.Cut(comment, "; "); ok && (strings.HasPrefix(events, "event ") || strings.HasPrefix(events, "fragment ")) {
 		return fate
 	}
 	return comment

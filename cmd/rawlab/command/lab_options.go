@@ -26,6 +26,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"seed":         func() { o.Seed = f.options.Seed },
 		"ipv6":         func() { o.IPv6 = f.options.IPv6 },
 		"reader-delay": func() { o.ReaderDelay = f.options.ReaderDelay },
+		"fragments":    func() { o.Fragments = f.options.Fragments },
 		"tcp-info":     func() { o.TCPInfo = f.options.TCPInfo },
 		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
 	}
