@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/queue"
 	"rawlab/udpq"
 )
 
@@ -209,4 +210,75 @@ func BenchmarkCookie(b *testing.B) {
 	for b.Loop() {
 		s.CookieFor(from)
 	}
+}
+
+// What was recorded of a session that is over changes nothing, nor does what
+// bears the source of one that lives.
+func TestReplays(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, l *link, s *udpq.Server) {
+		var said [][]byte
+		l.rule(func(toServer bool, b []byte) int {
+			if toServer {
+				said = append(said, bytes.Clone(b))
+			}
+			return 1
+		})
+		listener := l.connect(t, udpq.ClientConfig{})
+		subscribe(t, listener, "news")
+		said = nil
+		c := l.connect(t, udpq.ClientConfig{Origin: 7})
+		from := c.LocalAddr()
+		emit(t, c, "news", 1)
+		expect(t, listener, 1)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		old := said
+		l.rule(nil)
+		time.Sleep(2 * time.Minute) // the cookie is stale
+		before := s.Stats()
+		for _, b := range old { // hello, hello with a cookie, emit, bye
+			l.carry(l.server, b, from)
+			time.Sleep(time.Second)
+		}
+		after := s.Stats()
+		if after.Accepted != before.Accepted || after.Sessions != before.Sessions || after.Received != before.Received || after.Forwarded != before.Forwarded {
+			t.Errorf("a replay changed %+v to %+v", before, after)
+		}
+		if after.Dropped[queue.FateUnauthorized] != 1 || after.Retries != before.Retries+2 || after.Forged != before.Forged+1 || after.Strangers != before.Strangers+1 {
+			t.Errorf("Stats() = %+v, want the event unauthorized, two more retries, one of them forged", after)
+		}
+		other := l.connect(t, udpq.ClientConfig{Origin: 8})
+		for _, b := range old {
+			l.carry(l.server, b, other.LocalAddr())
+			time.Sleep(time.Second)
+		}
+		if st := s.Stats(); st.Received != before.Received || st.Sessions != 2 || st.Dropped[queue.FateUnauthorized] != 2 {
+			t.Errorf("Stats() = %+v, want the event unauthorized from another's address too", st)
+		}
+		emit(t, other, "news", 2)
+		expect(t, listener, 2)
+		other.Close()
+		listener.Close()
+	})
+}
+
+// Garbage is counted and never answered.
+func TestGarbage(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, l *link, s *udpq.Server) {
+		here := l.plug(firstClient)
+		whole := hello(t, 7, 1, 0)
+		for n := range whole {
+			l.carry(l.server, whole[:n], firstClient)
+			damaged := bytes.Clone(whole)
+			damaged[n] ^= 0x10
+			l.carry(l.server, damaged, firstClient)
+		}
+		if f := here.frames(t); len(f) > 0 {
+			t.Errorf("garbage is answered by %+v", f)
+		}
+		if st := s.Stats(); st.Sessions != 0 || st.Invalid < uint64(len(whole)) {
+			t.Errorf("Stats() = %+v, want all counted as invalid", st)
+		}
+	})
 }
