@@ -145,7 +145,7 @@ type Client struct {
 
 	inbox    *edge.Inbox
 	requests edge.Requests
-	tracker  edge.Tracker // of the reading goroutine
+	tracker  edge.Tracker // of whoever delivers
 	running  sync.WaitGroup
 	closing  sync.Once
 	over     chan struct{} // closed when the conversation is over
@@ -188,7 +188,7 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	c.running.Go(c.read)
 	if err := c.greet(ctx); err != nil {
 		c.fail(err)
-		c.running.Wait()
+		c.wait()
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}
 	if c.config.KeepAlive > 0 {
@@ -289,8 +289,16 @@ func (c *Client) Close() error {
 		}
 		c.fail(ErrClosed)
 	})
-	c.running.Wait()
+	c.wait()
 	return err
+}
+
+// wait waits for the goroutines of a conversation that is over.
+func (c *Client) wait() {
+	c.running.Wait()
+	if c.link != nil {
+		c.link.wait()
+	}
 }
 
 // lastWords sends what was gathered, acks included.

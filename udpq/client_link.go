@@ -16,7 +16,7 @@ func (c *Client) openLink() {
 		return
 	}
 	c.link = newLink(c.config.Clock, c.config.rung(), c.transmitEvents)
-	c.link.onFail = c.fail
+	c.link.onFail, c.link.deliver = c.fail, c.openAll
 }
 
 // transmitEvents gives a datagram of the link to the kernel, which comes again
@@ -88,20 +88,29 @@ func (c *Client) openLinked(datagram []byte) error {
 	o := c.link.open(datagram)
 	switch {
 	case o.invalid > 0:
-		c.count(o.invalid)
-		return nil
+		return c.link.alone(func() error {
+			c.count(o.invalid)
+			return nil
+		})
 	case !o.mine:
-		return c.openFrames(datagram, false)
-	case !o.events:
+		if err := c.link.alone(func() error { return c.openFrames(datagram, false) }); err != nil {
+			return err
+		}
+	}
+	if !o.events && !c.link.due() {
 		return nil
 	}
-	for _, b := range c.link.accept() {
+	return c.link.take()
+}
+
+// openAll obeys the frames that the link delivers.
+func (c *Client) openAll(ready [][]byte) error {
+	for _, b := range ready {
 		if err := c.openFrames(b, true); err != nil {
 			return err
 		}
 		c.link.done(len(b))
 	}
-	c.link.answer()
 	return nil
 }
 

@@ -10,13 +10,16 @@ import (
 )
 
 // link is one end of a conversation on a rung: its state machines, on a clock
-// and a socket. It is safe for concurrent use; open and accept belong to the
+// and a socket. It is safe for concurrent use; open and take belong to the
 // goroutine that reads.
 type link struct {
 	clock    clock.Clock
-	transmit func([]byte) error  // to the other end; a lost datagram is no error
-	onSent   func(frames []byte) // told of what is sent the first time; may be nil
-	onFail   func(error)         // told when the link gives up
+	transmit func([]byte) error   // to the other end; a lost datagram is no error
+	onSent   func(frames []byte)  // told of what is sent the first time; may be nil
+	onFail   func(error)          // told when the link gives up
+	deliver  func([][]byte) error // is given frames, of one call at a time; an error ends the conversation
+
+	delivering sync.Mutex // precedes mu
 
 	mu      sync.Mutex
 	machine machine
@@ -24,6 +27,7 @@ type link struct {
 	wake    time.Time     // when timer passes, zero: it is not set
 	changed chan struct{} // closed when there is room, or all is idle; nil: nobody waits
 	err     error
+	ticks   sync.WaitGroup
 	taken   uint64 // datagrams with events that were opened
 	buf     []byte
 }
@@ -97,8 +101,25 @@ func (l *link) tellIfReady() {
 	}
 }
 
-// accept returns the frames of the datagrams to be delivered now, of the one
-// opened last, until the next call. Then call answer.
+// take delivers the frames that may be now, of the datagram opened last, and
+// then says what has come, if it is time to.
+func (l *link) take() error {
+	return l.alone(func() error {
+		if err := l.deliver(l.accept()); err != nil {
+			return err
+		}
+		l.answer()
+		return nil
+	})
+}
+
+// alone calls do while nothing is delivered.
+func (l *link) alone(do func() error) error {
+	l.delivering.Lock()
+	defer l.delivering.Unlock()
+	return do()
+}
+
 func (l *link) accept() [][]byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,6 +141,14 @@ func (l *link) done(bytes int) {
 		m.done(bytes)
 		l.pump(l.clock.Now())
 	}
+}
+
+// due reports whether there is something to take though no events have come.
+func (l *link) due() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m, is := l.machine.(timely)
+	return is && l.err == nil && m.due()
 }
 
 // answer says what has come, if it is time to.
@@ -172,10 +201,31 @@ func (l *link) arm(now time.Time) {
 
 // tick is what the timer does.
 func (l *link) tick() {
-	if err := l.pass(); err != nil && l.onFail != nil {
+	if !l.begin() {
+		return
+	}
+	err := l.pass()
+	if err == nil && l.due() {
+		err = l.take()
+	}
+	if err != nil && l.onFail != nil {
 		l.onFail(err)
 	}
+	l.ticks.Done()
 }
+
+// begin reports whether the link has not ended. If so, a tick has begun.
+func (l *link) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.ticks.Add(1)
+	}
+	return l.err == nil
+}
+
+// wait waits until the timer of a link that has ended does nothing more.
+func (l *link) wait() { l.ticks.Wait() }
 
 // pass acts on the time. An error says that the link gives up now.
 func (l *link) pass() error {

@@ -21,6 +21,7 @@ func (p *peer) openLink() {
 		p.group.remove(p)
 		p.session.End(framing.CodeTimeout, err.Error())
 	}
+	p.link.deliver = p.takeIn
 	p.group.server.links.add(p.link)
 	p.intake, p.published = newIntake(), make(chan struct{})
 	p.group.all.Go(p.publish)
@@ -34,14 +35,18 @@ func (p *peer) openLinked(d *datagram) bool {
 	for range o.invalid {
 		p.group.invalid()
 	}
-	if !o.events || !p.intake.room(p.link.bounds()) {
-		return o.mine // without room it is not accepted, and comes again
+	if (o.events || p.link.due()) && p.intake.room(p.link.bounds()) { // without room it is not accepted, and comes again
+		p.link.take()
 	}
-	for _, b := range p.link.accept() {
+	return o.mine
+}
+
+// takeIn has what the link delivers published.
+func (p *peer) takeIn(ready [][]byte) error {
+	for _, b := range ready {
 		p.intake.put(b)
 	}
-	p.link.answer()
-	return true
+	return nil
 }
 
 // publish publishes what was taken in until the intake is closed.
@@ -166,6 +171,7 @@ func (p *peer) closeLink() {
 	for _, b := range p.link.close(errLeft) {
 		p.session.LoseFrames(b)
 	}
+	p.link.wait()
 	p.group.server.links.remove(p.link)
 	p.session.LoseFrames(p.underway.rest())
 	p.intake.close(false)

@@ -127,6 +127,11 @@ type machine interface {
 // accept returned.
 type bounding interface{ done(bytes int) }
 
+// timely is a machine that delivers when time has passed, too. Due reports
+// whether accept has something to return though no events have come: what was
+// waited for will not.
+type timely interface{ due() bool }
+
 // opened is what a datagram turned out to be.
 type opened struct {
 	mine    bool // of the rung's making; else it is frames that are no events, to be obeyed as without a rung

@@ -31,7 +31,7 @@ var floors = []floor{
 	{packages: []string{"capture"}, never: []string{"labs"}},
 	{
 		packages: []string{"tcpq", "tcpq/*", "udpq", "udpq/*"},
-		beside:   []string{"tcpq/gateway → tcpq", "udpq → udpq/*"},
+		beside:   []string{"tcpq/gateway → tcpq", "udpq → udpq/*", "udpq/nack → udpq/ack"},
 		never:    []string{"capture", "labs"},
 	},
 	{packages: []string{"labs/host", "internal/metrics"}},

@@ -86,13 +86,11 @@ type end struct {
 	beats   nack.Beats
 	wanted  *nack.Wanted
 
-	emitted  int
-	again    int // events of logs that were sent again
-	heldMost int
-	ringMost int
-	numbers  story
-	topics   map[string]*story
-	looks    int // which look at the timers counts
+	emitted int
+	again   int // events of logs that were sent again
+	numbers story
+	topics  map[string]*story
+	looks   int // which look at the timers counts
 }
 
 var start = time.Unix(1_700_000_000, 0)
@@ -164,7 +162,6 @@ func (e *end) emit() error {
 			e.carry(e.w.frame(topicName(i), offset))
 		}
 	}
-	e.ringMost = max(e.ringMost, e.send.Buffered())
 	if e.emitted < e.w.Events {
 		e.w.later(e.w.Pause, e.emit)
 	}
