@@ -12,6 +12,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
+	"rawlab/internal/queue/fates"
 )
 
 // Event is an event as a subscriber gets it.
@@ -78,9 +79,12 @@ type ClientConfig struct {
 	// then gets each event once for as long as the client lives.
 	Deduplicate bool
 
+	Report bool // have the server note what becomes of each event, for Client.Report
+
 	// Of a [Reconnecting], which numbers and acknowledges itself.
 	onAck     func(sequence uint64)
 	onRefused func(n uint64, code framing.Code)
+	fates     *fates.Emitter
 	handsOn   bool // OnEvent does not finish with an event
 }
 
@@ -114,6 +118,7 @@ type Client struct {
 	limit  int // largest whole frame that the server accepts
 
 	inbox    *edge.Inbox
+	fates    *fates.Emitter // nil without Report
 	requests edge.Requests // of the connection, by their own numbers
 	replies  edge.Requests // waited for, by the requests' sequences
 	tracker  edge.Tracker  // of the reading goroutine
@@ -144,6 +149,11 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	}
 	c.running.Go(c.write)
 	c.running.Go(c.read)
+	if err := c.beginReport(ctx); err != nil {
+		c.fail(err)
+		c.running.Wait()
+		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+	}
 	return c, nil
 }
 

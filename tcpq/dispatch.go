@@ -90,6 +90,10 @@ func (c *conn) emit(f *framing.Frame) error {
 	if f.Sequence == 0 {
 		return fmt.Errorf("%w: event without a sequence", framing.ErrInvalid) // no error could name it
 	}
+	if queue.AsksFates(f) {
+		c.session.TellFates(f, c.gate.Owner(), min(pageBytes, c.server.config.FrameLimit/4))
+		return nil
+	}
 	if f.Origin == c.session.Origin() {
 		if f.Flags&framing.FlagRequest != 0 && string(f.Topic) == TopicsTopic {
 			return c.tellTopics(f)
@@ -99,7 +103,7 @@ func (c *conn) emit(f *framing.Frame) error {
 		}
 		return c.session.Publish(f)
 	}
-	c.server.meter.Drop(queue.FateUnauthorized, f)
+	c.server.meter.DropForged(f)
 	c.session.Reply(&framing.Frame{
 		Kind: framing.KindError, Code: framing.CodeUnauthorized, Origin: f.Origin, Sequence: f.Sequence,
 		Topic: f.Topic, Payload: []byte("the origin is not this client's"),

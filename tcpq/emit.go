@@ -113,16 +113,28 @@ func (c *Client) awaitRoom(size int) error {
 // Flush waits until the server has acknowledged everything emitted before
 // the call. It fails with [*UnacceptedError] if the server refused some.
 func (c *Client) Flush(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.awaitAcks(ctx, slices.Clone(c.numbering.Last())); err != nil {
+		return err
+	}
+	if n := c.refused; n > 0 {
+		c.refused = 0
+		return &UnacceptedError{Events: n, Code: c.code}
+	}
+	return nil
+}
+
+// awaitAcks waits until the server has answered for the numbers, by stream, up
+// to those. The caller holds mu, which is free meanwhile.
+func (c *Client) awaitAcks(ctx context.Context, emitted []uint64) error {
 	stop := context.AfterFunc(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.settled.Broadcast()
 	})
 	defer stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.push()
-	emitted := slices.Clone(c.numbering.Last())
 	for !c.hasAcked(emitted) {
 		if c.err != nil {
 			return c.err
@@ -131,10 +143,6 @@ func (c *Client) Flush(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		c.settled.Wait()
-	}
-	if n := c.refused; n > 0 {
-		c.refused = 0
-		return &UnacceptedError{Events: n, Code: c.code}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/queue/edge"
+	"rawlab/internal/queue/fates"
 )
 
 // Defaults of [ReconnectConfig].
@@ -41,6 +42,7 @@ type Reconnecting struct {
 	addr    string
 	origin  uint64
 	inbox   *edge.Inbox
+	fates   *fates.Emitter  // nil without Report
 	ctx     context.Context // done when the client is to end
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -89,6 +91,9 @@ func DialReconnecting(ctx context.Context, addr string, config *ReconnectConfig)
 	r.changed.L = &r.mu
 	r.inbox = edge.NewInbox(c.InboxBytes)
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if c.Report {
+		r.fates = fates.NewEmitter(r.origin)
+	}
 	client, err := r.dial(ctx)
 	if err != nil {
 		r.cancel()
@@ -104,8 +109,17 @@ func DialReconnecting(ctx context.Context, addr string, config *ReconnectConfig)
 func (r *Reconnecting) dial(ctx context.Context) (*Client, error) {
 	c := r.config.ClientConfig
 	c.Origin, c.OnEvent, c.OnGap, c.Deduplicate = r.origin, r.received, nil, false
-	c.onAck, c.onRefused, c.handsOn = r.acknowledged, r.refused, true
-	return Dial(ctx, r.addr, &c)
+	c.onAck, c.onRefused, c.handsOn, c.fates = r.acknowledged, r.refused, true, r.fates
+	client, err := Dial(ctx, r.addr, &c)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.beginReport(ctx, client); err != nil {
+		client.fail(err)
+		client.running.Wait()
+		return nil, err
+	}
+	return client, nil
 }
 
 // use makes a connection the one to emit and ask on: what is not acknowledged

@@ -13,6 +13,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
+	"rawlab/internal/queue/fates"
 )
 
 // Event is an event as a subscriber gets it.
@@ -76,6 +77,8 @@ type ClientConfig struct {
 	KeepAlive     time.Duration // between pings; three unanswered end the session. Default DefaultKeepAlive, negative: none
 	RetryInterval time.Duration // until a request is repeated first, doubling; default DefaultRetryInterval
 	Tries         int           // of a request, default DefaultTries
+
+	Report bool // have the server note what becomes of each event, for Client.Report
 
 	// OnEvent is given every event instead of Next, duplicates too, on the
 	// goroutine that reads; the frame is valid during the call. While it
@@ -144,6 +147,7 @@ type Client struct {
 	cuts   bool   // the server knows pieces of events
 
 	inbox    *edge.Inbox
+	fates    *fates.Emitter // nil without Report
 	requests edge.Requests
 	tracker  edge.Tracker // of whoever delivers
 	running  sync.WaitGroup

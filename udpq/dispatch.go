@@ -170,7 +170,7 @@ func (p *peer) emit(f *framing.Frame) {
 // committed. A client speaks for its own origin only.
 func (p *peer) publishEvent(f *framing.Frame) bool {
 	if f.Origin != p.session.Origin() {
-		p.group.server.meter.Drop(queue.FateUnauthorized, f)
+		p.group.server.meter.DropForged(f)
 		p.disown(f)
 		return false
 	}

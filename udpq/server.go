@@ -68,10 +68,11 @@ type Stats struct {
 // NewServer returns a server; a nil config is the zero Config.
 func NewServer(config *Config) *Server {
 	c := config.orDefault()
-	s := &Server{config: c, queue: c.Queue, meter: queue.NewMeter(c.Clock, c.Trace), log: c.Logger, seals: newSeals(c.Secret), pool: fragment.NewPool(poolBytes)}
+	s := &Server{config: c, queue: c.Queue, log: c.Logger, seals: newSeals(c.Secret), pool: fragment.NewPool(poolBytes)}
 	if s.queue == nil {
 		s.queue, s.queueErr = queue.New(&queue.Config{Clock: c.Clock, Trace: c.Trace})
 	}
+	s.meter = s.queue.NewMeter(c.Clock, c.Trace)
 	return s
 }
 

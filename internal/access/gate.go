@@ -54,6 +54,15 @@ func (g *Gate) Enter(k *Keyring, token []byte) error {
 // than before says that the keyring changed.
 func (g *Gate) Grant() *Grant { return g.grant.Load() }
 
+// Owner returns the digest of the session's token, to which what it leaves
+// behind belongs; empty if it has none.
+func (g *Gate) Owner() string {
+	if grant := g.grant.Load(); grant != nil && grant.digest != nil {
+		return grant.digest.String()
+	}
+	return ""
+}
+
 // MayEmit reports whether events may be emitted to a topic. It belongs to
 // the goroutine that reads.
 func (g *Gate) MayEmit(topic []byte) bool {

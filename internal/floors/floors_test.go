@@ -23,6 +23,8 @@ var floors = []floor{
 			"internal/access → internal/queue",       // what a topic and a pattern is
 			"internal/queue/* → internal/queue",      // stores and what serves the queue know its words
 			"internal/queue → internal/queue/memory", // the store that a queue has by default
+			"internal/queue → internal/queue/fates",  // what it tells origins of their events
+			"internal/queue/edge → internal/queue/fates",
 			"capture/account → capture/dissect",      // fates are told from decoded packets
 			"capture/filter → capture/pcapng",        // the numbers of link types
 		},

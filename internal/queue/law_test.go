@@ -25,7 +25,7 @@ type listener struct {
 
 func newListener(t *rapid.T, q *queue.Queue, from uint64) *listener {
 	l := &listener{from: from}
-	l.meter = queue.NewMeter(nil, func(e queue.TraceEvent) {
+	l.meter = q.NewMeter(nil, func(e queue.TraceEvent) {
 		switch e.Stage {
 		case queue.Forwarded:
 			l.forwarded = append(l.forwarded, e.Sequence)
@@ -87,6 +87,7 @@ func TestEveryEventHasOneFate(t *testing.T) {
 		}
 		emitter := q.Attach(&queue.SessionConfig{Origin: 1})
 		defer emitter.Close()
+		beginLedger(t, emitter)
 		var all []*listener
 		next := uint64(1)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
@@ -107,6 +108,7 @@ func TestEveryEventHasOneFate(t *testing.T) {
 			l.session.Close()
 			l.check(t, fmt.Sprint("listener ", i), next)
 		}
+		checkLedger(t, emitter, all, next, policy)
 	})
 }
 

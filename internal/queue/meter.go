@@ -9,21 +9,22 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/clock"
+	"rawlab/internal/queue/fates"
 )
 
 // Fate says what became of an event that was not handed on.
-type Fate string
+type Fate = fates.Fate
 
 // The fates that a server can know of.
 const (
-	FateServerQueue    Fate = "server-queue"    // the outbox was full, or the store refused it
-	FateOffline        Fate = "offline"         // nobody listened and the topic is not stored
-	FateExpired        Fate = "expired"         // left the log before the subscriber came for it
-	FateFrameInvalid   Fate = "frame-invalid"   // the bytes were no frame
-	FateUnauthorized   Fate = "unauthorized"    // the sender has no session, or spoke for another
-	FateFragmentLost   Fate = "fragment-lost"   // pieces of it came, and not all
-	FateConnectionLost Fate = "connection-lost" // waited in the outbox when the session ended
-	FateSendRefused    Fate = "send-refused"    // the kernel did not take it
+	FateServerQueue    = fates.ServerQueue    // the outbox was full, or the store refused it
+	FateOffline        = fates.Offline        // nobody listened and the topic is not stored
+	FateExpired        = fates.Expired        // left the log before the subscriber came for it
+	FateFrameInvalid   = fates.FrameInvalid   // the bytes were no frame
+	FateUnauthorized   = fates.Unauthorized   // the sender has no session, or spoke for another
+	FateFragmentLost   = fates.FragmentLost   // pieces of it came, and not all
+	FateConnectionLost = fates.ConnectionLost // waited in the outbox when the session ended
+	FateSendRefused    = fates.SendRefused    // the kernel did not take it
 )
 
 // Stage is a place on an event's way through a server.
@@ -60,6 +61,7 @@ type TraceEvent struct {
 type Meter struct {
 	clock      clock.Clock
 	trace      func(TraceEvent)
+	book       *fates.Book // what origins are told that ask for it, nil: none
 	received   atomic.Uint64
 	due        atomic.Uint64
 	forwarded  atomic.Uint64
@@ -85,7 +87,29 @@ func (m *Meter) Received() uint64 { return m.received.Load() }
 // Forwarded and all that is Dropped together, over all servers of a queue.
 func (m *Meter) Due() uint64 { return m.due.Load() }
 
-func (m *Meter) expect(n int) { m.due.Add(uint64(n)) }
+// receive counts n events, the encoded frames, as accepted from an emitter.
+func (m *Meter) receive(frames []byte, n int) {
+	m.received.Add(uint64(n))
+	m.note(frames, fates.Outcome{Received: 1})
+	m.tellAll(Received, "", frames, 0)
+}
+
+// expect says of n events, the encoded frames, that each has so many more
+// fates to account for.
+func (m *Meter) expect(frames []byte, n, times int) {
+	if n == 0 {
+		return
+	}
+	m.due.Add(uint64(n * times))
+	m.note(frames, fates.Outcome{Due: uint32(times)})
+}
+
+// note tells the ledgers of the frames' origins, if they have any.
+func (m *Meter) note(frames []byte, more fates.Outcome) {
+	if m.book.Active() {
+		m.book.Add(frames, more)
+	}
+}
 
 // Forwarded returns how many events were handed to subscribers' sockets; one
 // that goes to three subscribers counts three times.
@@ -123,9 +147,22 @@ func (m *Meter) Dropped() map[Fate]uint64 {
 // Drop counts one event that met its fate outside the queue. Frame f may be
 // zero when nothing is known of it.
 func (m *Meter) Drop(fate Fate, f *framing.Frame) {
-	m.expect(1)
+	m.due.Add(1)
 	m.count(fate, 1)
+	if m.book.Active() {
+		what := fates.Lost(fate)
+		what.Due = 1
+		m.book.AddRun(f.Origin, f.Sequence, 1, what)
+	}
 	m.tell(Dropped, fate, f, 0)
+}
+
+// DropForged is Drop for an event that a client has emitted in the name of
+// another, who is not told of it.
+func (m *Meter) DropForged(f *framing.Frame) {
+	m.due.Add(1)
+	m.count(FateUnauthorized, 1)
+	m.tell(Dropped, FateUnauthorized, f, 0)
 }
 
 func (m *Meter) count(fate Fate, n int) {
@@ -140,11 +177,15 @@ func (m *Meter) count(fate Fate, n int) {
 // dropAll counts every one of the encoded frames, n of them.
 func (m *Meter) dropAll(fate Fate, frames []byte, n int, subscriber uint64) {
 	m.count(fate, n)
+	if n > 0 {
+		m.note(frames, fates.Lost(fate))
+	}
 	m.tellAll(Dropped, fate, frames, subscriber)
 }
 
 func (m *Meter) forward(frames []byte, n int, subscriber uint64) {
 	m.forwarded.Add(uint64(n))
+	m.note(frames, fates.Outcome{Forwarded: 1})
 	m.tellAll(Forwarded, "", frames, subscriber)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"rawlab/framing"
+	"rawlab/internal/queue/fates"
 )
 
 // batch is what a session has published since the last Commit: encoded
@@ -172,13 +173,12 @@ func (s *Session) deliverGathered() {
 
 // deliver does with a run of one topic what the topic's policy says.
 func (s *Session) deliver(r *run, frames []byte, alone bool) {
-	s.meter.received.Add(uint64(r.count))
-	s.meter.tellAll(Received, "", frames, 0)
+	s.meter.receive(frames, r.count)
 	switch {
 	case r.refused != nil:
 		s.refuse(r.name, frames, r.count, r.refused)
 	case r.topic == nil:
-		s.meter.expect(r.count)
+		s.meter.expect(frames, r.count, 1)
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 	case r.topic.stored.Load():
 		s.keep(r, frames, s.commit())
@@ -194,6 +194,8 @@ func (s *Session) keep(r *run, frames []byte, c *commit) {
 	r.topic.append(frames, count, func(frames []byte, err error) {
 		if err != nil {
 			s.refuse(name, frames, count, err)
+		} else {
+			s.meter.note(frames, fates.Outcome{Stored: 1})
 		}
 		if s.commits.settle(c, &s.out) {
 			s.flush()
@@ -215,7 +217,7 @@ func (s *Session) refuse(topic string, frames []byte, count int, why error) {
 	}](why); ok && late.Timeout() {
 		code = framing.CodeTimeout
 	}
-	s.meter.expect(count)
+	s.meter.expect(frames, count, 1)
 	s.meter.dropAll(fate, frames, count, 0)
 	var refused framing.Ranges
 	var from, to uint64
@@ -252,7 +254,7 @@ func (s *Session) fanOut(r *run, frames []byte, atOnce bool) {
 	if r.topic == s.q.all {
 		subs = s.q.attached.all()
 	}
-	s.meter.expect(r.count * max(1, len(subs)))
+	s.meter.expect(frames, r.count, max(1, len(subs)))
 	if len(subs) == 0 {
 		s.meter.dropAll(FateOffline, frames, r.count, 0)
 		return

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"rawlab/internal/clock"
+	"rawlab/internal/queue/fates"
 	"rawlab/internal/queue/memory"
 )
 
@@ -72,6 +73,7 @@ type Queue struct {
 	maxTopics  int
 	maxCursors int
 	meter      *Meter
+	book       *fates.Book
 
 	all        *topic // Broadcast
 	attached   attached
@@ -103,10 +105,11 @@ func New(config *Config) (*Queue, error) {
 		retention:  c.Retention.orDefault(),
 		maxTopics:  positive(c.MaxTopics, DefaultMaxTopics),
 		maxCursors: positive(c.MaxCursors, DefaultMaxCursors),
-		meter:      NewMeter(c.Clock, c.Trace),
 		topics:     make(map[string]*topic),
 		away:       make(map[string]map[string]*patternSub),
 	}
+	q.book = fates.NewBook(q.clock)
+	q.meter = q.NewMeter(c.Clock, c.Trace)
 	if q.store == nil {
 		q.store = memory.New(0)
 	}

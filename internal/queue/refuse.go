@@ -33,7 +33,7 @@ func (s *Session) Refuse(f *framing.Frame, fate Fate, code framing.Code) error {
 
 // RefuseRun is Refuse for a whole run.
 func (s *Session) RefuseRun(r *framing.Run, fate Fate, code framing.Code) {
-	s.meter.expect(r.Count)
+	s.meter.expect(r.Frames, r.Count, 1)
 	s.meter.dropAll(fate, r.Frames, r.Count, 0)
 	s.batch.refuse(r.Topic, r.Sequence, uint64(r.Count), code)
 	if r.WantAck {

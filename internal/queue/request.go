@@ -46,22 +46,21 @@ func (s *Session) request(f *framing.Frame) {
 		Kind: framing.KindEvent, Flags: framing.FlagRequest, Origin: f.Origin, Sequence: f.Sequence,
 		Time: f.Time, Topic: f.Topic, Payload: f.Payload,
 	})
-	s.meter.received.Add(1)
-	s.meter.tellAll(Received, "", event, 0)
+	s.meter.receive(event, 1)
 	listeners, err := s.q.askable(f.Topic)
 	if err != nil {
-		s.meter.expect(1)
+		s.meter.expect(event, 1, 1)
 		s.meter.dropAll(FateFrameInvalid, event, 1, 0)
 		s.answerFailed(f, framing.CodeInvalid, err.Error())
 		return
 	}
 	if code, words := s.q.requests.begin(s, f, listeners, s.maxRequests); code != framing.CodeOK {
-		s.meter.expect(1)
+		s.meter.expect(event, 1, 1)
 		s.meter.dropAll(fateOf(code), event, 1, 0)
 		s.answerFailed(f, code, words)
 		return
 	}
-	s.meter.expect(len(listeners))
+	s.meter.expect(event, 1, len(listeners))
 	s.batch.sealed = s.batch.sealed[:0]
 	for _, sub := range listeners {
 		b := event
@@ -177,9 +176,8 @@ func (s *Session) reply(f *framing.Frame) error {
 		to.sealed(&event)
 	}
 	b := mustAppend(nil, &event)
-	s.meter.received.Add(1)
-	s.meter.expect(1)
-	s.meter.tellAll(Received, "", b, 0)
+	s.meter.receive(b, 1)
+	s.meter.expect(b, 1, 1)
 	if to == nil {
 		s.meter.dropAll(fate, b, 1, 0)
 		return nil

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"rawlab/framing"
+	"rawlab/internal/queue/fates"
 )
 
 // DefaultMaxSubscriptions bounds the topics a session listens to unless told
@@ -63,6 +64,9 @@ type Session struct {
 	patterns map[string]*patternSub
 	matched  map[string]*subscription // stored topics joined for a pattern; guarded by q.mu
 
+	ledger      *fates.Ledger // nil unless its client has asked for one
+	ledgerEnded bool
+
 	once sync.Map // names of stored topics that a named client wants at most once
 
 	dialogue
@@ -79,7 +83,7 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 		c = *config
 	}
 	if c.Meter == nil {
-		c.Meter = NewMeter(q.clock, nil)
+		c.Meter = q.NewMeter(q.clock, nil)
 	}
 	s := &Session{
 		q: q, origin: c.Origin, name: c.Name, checksum: c.Checksum,
@@ -163,6 +167,7 @@ func (s *Session) Close() {
 	if s.seen != nil {
 		s.q.origins.close(s.seen, s)
 	}
+	s.endLedger()
 	s.q.leaveAll(subs)
 	s.partFromRequests()
 	var c Chunk

@@ -139,7 +139,7 @@ func (s *Session) Unstall() {
 
 // Sent says that all of c was handed to the socket.
 func (s *Session) Sent(c *Chunk) {
-	s.meter.expect(c.kept)
+	s.meter.expect(c.Kept, c.kept, 1)
 	s.meter.forward(c.Kept, c.kept, s.origin)
 	s.meter.forward(c.Live, c.live, s.origin)
 }
@@ -149,7 +149,7 @@ func (s *Session) Sent(c *Chunk) {
 func (s *Session) SentFrames(frames []byte, taken bool) {
 	for f, n := range each(frames) {
 		if f.Kind == framing.KindEvent && f.Flags&(framing.FlagOffset|framing.FlagRedelivered) == framing.FlagOffset {
-			s.meter.expect(1)
+			s.meter.expect(frames[:n], 1, 1)
 		}
 		switch {
 		case f.Kind != framing.KindEvent || f.Flags&framing.FlagRedelivered != 0:
@@ -193,7 +193,7 @@ func (s *Session) TakeReplies(c *Chunk) bool {
 func (s *Session) Lost(c *Chunk, written int) {
 	written += c.done - len(c.Control)
 	kept, n := whole(c.Kept, written)
-	s.meter.expect(n)
+	s.meter.expect(c.Kept[:kept], n, 1)
 	s.meter.forward(c.Kept[:kept], n, s.origin)
 	s.loseKept(c.Kept[kept:], c.kept-n)
 	live, n := whole(c.Live, written-len(c.Kept))
@@ -203,13 +203,13 @@ func (s *Session) Lost(c *Chunk, written int) {
 
 func (s *Session) loseKept(frames []byte, count int) {
 	if s.name == "" {
-		s.meter.expect(count)
+		s.meter.expect(frames, count, 1)
 		s.meter.dropAll(FateConnectionLost, frames, count, s.origin)
 		return
 	}
 	for f, n := range each(frames) {
 		if _, once := s.once.Load(string(f.Topic)); once {
-			s.meter.expect(1)
+			s.meter.expect(frames[:n], 1, 1)
 			s.meter.dropAll(FateConnectionLost, frames[:n], 1, s.origin)
 		}
 		frames = frames[n:]

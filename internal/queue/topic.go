@@ -185,7 +185,7 @@ func (u *subscription) giveUp() {
 		}
 		u.topic.mu.Lock()
 		if u.next == from {
-			u.session.meter.expect(count)
+			u.session.meter.expect(frames, count, 1)
 			u.session.meter.dropAll(FateConnectionLost, frames, count, u.session.origin)
 			u.next += uint64(count)
 		}

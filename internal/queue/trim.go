@@ -79,12 +79,13 @@ func (t *topic) expire(first, to uint64) error {
 func (t *topic) count(offset uint64, frame []byte) {
 	for _, sub := range t.subscribers() {
 		if sub.misses(offset) {
-			sub.session.meter.expect(1)
+			sub.session.meter.expect(frame, 1, 1)
 			sub.session.meter.dropAll(FateExpired, frame, 1, sub.session.origin)
 		}
 	}
 	for name, next := range t.cursors {
 		if next <= offset && !t.present(name) {
+			t.q.meter.expect(frame, 1, 1)
 			t.q.meter.dropAll(FateExpired, frame, 1, 0)
 		}
 	}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"rawlab/framing"
+	"rawlab/internal/queue/fates"
 )
 
 // Numbering gives events their sequences: each topic is a stream of its own,
@@ -40,6 +41,19 @@ func (n *Numbering) find(topic string) uint16 {
 	}
 	n.last = append(n.last, 0)
 	return s
+}
+
+// Sent returns every stream and the number given last in it. The last stream
+// there can be has no topic, since topics share it.
+func (n *Numbering) Sent() []fates.SentTopic {
+	all := make([]fates.SentTopic, len(n.last))
+	for stream, last := range n.last {
+		all[stream] = fates.SentTopic{Stream: uint16(stream), Last: last}
+	}
+	for topic, stream := range n.streams {
+		all[stream].Topic = topic
+	}
+	return all
 }
 
 // Last returns the number given last in every stream. It is valid until the

@@ -1,0 +1,88 @@
+package tcpq
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"rawlab/internal/queue"
+	"rawlab/internal/queue/fates"
+)
+
+// Errors of Report.
+var (
+	ErrNoReport    = errors.New("the client was not made for reports: set Report in its configuration")
+	ErrNoReporting = errors.New("the server is too old to report fates")
+)
+
+// Report tells what became of each event emitted so far, as far as both ends
+// know: see package fates. It waits until the server has answered for all of
+// them; those that wait at the server when it is asked may still change their
+// fate.
+func (c *Client) Report(ctx context.Context) (*fates.Report, error) {
+	if c.fates == nil {
+		return nil, ErrNoReport
+	}
+	c.mu.Lock()
+	sent, last := c.numbering.Sent(), slices.Clone(c.numbering.Last())
+	err := c.awaitAcks(ctx, last)
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return c.fates.Report(ctx, c.askFates, sent, nil)
+}
+
+// beginReport has the server begin, if a report is wanted.
+func (c *Client) beginReport(ctx context.Context) error {
+	if !c.config.Report {
+		return nil
+	}
+	c.fates = c.config.fates
+	if c.fates != nil {
+		return nil // who made this client begins
+	}
+	c.fates = fates.NewEmitter(c.origin)
+	return c.fates.Start(ctx, c.askFates, func() []fates.SentTopic { return nil })
+}
+
+func (c *Client) askFates(ctx context.Context, query []byte) ([]byte, error) {
+	question := queue.NewFatesQuestion(query)
+	answer, err := c.ask(ctx, &question)
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Words == "the origin is not this client's" {
+		return nil, ErrNoReporting
+	}
+	return answer.Payload, err
+}
+
+// Report is [Client.Report]. What a server has received that has begun to
+// note it only since is unknown, unless it is emitted once more.
+func (r *Reconnecting) Report(ctx context.Context) (*fates.Report, error) {
+	if r.fates == nil {
+		return nil, ErrNoReport
+	}
+	c, err := r.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	sent := r.numbering.Sent()
+	var waits []fates.Span
+	for _, e := range r.pending.events {
+		waits = append(waits, fates.Span{From: e.sequence, To: e.sequence + 1})
+	}
+	r.mu.Unlock()
+	return r.fates.Report(ctx, c.askFates, sent, waits)
+}
+
+// beginReport has the server of a new connection begin or go on.
+func (r *Reconnecting) beginReport(ctx context.Context, c *Client) error {
+	if r.fates == nil {
+		return nil
+	}
+	return r.fates.Start(ctx, c.askFates, func() []fates.SentTopic {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.numbering.Sent()
+	})
+}
