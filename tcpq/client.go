@@ -119,9 +119,9 @@ type Client struct {
 
 	inbox    *edge.Inbox
 	fates    *fates.Emitter // nil without Report
-	requests edge.Requests // of the connection, by their own numbers
-	replies  edge.Requests // waited for, by the requests' sequences
-	tracker  edge.Tracker  // of the reading goroutine
+	requests edge.Requests  // of the connection, by their own numbers
+	replies  edge.Requests  // waited for, by the requests' sequences
+	tracker  edge.Tracker   // of the reading goroutine
 	running  sync.WaitGroup
 	hurry    chan struct{} // capacity 1: ends the wait of FlushInterval
 	closing  sync.Once

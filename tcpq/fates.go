@@ -5,14 +5,15 @@ import (
 	"errors"
 	"slices"
 
+	"rawlab/framing"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/fates"
 )
 
 // Errors of Report.
 var (
-	ErrNoReport    = errors.New("the client was not made for reports: set Report in its configuration")
-	ErrNoReporting = errors.New("the server is too old to report fates")
+	ErrNoReport    = fates.ErrNotAsked
+	ErrNoReporting = fates.ErrTooOld
 )
 
 // Report tells what became of each event emitted so far, as far as both ends
@@ -49,8 +50,8 @@ func (c *Client) beginReport(ctx context.Context) error {
 func (c *Client) askFates(ctx context.Context, query []byte) ([]byte, error) {
 	question := queue.NewFatesQuestion(query)
 	answer, err := c.ask(ctx, &question)
-	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Words == "the origin is not this client's" {
-		return nil, ErrNoReporting
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Code == framing.CodeUnauthorized && refused.Words != fates.ErrOwner.Error() {
+		return nil, ErrNoReporting // it took the question for an event of another origin
 	}
 	return answer.Payload, err
 }

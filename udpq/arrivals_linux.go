@@ -27,6 +27,7 @@ type arrivals struct {
 	buf      []byte
 	datagram []datagram
 
+	waited     bool          // nothing was there at first
 	overflowed atomic.Uint64 // see SO_RXQ_OVFL in socket(7)
 	lastDrops  uint32        // the kernel's own count, which wraps
 }

@@ -94,12 +94,14 @@ func unable(errno syscall.Errno) bool { return errno == unix.ENOSYS || errno == 
 func (k *kernel) receive() ([]datagram, error) {
 	a := k.arrivals
 	a.prepare()
+	a.waited = false
 	var n int
 	var errno syscall.Errno
 	err := k.raw.Read(func(fd uintptr) bool {
 		for {
 			n, errno = k.recvmmsg(fd, a.messages)
 			if errno != unix.EINTR {
+				a.waited = a.waited || errno == unix.EAGAIN
 				return errno != unix.EAGAIN
 			}
 		}
@@ -114,6 +116,8 @@ func (k *kernel) receive() ([]datagram, error) {
 }
 
 func (k *kernel) overflowed() uint64 { return k.arrivals.overflowed.Load() }
+
+func (k *kernel) waited() bool { return k.arrivals.waited }
 
 // grantedBuffer returns the receive buffer that a socket has, in the unit it
 // is asked for: the kernel doubles it for its own needs, see socket(7).

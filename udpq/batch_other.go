@@ -20,5 +20,7 @@ func (*kernel) send([]byte, []int, netip.AddrPort, func([]byte, error)) (bytes, 
 
 func (*kernel) overflowed() uint64 { return 0 }
 
+func (*kernel) waited() bool { return false }
+
 // grantedBuffer returns the receive buffer that a socket has, if that can be known.
 func grantedBuffer(any) (bytes int, known bool) { return 0, false }

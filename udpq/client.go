@@ -190,7 +190,11 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	c.openLink()
 	c.openFragments()
 	c.running.Go(c.read)
-	if err := c.greet(ctx); err != nil {
+	err = c.greet(ctx)
+	if err == nil {
+		err = c.beginReport(ctx)
+	}
+	if err != nil {
 		c.fail(err)
 		c.wait()
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)

@@ -58,10 +58,14 @@ func (c *Client) lockWithRoom() {
 
 // carry sends the frames of events as one datagram. The caller holds mu.
 func (c *Client) carry(frames []byte) error {
-	if c.link == nil {
-		return c.transmit(frames)
+	if c.link != nil {
+		return c.link.post(frames)
 	}
-	return c.link.post(frames)
+	err := c.transmit(frames)
+	if err != nil {
+		c.notSent(frames)
+	}
+	return err
 }
 
 // settle waits until nothing of what was emitted is open any more.

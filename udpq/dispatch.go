@@ -23,6 +23,8 @@ func (g *group) open(d *datagram) {
 	}
 	for f, err := range framing.Unpack(d.b) {
 		switch {
+		case err != nil && p != nil:
+			p.invalid()
 		case err != nil:
 			g.invalid()
 		case f.Kind == framing.KindHello:
@@ -139,6 +141,8 @@ func (p *peer) obey(f *framing.Frame) {
 	}
 	p.commit() // whatever is asked comes after what was emitted
 	switch f.Kind {
+	case framing.KindEmit:
+		p.emitOutside(f)
 	case framing.KindSubscribe:
 		p.subscribe(f)
 	case framing.KindUnsubscribe:
@@ -154,7 +158,7 @@ func (p *peer) obey(f *framing.Frame) {
 		p.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
 	case framing.KindPong, framing.KindError:
 	default:
-		p.group.invalid()
+		p.invalid()
 	}
 }
 
@@ -169,6 +173,10 @@ func (p *peer) emit(f *framing.Frame) {
 // publishEvent publishes an event, and reports whether that is to be
 // committed. A client speaks for its own origin only.
 func (p *peer) publishEvent(f *framing.Frame) bool {
+	if queue.AsksFates(f) {
+		p.tellFates(f)
+		return false
+	}
 	if f.Origin != p.session.Origin() {
 		p.group.server.meter.DropForged(f)
 		p.disown(f)
@@ -206,7 +214,7 @@ func (p *peer) ack(f *framing.Frame) {
 func (p *peer) subscribe(f *framing.Frame) {
 	resume, err := framing.ParseSubscribe(f.Payload)
 	if err != nil {
-		p.group.invalid()
+		p.invalid()
 		return
 	}
 	if err := p.listen(f, resume); err != nil {

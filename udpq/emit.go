@@ -208,7 +208,12 @@ func (c *Client) sendTrain() error {
 // once more those that were not tried yet, see transmit.
 func (c *Client) transmitAll(b []byte, sizes []int) error {
 	var errs error
-	note := func(_ []byte, err error) { errs = errors.Join(errs, err) }
+	note := func(b []byte, err error) {
+		if err != nil {
+			c.notSent(b)
+		}
+		errs = errors.Join(errs, err)
+	}
 	to, rest, l := new(datagram), sizes, c.line.Load()
 	l.sendAll(b, sizes, to, func(b []byte, err error) {
 		n := countIn(rest, len(b))

@@ -3,6 +3,7 @@ package udpq
 import (
 	"context"
 	"errors"
+	"time"
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
@@ -15,15 +16,15 @@ const fatesBytes = 1200
 
 // Errors of Report.
 var (
-	ErrNoReport    = errors.New("the client was not made for reports: set Report in its configuration")
-	ErrNoReporting = errors.New("the server is too old to report fates")
+	ErrNoReport    = fates.ErrNotAsked
+	ErrNoReporting = fates.ErrTooOld
 )
 
 // Report tells what became of each event emitted so far, as far as both ends
-// know: see package fates. On a rung that resends it first waits until nothing
-// of what was emitted is open, or ctx is done: what is open then is told as on
-// the way. What is lost between the ends is told as such, whether the wire or
-// the server's receive buffer lost it.
+// know: see package fates. What is sent until it is acknowledged, and is not
+// yet, is told as on the way: Flush waits until nothing is. What is lost between
+// the ends is told as such, be it by the wire or at the server's receive
+// buffer; those that wait at the server may still change their fate.
 func (c *Client) Report(ctx context.Context) (*fates.Report, error) {
 	if c.fates == nil {
 		return nil, ErrNoReport
@@ -44,7 +45,19 @@ func (c *Client) openEvents() [][]byte {
 	if c.link == nil {
 		return nil
 	}
-	return c.link.open_()
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if m, ok := c.link.machine.(interface{ unacknowledged() [][]byte }); ok {
+		return m.unacknowledged()
+	}
+	return nil
+}
+
+// notSent notes events that the kernel did not take.
+func (c *Client) notSent(frames []byte) {
+	if c.fates != nil {
+		c.fates.Refuse(frames)
+	}
 }
 
 // beginReport has the server begin, if a report is wanted.
@@ -59,11 +72,61 @@ func (c *Client) beginReport(ctx context.Context) error {
 func (c *Client) askFates(ctx context.Context, query []byte) ([]byte, error) {
 	question := queue.NewFatesQuestion(query)
 	answer, err := c.ask(ctx, &question)
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Code == framing.CodeUnauthorized && refused.Words != fates.ErrOwner.Error() {
+		return nil, ErrNoReporting // it took the question for an event of another origin
+	}
 	return answer.Payload, err
 }
 
-// tellFates answers a question about fates. Those of a rung are asked behind
-// what was taken in before them.
+// invalid counts a frame from the peer's address that was none.
+func (p *peer) invalid() {
+	p.group.invalid()
+	if book := p.group.server.queue.Fates(); book.Active() {
+		now := p.group.server.config.Clock.Now()
+		book.Place(p.session.Origin(), queue.FateFrameInvalid, 1, now, now)
+	}
+}
+
+// buffer is what is known of a socket's receive buffer. The times are kept
+// while somebody wants reports.
+type buffer struct {
+	overflowed uint64    // as far as the server has been told
+	taken      time.Time // when the last batch was
+	empty      time.Time // no datagram of the last batch was in the buffer before
+}
+
+// overflow notes what the kernel has told with a batch: how many datagrams met
+// a full receive buffer between two that came. The first of those two may have
+// waited long, but not since before the buffer was seen to be empty.
+func (g *group) overflow() {
+	s, b, now := g.server, &g.buffer, time.Time{}
+	book := s.queue.Fates()
+	if book.Active() {
+		now = s.config.Clock.Now()
+	}
+	if n := g.socket.overflowed(); n != b.overflowed {
+		s.overflowed.Add(n - b.overflowed)
+		book.Place(0, fates.ReceiveBuffer, n-b.overflowed, b.empty, now)
+		b.overflowed = n
+	}
+	if g.socket.waited() {
+		b.empty = b.taken
+	}
+	b.taken = now
+}
+
+// emitOutside obeys an emit that is in no datagram of the peer's rung: a
+// question about fates, which is answered behind what was taken in before it.
+func (p *peer) emitOutside(f *framing.Frame) {
+	if !queue.AsksFates(f) {
+		p.invalid()
+		return
+	}
+	if b, err := f.Append(nil); err == nil {
+		p.intake.ask(b) // refused, it is asked again
+	}
+}
+
 func (p *peer) tellFates(f *framing.Frame) {
 	p.session.TellFates(f, p.gate.Owner(), fatesBytes)
 }

@@ -15,6 +15,7 @@ type intake struct {
 	stirred sync.Cond
 	waiting [][]byte
 	bytes   int
+	asked   int // questions among what waits
 	closed  bool
 	leaves  bool // the client leaves after the last of them
 }
@@ -40,6 +41,21 @@ func (i *intake) put(frames []byte) {
 	defer i.mu.Unlock()
 	i.waiting = append(i.waiting, bytes.Clone(frames))
 	i.bytes += len(frames)
+	i.stirred.Signal()
+}
+
+// maxAsked bounds the questions that wait with what is to be published.
+const maxAsked = 16
+
+// ask puts a question behind what waits, unless too many do. It takes no room.
+func (i *intake) ask(frame []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed || i.asked == maxAsked {
+		return
+	}
+	i.waiting = append(i.waiting, frame)
+	i.asked++
 	i.stirred.Signal()
 }
 
@@ -81,6 +97,6 @@ func (i *intake) next() (batch [][]byte, size int) {
 	for len(i.waiting) == 0 && !i.closed {
 		i.stirred.Wait()
 	}
-	batch, i.waiting = i.waiting, nil
+	batch, i.waiting, i.asked = i.waiting, nil, 0
 	return batch, i.bytes
 }

@@ -87,7 +87,7 @@ func (p *peer) owns(d *datagram) bool {
 		return true
 	}
 	origin, _, event := framing.Identify(d.b)
-	return !event || origin == p.session.Origin()
+	return !event || origin == p.session.Origin() || origin == 0 // a question has none
 }
 
 // displace ends the session of a peer whose address another client has.

@@ -33,7 +33,7 @@ func (p *peer) openLink() {
 func (p *peer) openLinked(d *datagram) bool {
 	o := p.link.open(d.b)
 	for range o.invalid {
-		p.group.invalid()
+		p.invalid()
 	}
 	if (o.events || p.link.due()) && p.intake.room(p.link.bounds()) { // without room it is not accepted, and comes again
 		p.link.take()
@@ -75,7 +75,7 @@ func (p *peer) publishFrame(f *framing.Frame, err error) {
 			p.publishEvent(inner)
 		}
 	default:
-		p.group.invalid()
+		p.invalid()
 	}
 }
 

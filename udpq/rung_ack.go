@@ -87,6 +87,11 @@ func (m *ackMachine) unsent() [][]byte {
 	return unsent
 }
 
+func (m *ackMachine) unacknowledged() [][]byte {
+	sent, unsent := m.sender.Unacknowledged()
+	return append(sent, unsent...)
+}
+
 func (m *ackMachine) stats(s *ClientStats) {
 	sent, unsent := m.sender.Unacknowledged()
 	s.Retransmits, s.Unacknowledged = m.sender.Stats().Retransmits, len(sent)+len(unsent)

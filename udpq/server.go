@@ -122,7 +122,7 @@ type group struct {
 	socket     *socket
 	lastReply  time.Time // to a stranger
 	touched    []*peer   // have published since the last commit
-	overflowed uint64    // as far as the server has been told
+	buffer     buffer
 	all        sync.WaitGroup
 	mu         sync.Mutex
 	peers      map[netip.AddrPort]*peer
@@ -158,10 +158,7 @@ const commitBytes = 64 << 10
 // obey acts on a batch of datagrams, and commits once unless it is large.
 func (g *group) obey(batch []datagram) {
 	g.server.datagrams.Add(uint64(len(batch)))
-	if now := g.socket.overflowed(); now != g.overflowed {
-		g.server.overflowed.Add(now - g.overflowed)
-		g.overflowed = now
-	}
+	g.overflow()
 	bytes := 0
 	for i := range batch {
 		g.open(&batch[i])

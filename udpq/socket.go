@@ -90,6 +90,9 @@ func (s *socket) overflowed() uint64 {
 	return s.kernel.overflowed()
 }
 
+// waited reports whether nothing was there when receive was called last.
+func (s *socket) waited() bool { return s.kernel != nil && s.kernel.waited() }
+
 // ownLink is a socket of the machine itself, which need not allocate.
 type ownLink struct{ conn *net.UDPConn }
 

@@ -25,8 +25,8 @@ var floors = []floor{
 			"internal/queue → internal/queue/memory", // the store that a queue has by default
 			"internal/queue → internal/queue/fates",  // what it tells origins of their events
 			"internal/queue/edge → internal/queue/fates",
-			"capture/account → capture/dissect",      // fates are told from decoded packets
-			"capture/filter → capture/pcapng",        // the numbers of link types
+			"capture/account → capture/dissect", // fates are told from decoded packets
+			"capture/filter → capture/pcapng",   // the numbers of link types
 		},
 		never: []string{"labs"},
 	},

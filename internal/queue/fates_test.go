@@ -87,10 +87,10 @@ func checkLedger(t *rapid.T, emitter *queue.Session, all []*listener, next uint6
 			if policy == queue.PolicyIgnore && forwarded+dropped == 0 {
 				dropped = 1 // offline
 			}
-			for _, times := range run.All {
+			for _, times := range run.Outcome.All {
 				lost += times
 			}
-			if run.Received != 1 || run.Due != forwarded+dropped || run.Forwarded != forwarded || lost != dropped || (run.Stored == 1) != (policy == queue.PolicyStore) {
+			if o := run.Outcome; o.Received != 1 || o.Due != forwarded+dropped || o.Forwarded != forwarded || lost != dropped || (o.Stored == 1) != (policy == queue.PolicyStore) {
 				t.Fatalf("event %d: %+v, want %d forwarded, %d dropped", n, run.Outcome, forwarded, dropped)
 			}
 		}
@@ -110,8 +110,8 @@ func timesIn(all []uint64, n uint64) (times uint32) {
 func told(runs []fates.Run) []string {
 	var all []string
 	for _, r := range runs {
-		s := fmt.Sprintf("%d-%d %s received=%d stored=%d due=%d forwarded=%d acknowledged=%d waiting=%d", r.From, r.To-1, r.Verdict, r.Received, r.Stored, r.Due, r.Forwarded, r.Acknowledged, r.Waiting())
-		for fate, n := range r.All {
+		s := fmt.Sprintf("%d-%d %s received=%d stored=%d due=%d forwarded=%d acknowledged=%d waiting=%d", r.From, r.To-1, r.Verdict, r.Outcome.Received, r.Outcome.Stored, r.Outcome.Due, r.Outcome.Forwarded, r.Outcome.Acknowledged, r.Outcome.Waiting())
+		for fate, n := range r.Outcome.All {
 			s += fmt.Sprintf(" %s=%d", fate, n)
 		}
 		for _, zero := range strings.Fields(s) {

@@ -75,7 +75,7 @@ func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, er
 		return nil, usagef("--reconnect needs tcp:// or tls://: over udp there is no connection that could break")
 	}
 	return &udpq.ClientConfig{
-		Name: config.Name, Token: config.Token, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
+		Name: config.Name, Token: config.Token, Report: config.Report, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
 	}, nil
 }
 

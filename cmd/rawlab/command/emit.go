@@ -26,16 +26,18 @@ type emitFlags struct {
 	timeout   time.Duration
 	broadcast bool
 	json      bool
+	fates     bool
 }
 
 // emitReport is what emit prints with --json.
 type emitReport struct {
-	Transport    string  `json:"transport"`
-	Topic        string  `json:"topic"`
-	Origin       string  `json:"origin"`
-	Emitted      uint64  `json:"emitted"`
-	Acknowledged *uint64 `json:"acknowledged"` // null over UDP without --reliability ack: nobody says
-	told         bool    // the server acknowledges
+	Transport    string       `json:"transport"`
+	Topic        string       `json:"topic"`
+	Origin       string       `json:"origin"`
+	Emitted      uint64       `json:"emitted"`
+	Acknowledged *uint64      `json:"acknowledged"`    // null over UDP without --reliability ack: nobody says
+	Fates        *fatesReport `json:"fates,omitempty"` // with --report
+	told         bool         // the server acknowledges
 }
 
 func newEmit() *cobra.Command {
@@ -49,7 +51,11 @@ func newEmit() *cobra.Command {
 			"ack they are sent until the server has acknowledged them.\n\n" +
 			"With --reply each event is a question to who listens now: the first reply is\n" +
 			"printed, and when nobody can answer that is told at once. With --broadcast there\n" +
-			"is no TOPIC: every client that is connected gets the event.",
+			"is no TOPIC: every client that is connected gets the event.\n\n" +
+			"With --report the server notes what becomes of each event, and a table tells in\n" +
+			"the end: which were forwarded, to how many, which were dropped where, and which\n" +
+			"never came. Those the wire has lost, or the server's receive buffer had no room\n" +
+			"for; only a capture can tell which.",
 		Example: "  rawlab emit tcp://127.0.0.1:9700 news hello\n  seq 1000 | rawlab emit udp://127.0.0.1:9700 news\n" +
 			"  rawlab emit tcp://127.0.0.1:9700 sums '1 + 1' --reply\n  rawlab emit tcp://127.0.0.1:9700 --broadcast 'back in five minutes'",
 		Args: positional(cobra.RangeArgs(1, 3)),
@@ -59,6 +65,7 @@ func newEmit() *cobra.Command {
 	c.Flags().BoolVar(&f.reply, "reply", false, "wait for a reply to each event, and print it")
 	c.Flags().DurationVar(&f.timeout, "timeout", 2*time.Second, "with --reply, how long to wait for each")
 	c.Flags().BoolVar(&f.broadcast, "broadcast", false, "emit to every client that is connected")
+	c.Flags().BoolVar(&f.fates, "report", false, "print what became of each event, as far as this end and the server know")
 	f.client.register(c.Flags())
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence; with --reply, one for each event")
 	return c
@@ -67,6 +74,8 @@ func newEmit() *cobra.Command {
 // target returns the topic and the arguments behind it.
 func (f *emitFlags) target(c *cobra.Command, args []string) (topic string, rest []string, err error) {
 	switch {
+	case f.fates && f.reply:
+		return "", nil, usagef("--report is about events, and --reply waits for an answer to each: choose")
 	case f.broadcast && f.reply:
 		return "", nil, usagef("--broadcast goes to all and --reply waits for one: choose")
 	case f.broadcast && len(args) > 1:
@@ -100,7 +109,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	f.client.notes = c.ErrOrStderr()
-	e, err := server.dial(c.Context(), "", &f.client)
+	e, err := server.dialWith(c.Context(), &tcpq.ClientConfig{Report: f.fates}, &f.client)
 	if err != nil {
 		return err
 	}
@@ -108,7 +117,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 		return f.ask(c, e, server, topic, next)
 	}
 	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin()), told: f.client.acknowledges(server)}
-	err = emitAll(c.Context(), e, &r, next)
+	err = f.emitAll(c.Context(), e, &r, next)
 	return errors.Join(err, f.report(c, &r))
 }
 
@@ -195,7 +204,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // emitAll emits every payload and closes the client. What was emitted before
 // an error is still acknowledged.
-func emitAll(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
+func (f *emitFlags) emitAll(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
 	stop := context.AfterFunc(ctx, func() { e.Close() }) // or Emit could wait on for a server that takes nothing
 	defer stop()
 	err := emitEach(ctx, e, r, next)
@@ -205,6 +214,11 @@ func emitAll(ctx context.Context, e client, r *emitReport, next func(context.Con
 	unflushed := e.Flush(ctx)
 	if r.told {
 		r.Acknowledged = acknowledged(r.Emitted, unflushed)
+	}
+	if f.fates && ctx.Err() == nil {
+		var untold error
+		r.Fates, untold = askFates(ctx, e)
+		err = errors.Join(err, untold)
 	}
 	if errors.Is(unflushed, context.Canceled) {
 		unflushed = errors.New("interrupted before the server had acknowledged everything")
@@ -261,5 +275,8 @@ func (f *emitFlags) report(c *cobra.Command, r *emitReport) error {
 		events = "event"
 	}
 	_, err := fmt.Fprintf(c.ErrOrStderr(), "%d %s %s\n", n, events, fate)
+	if r.Fates != nil {
+		err = errors.Join(err, r.Fates.write(c.OutOrStdout()))
+	}
 	return err
 }

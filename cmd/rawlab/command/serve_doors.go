@@ -136,7 +136,7 @@ func (s *service) summarize() {
 	if s.listener != nil {
 		st := s.tcp.Stats()
 		fmt.Fprintf(s.stderr, "rawlab: tcp: %d connections%s; events: %d received, %d forwarded%s\n",
-			st.Accepted, refused(st.Refusals), st.Received, st.Forwarded, fates(st.Dropped))
+			st.Accepted, refused(st.Refusals), st.Received, st.Forwarded, losses(st.Dropped))
 		if st.Duplicates+st.Redelivered+st.GivenUp > 0 {
 			fmt.Fprintf(s.stderr, "rawlab: tcp: %d emitted again, accepted once; %d sent again for want of an acknowledgement; %d given up\n",
 				st.Duplicates, st.Redelivered, st.GivenUp)
@@ -145,7 +145,7 @@ func (s *service) summarize() {
 	if s.socket != nil {
 		st := s.udp.Stats()
 		fmt.Fprintf(s.stderr, "rawlab: udp: %d sessions; events: %d received, %d forwarded%s\n",
-			st.Accepted, st.Received, st.Forwarded, fates(st.Dropped))
+			st.Accepted, st.Received, st.Forwarded, losses(st.Dropped))
 		if st.Overflow > 0 {
 			fmt.Fprintf(s.stderr, "rawlab: udp: %d datagrams or trains of them met a full receive buffer, as the kernel told with later ones\n", st.Overflow)
 		}
@@ -172,7 +172,7 @@ func (s *service) account() {
 	fmt.Fprintf(s.stderr, "rawlab: %d fates = %d forwarded%s; %d unexplained\n", due, forwarded, strings.ReplaceAll(counted(all), ",", " +"), unexplained)
 }
 
-func fates(dropped map[queue.Fate]uint64) string { return counted(asStrings(dropped)) }
+func losses(dropped map[queue.Fate]uint64) string { return counted(asStrings(dropped)) }
 
 func refused(byReason map[string]uint64) string {
 	if len(byReason) == 0 {

@@ -2,12 +2,19 @@ package fates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"rawlab/framing"
+)
+
+// Errors of a client's Report.
+var (
+	ErrNotAsked = errors.New("the client was not made for reports: set Report in its configuration")
+	ErrTooOld   = errors.New("the server is too old to report fates")
 )
 
 // Emitter is a client's side: which ledger its server keeps, and what no server

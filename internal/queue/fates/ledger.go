@@ -39,7 +39,7 @@ type Ledger struct {
 type Unplaced struct {
 	Fate  Fate      `json:"fate"`
 	Count uint64    `json:"count"`
-	From  time.Time `json:"from"`
+	From  time.Time `json:"from,omitzero"` // zero: not known
 	To    time.Time `json:"to"`
 }
 

@@ -141,7 +141,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	var got []string
 	for _, run := range r.Topics[0].Runs {
-		got = append(got, fmt.Sprintf("%d-%d %s %d", run.From, run.To-1, run.Verdict, run.Waiting()))
+		got = append(got, fmt.Sprintf("%d-%d %s %d", run.From, run.To-1, run.Verdict, run.Outcome.Waiting()))
 	}
 	want := []string{"1-2 arrived 1", "3-3 unknown 0", "4-4 lost-on-way 0", "5-5 send-refused 0", "6-6 arrived 1", "7-7 lost-on-way 0", "8-9 on-the-way 0", "10-10 lost-on-way 0"}
 	if diff := cmp.Diff(want, got); diff != "" {

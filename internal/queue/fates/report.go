@@ -21,26 +21,27 @@ const (
 // Report is what became of everything that an origin has emitted, as far as
 // both ends know.
 type Report struct {
-	Origin   uint64
-	Since    time.Time // of what the server knows, by its clock
-	At       time.Time // it answered, by its clock
-	Topics   []TopicReport
-	Unplaced []Unplaced // counts of events, or of datagrams of anybody's, that the server knows no numbers of
+	Origin   uint64        `json:"origin,string"`
+	Since    time.Time     `json:"since"` // of what the server knows, by its clock
+	At       time.Time     `json:"at"`    // it answered, by its clock
+	Topics   []TopicReport `json:"topics"`
+	Unplaced []Unplaced    `json:"unplaced"` // counts of frames, or of datagrams of anybody's, that the server knows no numbers of
 }
 
 // TopicReport is the part of one topic, or stream.
 type TopicReport struct {
-	Topic   string
-	Emitted uint64 // events
-	Runs    []Run  // of all sequences emitted, in order
+	Topic   string `json:"topic"`
+	Emitted uint64 `json:"emitted"` // events
+	Runs    []Run  `json:"runs"`    // of all sequences emitted, in order
 }
 
 // Run is consecutive sequences, from From up to, not including, To, of which
 // the same is known.
 type Run struct {
-	From, To uint64
-	Verdict  Verdict
-	Outcome  // at the server, if it arrived
+	From    uint64  `json:"from"`
+	To      uint64  `json:"to"`
+	Verdict Verdict `json:"verdict"`
+	Outcome Outcome `json:"outcome,omitzero"` // at the server, if it arrived
 }
 
 // Count returns how many events that are.
@@ -64,7 +65,7 @@ type SentTopic struct {
 
 // Join makes a report of what both ends know.
 func Join(sent *Sent, server *Known) *Report {
-	r := &Report{Origin: sent.Origin, Since: server.Since, At: server.Now, Unplaced: server.Unplaced}
+	r := &Report{Origin: sent.Origin, Since: server.Since, At: server.Now, Unplaced: server.Unplaced, Topics: []TopicReport{}}
 	for _, t := range sent.Topics {
 		if t.Last == 0 {
 			continue
@@ -117,12 +118,24 @@ func (t *TopicReport) add(r Run) {
 	t.Runs = append(t.Runs, r)
 }
 
+// Counts returns how many events were emitted, and how many of each verdict.
+func (r *Report) Counts() (emitted uint64, by map[Verdict]uint64) {
+	by = make(map[Verdict]uint64)
+	for _, t := range r.Topics {
+		emitted += t.Emitted
+		for _, run := range t.Runs {
+			by[run.Verdict] += run.Count()
+		}
+	}
+	return emitted, by
+}
+
 // Waiting returns how many events may still change their fate: on the way, or
 // waiting at the server.
 func (r *Report) Waiting() (n uint64) {
 	for _, t := range r.Topics {
 		for _, run := range t.Runs {
-			if run.Verdict == OnTheWay || run.Waiting() > 0 {
+			if run.Verdict == OnTheWay || run.Outcome.Waiting() > 0 {
 				n += run.Count()
 			}
 		}
