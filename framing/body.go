@@ -122,7 +122,8 @@ func ParseFragment(b []byte) (Fragment, error) {
 }
 
 // Parity is the payload of a parity frame: one shard of redundancy for a
-// group of k frames that starts at First.
+// group of k frames, or of datagrams, that starts at First. A parity frame
+// without a payload numbers the datagram that it ends.
 //
 //	u64 first sequence | u8 k | u8 m | u8 index | shard
 type Parity struct {

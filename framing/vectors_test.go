@@ -160,6 +160,9 @@ func TestVectorFrames(t *testing.T) {
 // checkBodyVector holds the payload of f against its fields, both ways.
 func checkBodyVector(t *testing.T, f framing.Frame, want json.RawMessage) {
 	t.Helper()
+	if f.Kind == framing.KindParity && len(f.Payload) == 0 {
+		return // it numbers a datagram
+	}
 	body, err := parseBody(f.Kind, f.Payload)
 	if err != nil {
 		t.Fatalf("the %v body: %v", f.Kind, err)

@@ -97,6 +97,7 @@ func sampleFrames(t *testing.T) []frameVector {
 		frameAndBody(t, "nack of nothing", framing.Frame{Kind: framing.KindNack, Origin: sampleOrigin}, framing.Ranges(nil)),
 		frameAndBody(t, "fragment", framing.Frame{Kind: framing.KindFragment, Flags: crc, Origin: sampleOrigin, Sequence: 44}, fragment),
 		frameAndBody(t, "parity", framing.Frame{Kind: framing.KindParity, Flags: crc, Origin: sampleOrigin}, parity),
+		plain(t, "parity that numbers a datagram", framing.Frame{Kind: framing.KindParity, Flags: crc, Sequence: 108}),
 		plain(t, "ping", framing.Frame{Kind: framing.KindPing, Sequence: 5, Time: sampleTime}),
 		plain(t, "pong", framing.Frame{Kind: framing.KindPong, Flags: crc, Sequence: 5, Time: sampleTime}),
 		frameAndBody(t, "receipt of nothing missed", framing.Frame{Kind: framing.KindReceipt, Sequence: 1, Topic: topic}, none),
