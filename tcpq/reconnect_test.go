@@ -14,6 +14,7 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
+	"rawlab/internal/queue/edge"
 	"rawlab/tcpq"
 )
 
@@ -142,7 +143,7 @@ func TestListenOverBrokenConnections(t *testing.T) {
 					var outages []time.Duration
 					listener := reconnecting(t, c, tcpq.ReconnectConfig{
 						ClientConfig: tcpq.ClientConfig{Name: name},
-						OnReconnect:  func(d time.Duration) { outages = append(outages, d) },
+						Again:        edge.Again{OnReconnect: func(d time.Duration) { outages = append(outages, d) }},
 					})
 					if _, err := listener.Subscribe(t.Context(), topic); err != nil {
 						t.Fatal(err)
@@ -175,8 +176,10 @@ func TestBackoffGrowsAndEnds(t *testing.T) {
 		c := &cutter{pipes: p}
 		var waits []time.Duration
 		client := reconnecting(t, c, tcpq.ReconnectConfig{
-			MinBackoff: 100 * time.Millisecond, MaxBackoff: time.Second, GiveUpAfter: 10 * time.Second,
-			OnDisconnect: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+			Again: edge.Again{
+				MinBackoff: 100 * time.Millisecond, MaxBackoff: time.Second, GiveUpAfter: 10 * time.Second,
+				OnDisconnect: func(_ error, wait time.Duration) { waits = append(waits, wait) },
+			},
 		})
 		if _, err := client.Emit("news", nil); err != nil {
 			t.Fatal(err)
@@ -235,7 +238,7 @@ func TestTakenOverIsOver(t *testing.T) {
 func TestUnackedIsBounded(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, p *pipes, _ *tcpq.Server) {
 		c := &cutter{pipes: p}
-		client := reconnecting(t, c, tcpq.ReconnectConfig{UnackedBytes: 300})
+		client := reconnecting(t, c, tcpq.ReconnectConfig{Again: edge.Again{UnackedBytes: 300}})
 		c.cut(true)
 		done := 0
 		go func() {

@@ -2,7 +2,6 @@ package tcpq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"rawlab/framing"
@@ -97,7 +96,7 @@ func (c *Client) forget(sequence uint64) {
 }
 
 // ErrNoRequest means that an event is no request, so nobody waits for a reply.
-var ErrNoRequest = errors.New("the event is no request")
+var ErrNoRequest = edge.ErrNoRequest
 
 // Reply answers a request. It leaves at once; whether the requester still
 // waits for it, and no other's reply came first, is not told.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"rawlab/internal/access"
+	"rawlab/internal/queue/edge"
 	"rawlab/tcpq"
 	"rawlab/udpq"
 )
@@ -92,13 +93,17 @@ func (f *clientFlags) dial(ctx context.Context, address string, config *tcpq.Cli
 	if !f.reconnect {
 		return orNil(tcpq.Dial(ctx, address, config))
 	}
-	return orNil(tcpq.DialReconnecting(ctx, address, &tcpq.ReconnectConfig{
-		ClientConfig: *config,
+	return orNil(tcpq.DialReconnecting(ctx, address, &tcpq.ReconnectConfig{ClientConfig: *config, Again: f.again()}))
+}
+
+// again tells the user of lost connections.
+func (f *clientFlags) again() edge.Again {
+	return edge.Again{
 		OnDisconnect: func(err error, retryIn time.Duration) {
 			fmt.Fprintf(f.notes, "rawlab: no connection: %v; trying again in %v\n", err, retryIn.Round(time.Millisecond))
 		},
 		OnReconnect: func(outage time.Duration) {
 			fmt.Fprintf(f.notes, "rawlab: connected again after %v\n", outage.Round(time.Millisecond))
 		},
-	}))
+	}
 }

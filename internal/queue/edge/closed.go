@@ -45,3 +45,6 @@ type UnacceptedError struct {
 func (e *UnacceptedError) Error() string {
 	return fmt.Sprintf("the server did not accept %d events (%v)", e.Events, e.Code)
 }
+
+// ErrNoRequest means that an event is no request, so nobody waits for a reply.
+var ErrNoRequest = errors.New("the event is no request")

@@ -11,6 +11,7 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
+	"rawlab/internal/queue/edge"
 	"rawlab/internal/queue/jetstream"
 	"rawlab/tcpq"
 )
@@ -78,7 +79,7 @@ func (r *roamer) cut() {
 func (r *roamer) connect(t *testing.T, name string) *tcpq.Reconnecting {
 	t.Helper()
 	c, err := tcpq.DialReconnecting(t.Context(), "either", &tcpq.ReconnectConfig{
-		ClientConfig: tcpq.ClientConfig{Name: name, Dial: r.dial}, MinBackoff: time.Millisecond, MaxBackoff: 50 * time.Millisecond,
+		ClientConfig: tcpq.ClientConfig{Name: name, Dial: r.dial}, Again: edge.Again{MinBackoff: time.Millisecond, MaxBackoff: 50 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)

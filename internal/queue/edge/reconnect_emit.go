@@ -1,4 +1,4 @@
-package tcpq
+package edge
 
 import (
 	"bytes"
@@ -65,8 +65,8 @@ func (r *Reconnecting) emittable(e *emitted) error {
 		return ErrClosed
 	case r.err != nil:
 		return r.err
-	case r.client != nil && e.size() > r.client.limit:
-		return &framing.SizeError{Size: uint64(e.size()), Limit: uint64(r.client.limit)}
+	case r.client != nil && e.size() > r.client.Limit():
+		return &framing.SizeError{Size: uint64(e.size()), Limit: uint64(r.client.Limit())}
 	case r.client == nil && e.size() > r.config.FrameLimit:
 		return &framing.SizeError{Size: uint64(e.size()), Limit: uint64(r.config.FrameLimit)}
 	case e.topic == r.pending.sound && e.topic != "":
@@ -80,15 +80,19 @@ func (r *Reconnecting) emittable(e *emitted) error {
 }
 
 // pump emits what is pending on one connection, for as long as it is in use.
-func (r *Reconnecting) pump(c *Client) {
+func (r *Reconnecting) pump(c Connection) {
 	for {
 		batch := r.toSend(c)
 		if batch == nil {
 			return
 		}
 		for i := range batch {
-			if c.emitAgain(&batch[i]) != nil {
+			e := &batch[i]
+			if c.EmitAs(e.sequence, e.at, e.topic, e.payload) != nil {
 				return // the connection is over; the next one begins with what is not acknowledged
+			}
+			if r.config.Forgetful {
+				r.acknowledged(e.sequence)
 			}
 		}
 	}
@@ -97,7 +101,7 @@ func (r *Reconnecting) pump(c *Client) {
 const pumpEvents = 256 // taken at a time
 
 // toSend waits for events to emit on a connection, nil when it is over.
-func (r *Reconnecting) toSend(c *Client) []emitted {
+func (r *Reconnecting) toSend(c Connection) []emitted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := &r.pending
@@ -111,14 +115,6 @@ func (r *Reconnecting) toSend(c *Client) []emitted {
 	batch := append([]emitted(nil), p.events[from:min(from+pumpEvents, uint64(len(p.events)))]...)
 	p.sent += uint64(len(batch))
 	return batch
-}
-
-// emitAgain emits an event that has its number already.
-func (c *Client) emitAgain(e *emitted) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.emit(e.sequence, uint64(e.at.UnixNano()), e.topic, e.payload)
-	return err
 }
 
 // acknowledged lets go of what the server has answered for.
@@ -187,17 +183,18 @@ func (r *Reconnecting) emitNoMore() {
 	r.changed.Broadcast()
 }
 
-// Request is [Client.Request] on the connection there is, or will be. One
+// Request emits an event and waits for the first reply to it, on the
+// connection there is, or will be. One
 // that breaks meanwhile ends it: nobody knows whether somebody was asked.
 func (r *Reconnecting) Request(ctx context.Context, topic string, payload []byte) (Event, error) {
 	c, err := r.connected(ctx)
 	if err != nil {
 		return Event{}, err
 	}
-	return c.request(ctx, topic, payload, r.sequence("?"+topic))
+	return c.RequestAs(ctx, r.sequence("?"+topic), topic, payload)
 }
 
-// Reply is [Client.Reply] on the connection there is, if it is that on which
+// Reply answers a request on the connection there is, if it is that on which
 // the request came.
 func (r *Reconnecting) Reply(request *Event, payload []byte) error {
 	if !request.Request {
@@ -207,7 +204,7 @@ func (r *Reconnecting) Reply(request *Event, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(request.Origin, request.Sequence, request.Topic, payload, r.sequence(""))
+	return c.ReplyAs(r.sequence(""), request, payload)
 }
 
 func (r *Reconnecting) sequence(stream string) uint64 {

@@ -1,4 +1,4 @@
-package tcpq
+package edge
 
 import (
 	"context"
@@ -6,14 +6,14 @@ import (
 	"rawlab/framing"
 )
 
-// Subscribe is [Client.Subscribe]. From then on it is made again on every
-// connection.
+// Subscribe starts the delivery of a topic. From then on it is made again on
+// every connection.
 func (r *Reconnecting) Subscribe(ctx context.Context, topic string) (Receipt, error) {
 	return r.SubscribeFrom(ctx, topic, framing.Subscribe{})
 }
 
-// SubscribeFrom is [Client.SubscribeFrom]; on later connections it goes on
-// behind the last event received.
+// SubscribeFrom is Subscribe with a resume point that the client has kept, or
+// with wishes; on later connections it goes on behind the last event received.
 func (r *Reconnecting) SubscribeFrom(ctx context.Context, topic string, wish framing.Subscribe) (Receipt, error) {
 	r.want(wanted{topic: topic, wish: wish}) // from now on, whatever becomes of this connection
 	for {
@@ -35,7 +35,7 @@ func (r *Reconnecting) SubscribeFrom(ctx context.Context, topic string, wish fra
 
 // replaced reports whether a connection is not in use any more, though the
 // client is.
-func (r *Reconnecting) replaced(c *Client) bool {
+func (r *Reconnecting) replaced(c Connection) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.client != c && r.err == nil
@@ -93,7 +93,9 @@ func (r *Reconnecting) received(f *framing.Frame) {
 	r.inbox.Put(f, v)
 }
 
-// Next is [Client.Next] over all connections.
+// Next returns the next event, over all connections. A stored event is
+// acknowledged when Next is called again, or Close: until then it is the
+// application's, which therefore calls Next from one goroutine.
 func (r *Reconnecting) Next(ctx context.Context) (Event, error) {
 	for {
 		r.handOver()
@@ -110,6 +112,8 @@ func (r *Reconnecting) Next(ctx context.Context) (Event, error) {
 	}
 }
 
+const ackEvents = 64 // events taken by Next between two acks while more are waiting
+
 // handOver notes that the application has finished with the last event.
 func (r *Reconnecting) handOver() {
 	r.mu.Lock()
@@ -124,18 +128,18 @@ func (r *Reconnecting) ackFinished() {
 	r.acks.Take(func(topic string, offset uint64) {
 		r.finished[topic] = max(r.finished[topic], offset)
 		if r.client != nil {
-			r.client.ackUpTo(topic, offset)
+			r.client.AckUpTo(topic, offset)
 		}
 	})
 }
 
 // ackAgain acknowledges on a new connection what was finished: the last one
 // may have broken before the server knew.
-func (r *Reconnecting) ackAgain(c *Client) {
+func (r *Reconnecting) ackAgain(c Connection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for topic, offset := range r.finished {
-		c.ackUpTo(topic, offset)
+		c.AckUpTo(topic, offset)
 	}
 }
 
@@ -145,17 +149,8 @@ func (r *Reconnecting) forgetFinished() {
 	clear(r.finished)
 }
 
-// ackUpTo acknowledges a topic's events up to and including an offset.
-func (c *Client) ackUpTo(topic string, offset uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.send(&framing.Frame{Kind: framing.KindAck, Flags: framing.FlagOffset, Offset: offset, Topic: []byte(topic)}) // encodable: the topic came in a frame
-	}
-}
-
 // Stats returns what the numbers of received events have told so far.
-func (r *Reconnecting) Stats() ClientStats {
+func (r *Reconnecting) Stats() Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.counts

@@ -1,4 +1,4 @@
-package tcpq
+package edge
 
 import (
 	"context"
@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"rawlab/framing"
-	"rawlab/internal/queue/edge"
 )
 
 // again connects again after err, nil when there is no use in it any more.
-func (r *Reconnecting) again(err error) *Client {
+func (r *Reconnecting) again(err error) Connection {
 	clock := r.config.Clock
 	since := clock.Now()
 	jitter := rand.New(rand.NewPCG(r.origin, uint64(since.UnixNano())))
@@ -28,7 +27,7 @@ func (r *Reconnecting) again(err error) *Client {
 			r.end(ErrClosed)
 			return nil
 		}
-		var client *Client
+		var client Connection
 		if client, err = r.resume(); err == nil {
 			r.use(client)
 			if r.config.OnReconnect != nil {
@@ -73,8 +72,8 @@ func (r *Reconnecting) sleep(d time.Duration) bool {
 }
 
 // resume makes a connection on which all is as it was on the last.
-func (r *Reconnecting) resume() (*Client, error) {
-	ctx, cancel := edge.WithTimeout(r.ctx, r.config.Clock, r.config.HandshakeTimeout, "subscribing again")
+func (r *Reconnecting) resume() (Connection, error) {
+	ctx, cancel := WithTimeout(r.ctx, r.config.Clock, r.config.ResumeTimeout, "subscribing again")
 	defer cancel()
 	client, err := r.dial(ctx)
 	if err != nil {
@@ -87,8 +86,8 @@ func (r *Reconnecting) resume() (*Client, error) {
 	}
 	for _, s := range r.wanted() {
 		if err = r.subscribeAgain(ctx, client, s, epoch); err != nil {
-			client.fail(err)
-			client.running.Wait()
+			client.Fail(err)
+			client.Wait()
 			return nil, err
 		}
 	}
@@ -103,7 +102,7 @@ func (r *Reconnecting) wanted() []wanted {
 }
 
 // subscribeAgain subscribes from behind the last event received.
-func (r *Reconnecting) subscribeAgain(ctx context.Context, client *Client, s wanted, epoch uint64) error {
+func (r *Reconnecting) subscribeAgain(ctx context.Context, client Connection, s wanted, epoch uint64) error {
 	s.wish.Epoch, s.wish.Offset = epoch, 0
 	if epoch == r.epoch {
 		s.wish.Offset = max(r.next[s.topic], s.from)
