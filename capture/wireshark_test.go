@@ -1,0 +1,320 @@
+package capture_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rawlab/capture/pcapng"
+	"rawlab/framing"
+)
+
+// tshark runs it with our dissector and returns the fields of every packet.
+// Without the program the test is skipped, unless RAWLAB_REQUIRE_TOOLS says
+// that it has to be there.
+func tshark(t *testing.T, file string, fields ...string) [][]string {
+	t.Helper()
+	program, err := exec.LookPath("tshark")
+	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
+		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
+	} else if err != nil {
+		t.Skip(err)
+	}
+	args := []string{"-X", "lua_script:../scripts/rawlab.lua", "-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	cmd := exec.Command(program, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil || strings.Contains(stderr.String(), "Lua") {
+		t.Fatalf("tshark: %v: %s", err, stderr.String())
+	}
+	var rows [][]string
+	for line := range strings.Lines(string(out)) {
+		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
+	}
+	return rows
+}
+
+// save writes packets of Ethernet, IPv4 and that protocol into a file.
+func save(t *testing.T, protocol byte, payloads ...[]byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "frames.pcapng")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w, err := pcapng.NewWriter(file, pcapng.Section{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.AddInterface(pcapng.Interface{LinkType: pcapng.LinkEthernet}); err != nil {
+		t.Fatal(err)
+	}
+	sequence := uint32(1)
+	for i, payload := range payloads {
+		transport := binary.BigEndian.AppendUint16([]byte{0xc0, 0, 0x25, 0xe4}, uint16(8+len(payload))) // 49152 → 9700
+		transport = append(transport, 0, 0)
+		if protocol == 6 {
+			transport = binary.BigEndian.AppendUint32(transport[:4], sequence)
+			transport = append(transport, 0, 0, 0, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0)
+			sequence += uint32(len(payload))
+		}
+		ip := binary.BigEndian.AppendUint16([]byte{0x45, 0}, uint16(20+len(transport)+len(payload)))
+		ip = append(ip, 0, byte(i), 0, 0, 64, protocol, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2)
+		data := slices.Concat(make([]byte, 12), []byte{8, 0}, ip, transport, payload)
+		if err := w.WritePacket(&pcapng.Packet{Time: time.Unix(int64(i), 0), Data: data, Length: len(data)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// vectors are the format's, as far as a dissector is concerned.
+type vectors struct {
+	Frames []struct {
+		Name, Bytes string
+		Body        map[string]any
+	}
+	Invalid []struct{ Name, Bytes, Error string }
+	Bodies  []struct{ Name, Kind, Bytes string } `json:"invalid_bodies"`
+}
+
+func readVectors(t *testing.T) (v vectors) {
+	t.Helper()
+	b, err := os.ReadFile("../framing/testdata/vectors.json")
+	if err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var frameFields = []string{
+	"rawlab.kind", "rawlab.flags", "rawlab.code", "rawlab.origin", "rawlab.seq", "rawlab.time_ns", "rawlab.offset", "rawlab.topic",
+	"rawlab.payload", "rawlab.payload_length", "rawlab.crc", "rawlab.crc.good",
+}
+
+// fieldsOf is what a dissector has to say of a frame.
+func fieldsOf(f *framing.Frame, whole []byte) []string {
+	row := []string{
+		fmt.Sprint(uint8(f.Kind)), fmt.Sprintf("0x%02x", uint8(f.Flags)), fmt.Sprint(uint8(f.Code)), fmt.Sprint(f.Origin), fmt.Sprint(f.Sequence),
+		fmt.Sprint(f.Time), "", string(f.Topic), hex.EncodeToString(f.Payload), fmt.Sprint(len(f.Payload)), "", "",
+	}
+	if f.Flags&framing.FlagOffset != 0 {
+		row[6] = fmt.Sprint(f.Offset)
+	}
+	if f.Flags&framing.FlagCRC != 0 {
+		row[10], row[11] = fmt.Sprintf("0x%08x", binary.BigEndian.Uint32(whole[len(whole)-4:])), "1"
+	}
+	return row
+}
+
+func TestWiresharkReadsEveryVector(t *testing.T) {
+	v := readVectors(t)
+	var frames [][]byte
+	var want [][]string
+	for _, x := range v.Frames {
+		b := unhex(t, x.Bytes)
+		f, _, err := framing.Parse(b, framing.DefaultLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames, want = append(frames, b), append(want, fieldsOf(&f, b))
+	}
+	file := save(t, 17, frames...)
+	if d := cmp.Diff(want, tshark(t, file, frameFields...)); d != "" {
+		t.Errorf("over UDP (-want +got):\n%s", d)
+	}
+	for i, row := range tshark(t, file, "rawlab.expert.body", "rawlab.expert.frame", "rawlab.expert.crc") {
+		if crc := frames[i][5]&byte(framing.FlagCRC) != 0; row[0]+row[1] != "" || (row[2] == "") != crc {
+			t.Errorf("%s: objections %q", v.Frames[i].Name, row)
+		}
+	}
+
+	// Over TCP the same frames are cut anywhere.
+	var segments [][]byte
+	for piece := range slices.Chunk(slices.Concat(frames...), 37) {
+		segments = append(segments, piece)
+	}
+	always := []int{0, 1, 2, 3, 4, 5, 9} // fields that every frame has
+	var names []string
+	wanted, got := make([][]string, len(always)), make([][]string, len(always))
+	for i, n := range always {
+		names = append(names, frameFields[n])
+		for _, row := range want {
+			wanted[i] = append(wanted[i], row[n])
+		}
+	}
+	for _, row := range tshark(t, save(t, 6, segments...), names...) {
+		for i, field := range row {
+			if field != "" {
+				got[i] = append(got[i], strings.Split(field, ";")...)
+			}
+		}
+	}
+	if d := cmp.Diff(wanted, got); d != "" {
+		t.Errorf("over TCP (-want +got):\n%s", d)
+	}
+}
+
+// bodyFields are the names in the vectors' bodies, by kind.
+var bodyFields = map[framing.Kind]map[string]string{
+	framing.KindHello: {
+		"min_version": "rawlab.hello.min_version", "max_version": "rawlab.hello.max_version", "name": "rawlab.hello.name", "token": "rawlab.hello.token",
+	},
+	framing.KindWelcome: {"version": "rawlab.welcome.version", "limit": "rawlab.welcome.limit", "epoch": "rawlab.epoch"},
+	framing.KindSubscribe: {
+		"epoch": "rawlab.epoch", "offset": "rawlab.subscribe.offset", "delivery": "rawlab.subscribe.delivery", "overflow": "rawlab.subscribe.overflow",
+		"window": "rawlab.subscribe.window", "redeliver_ms": "rawlab.subscribe.redeliver", "max_deliveries": "rawlab.subscribe.max_deliveries",
+	},
+	framing.KindReceipt: {
+		"epoch": "rawlab.epoch", "from": "rawlab.receipt.from", "to": "rawlab.receipt.to", "replayed": "rawlab.receipt.replayed", "expired": "rawlab.range.from",
+	},
+	framing.KindNack:     {"missing": "rawlab.range.from"},
+	framing.KindFragment: {"total": "rawlab.fragment.total", "position": "rawlab.fragment.position", "piece": "rawlab.fragment.piece"},
+	framing.KindParity: {
+		"first": "rawlab.parity.first", "data": "rawlab.parity.k", "redundant": "rawlab.parity.m", "index": "rawlab.parity.index", "shard": "rawlab.parity.shard",
+	},
+}
+
+func TestWiresharkReadsEveryBody(t *testing.T) {
+	for _, x := range readVectors(t).Frames {
+		if x.Body == nil {
+			continue
+		}
+		frame := unhex(t, x.Bytes)
+		names := bodyFields[framing.Kind(frame[4]&0x1f)]
+		var fields, want []string
+		for key, value := range x.Body {
+			name := names[key]
+			if name == "" {
+				t.Errorf("%s: %s has no field", x.Name, key)
+				continue
+			}
+			fields, want = append(fields, name), append(want, bodyText(t, name, value))
+		}
+		if d := cmp.Diff([][]string{want}, tshark(t, save(t, 17, frame), fields...)); d != "" {
+			t.Errorf("%s, %v (-want +got):\n%s", x.Name, fields, d)
+		}
+	}
+}
+
+// bodyText writes a value of the vectors as tshark does.
+func bodyText(t *testing.T, field string, value any) string {
+	t.Helper()
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any: // ranges: their beginnings
+		var from []string
+		for _, r := range v {
+			from = append(from, fmt.Sprint(r.([]any)[0]))
+		}
+		return strings.Join(from, ";")
+	case string:
+		if field == "rawlab.epoch" {
+			n, err := strconv.ParseUint(v, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprintf("0x%016x", n)
+		}
+		if field == "rawlab.hello.name" {
+			return string(unhex(t, v))
+		}
+		return v
+	}
+	t.Fatalf("%s is a %T", field, value)
+	return ""
+}
+
+func TestWiresharkObjects(t *testing.T) {
+	v := readVectors(t)
+	var names []string
+	var payloads [][]byte
+	for _, x := range v.Invalid {
+		if x.Error != "too-large" && x.Bytes != "" { // Wireshark has another limit
+			names, payloads = append(names, x.Name), append(payloads, unhex(t, x.Bytes))
+		}
+	}
+	for _, x := range v.Bodies {
+		kind := framing.KindHello
+		for kind.String() != x.Kind {
+			kind++
+		}
+		b, err := (&framing.Frame{Kind: kind, Flags: framing.FlagCRC, Payload: unhex(t, x.Bytes)}).Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, payloads = append(names, x.Name), append(payloads, b)
+	}
+	rows := tshark(t, save(t, 17, payloads...), "rawlab.expert.frame", "rawlab.expert.crc", "rawlab.expert.body", "_ws.malformed")
+	for i, row := range rows {
+		if row[0]+row[1]+row[2] == "" || row[3] != "" {
+			t.Errorf("%s: objections %q, want one, and no malfunction", names[i], row)
+		}
+	}
+}
+
+// TestWiresharkCountsGaps: numbers that are skipped are told with the frame
+// behind them, for each stream apart.
+func TestWiresharkCountsGaps(t *testing.T) {
+	var payloads [][]byte
+	var want [][]string
+	for _, x := range []struct {
+		stream uint16
+		number uint64
+		gap    string
+	}{{0, 5, ""}, {0, 6, ""}, {0, 9, "2"}, {1, 1, ""}, {0, 8, ""}, {1, 3, "1"}, {0, 10, ""}} {
+		b, err := (&framing.Frame{
+			Kind: framing.KindEvent, Flags: framing.FlagCRC, Origin: 1 << 63, Sequence: framing.Sequence(x.stream, x.number), Topic: []byte("news"),
+		}).Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := ""
+		if x.number == 8 {
+			again = "1"
+		}
+		payloads, want = append(payloads, b), append(want, []string{fmt.Sprint(x.stream), fmt.Sprint(x.number), x.gap, again})
+	}
+	got := tshark(t, save(t, 17, payloads...), "rawlab.seq.stream", "rawlab.seq.number", "rawlab.gap", "rawlab.expert.again")
+	for i := range got {
+		if got[i][3] != "" {
+			got[i][3] = "1"
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("stream, number, missing before, again (-want +got):\n%s", d)
+	}
+}
