@@ -145,7 +145,7 @@ func (c *Client) obey(f *framing.Frame) error {
 	switch f.Kind {
 	case framing.KindEvent:
 		if f.Flags&framing.FlagReply != 0 {
-			return c.replied(f)
+			return c.replies.TakeReply(c.origin, f)
 		}
 		c.deliver(f)
 	case framing.KindAck:

@@ -2,7 +2,6 @@ package tcpq
 
 import (
 	"context"
-	"fmt"
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
@@ -25,21 +24,7 @@ func (c *Client) request(ctx context.Context, topic string, payload []byte, sequ
 	if err != nil {
 		return Event{}, err
 	}
-	return c.awaitReply(ctx, f.Sequence, answer, topic)
-}
-
-func (c *Client) awaitReply(ctx context.Context, sequence uint64, answer <-chan edge.Answer, topic string) (Event, error) {
-	defer c.replies.End(sequence)
-	select {
-	case a := <-answer:
-		if a.Err != nil {
-			return Event{}, a.Err
-		}
-		return edge.NewEvent(&a.Frame), nil
-	case <-ctx.Done():
-		c.forget(sequence)
-		return Event{}, fmt.Errorf("no reply from who listens to %s: %w", topic, context.Cause(ctx))
-	}
+	return c.replies.AwaitReply(ctx, f.Sequence, answer, topic, func() { c.forget(f.Sequence) })
 }
 
 // sendRequest sends f at once, under a number of its own.
@@ -128,18 +113,4 @@ func (c *Client) reply(origin, sequence uint64, topic string, payload []byte, nu
 		f.Sequence = c.unaskedSequence("") // no topic's: each requester gets its own only
 	}
 	return c.sendUnasked(&f, topic)
-}
-
-// replied hands a reply to who waits for it.
-func (c *Client) replied(f *framing.Frame) error {
-	body, err := framing.ParseReply(f.Payload)
-	if err != nil {
-		return fmt.Errorf("reply from the server: %w", err)
-	}
-	reply := f.Clone()
-	reply.Payload = reply.Payload[len(f.Payload)-len(body.Payload):]
-	if body.Origin == c.origin {
-		c.replies.Answer(body.Sequence, edge.Answer{Frame: reply})
-	}
-	return nil
 }

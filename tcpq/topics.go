@@ -116,7 +116,7 @@ func (c *Client) topicsAfter(ctx context.Context, after string) (page topicsPage
 		c.replies.End(f.Sequence)
 		return page, err
 	}
-	reply, err := c.awaitReply(ctx, f.Sequence, answer, TopicsTopic)
+	reply, err := c.replies.AwaitReply(ctx, f.Sequence, answer, TopicsTopic, func() { c.forget(f.Sequence) })
 	if e, ok := errors.AsType[*RefusedError](err); ok && e.Code == framing.CodeInvalid {
 		return page, ErrNoTopics
 	}

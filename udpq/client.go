@@ -22,6 +22,9 @@ type Event = edge.Event
 // Gap is events that have not come, though later ones have.
 type Gap = edge.Gap
 
+// Lost is events that were stored and will not come.
+type Lost = edge.Lost
+
 // Receipt is what a subscription starts with.
 type Receipt = framing.Receipt
 
@@ -87,6 +90,20 @@ type ClientConfig struct {
 	OnEvent func(*framing.Frame)
 	// OnGap is told of events missed just before the event that follows.
 	OnGap func(Gap)
+	// OnReceipt is told, before Subscribe to a pattern returns, of each of its
+	// topics where something was missed; without a rung they may be lost.
+	OnReceipt func(topic string, r Receipt)
+	// OnLost is told of stored events that expired before they could be sent,
+	// or were given up for want of an acknowledgement.
+	OnLost func(Lost)
+	// Deduplicate drops events that have come before, as far as their numbers
+	// tell: see edge.Tracker.
+	Deduplicate bool
+
+	// hooks are those of a [Reconnecting], which numbers and acknowledges
+	// itself.
+	hooks *edge.Hooks
+
 	// OnFragmentLost is told of an event of which pieces came, and not all.
 	OnFragmentLost func(origin, sequence uint64)
 }
@@ -149,7 +166,8 @@ type Client struct {
 	inbox    *edge.Inbox
 	fates    *fates.Emitter // nil without Report
 	requests edge.Requests
-	tracker  edge.Tracker // of whoever delivers
+	replies  edge.Requests // waited for, by the requests' sequences
+	tracker  edge.Tracker  // of whoever delivers
 	running  sync.WaitGroup
 	closing  sync.Once
 	over     chan struct{} // closed when the conversation is over
@@ -275,6 +293,7 @@ func (c *Client) fail(err error) {
 	c.whole.close()
 	c.inbox.Close(err)
 	c.requests.Close(err)
+	c.replies.Close(err)
 	c.line.Load().close()
 }
 

@@ -101,6 +101,8 @@ func (c *Client) move(ctx context.Context, tries int) error {
 // before it takes another.
 const seekTries = 3
 
+const wordsRestarted = "it does not know this session; it may have been restarted"
+
 // seek finds the server again: over this socket, since the address that the
 // server sees may be another, else over a new one. The caller is one of the
 // client's goroutines.
@@ -121,7 +123,7 @@ func (c *Client) seek() {
 		refused, ok := errors.AsType[*edge.RefusedError](err)
 		switch {
 		case ok && refused.Code == framing.CodeUnauthorized:
-			c.fail(&ClosedError{Code: framing.CodeUnauthorized, Words: "it does not know this session; it may have been restarted"})
+			c.fail(&ClosedError{Code: framing.CodeUnauthorized, Words: wordsRestarted})
 		case err != nil && c.config.KeepAlive < 0: // nobody else would notice
 			c.fail(err)
 		}

@@ -44,6 +44,7 @@ func (p *peer) post(c *queue.Chunk) {
 			part = part[n:]
 		}
 	}
+	p.postLateAcks()
 }
 
 // measure appends the sizes of the datagrams that frames are to leave in, as

@@ -46,6 +46,11 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	if err := check(&f, topic, c.maxEmit()); err != nil {
 		return 0, err
 	}
+	return c.emit(&f, topic)
+}
+
+// emit sends or gathers an event, under its number or with 0 under the next.
+func (c *Client) emit(f *framing.Frame, topic string) (uint64, error) {
 	c.lockWithRoom()
 	defer c.mu.Unlock()
 	switch {
@@ -54,13 +59,15 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 	case c.err != nil:
 		return 0, c.err
 	}
-	f.Sequence = c.numbering.Next(topic)
+	if f.Sequence == 0 {
+		f.Sequence = c.numbering.Next(topic)
+	}
 	c.topic = append(c.topic[:0], topic...)
 	f.Topic = c.topic
 	if c.packer != nil {
-		return f.Sequence, c.pack(&f)
+		return f.Sequence, c.pack(f)
 	}
-	return f.Sequence, c.sendEvent(&f)
+	return f.Sequence, c.sendEvent(f)
 }
 
 func check(f *framing.Frame, topic string, limit int) error {

@@ -62,6 +62,10 @@ func (c *Client) notSent(frames []byte) {
 
 // beginReport has the server begin, if a report is wanted.
 func (c *Client) beginReport(ctx context.Context) error {
+	if c.config.hooks != nil {
+		c.fates = c.config.hooks.Fates
+		return nil // who made this client begins
+	}
 	if !c.config.Report {
 		return nil
 	}

@@ -26,14 +26,15 @@ type peer struct {
 	name      string
 	gate      access.Gate
 	session   *queue.Session
-	link      *link         // nil: nothing is done for lost events
-	intake    *intake       // with a link
-	published chan struct{} // with a link: closed when nothing more is published
-	touched   bool          // is in group.touched
-	cuts      bool          // the client knows pieces of frames
-	whole     *reassembly   // of events that come in pieces
-	cutter    cutter        // of frames that leave in pieces
-	underway  underway      // with a link: events that leave in pieces
+	link      *link             // nil: nothing is done for lost events
+	intake    *intake           // with a link
+	published chan struct{}     // with a link: closed when nothing more is published
+	touched   bool              // is in group.touched
+	cuts      bool              // the client knows pieces of frames
+	whole     *reassembly       // of events that come in pieces
+	cutter    cutter            // of frames that leave in pieces
+	lateAcks  map[uint16][]byte // with a link: acks of events that wait for room, by stream
+	underway  underway          // with a link: events that leave in pieces
 	heard     atomic.Bool
 	rung      rung   // what the hello asked for and was granted
 	born      uint64 // the time in the hello: a client that starts anew has another
@@ -106,6 +107,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 	p.session = s.queue.Attach(&queue.SessionConfig{
 		Origin: origin, Name: p.name, Checksum: true, OutboxBytes: s.config.OutboxBytes, Overflow: s.config.Policy,
 		MaxSubscriptions: s.config.MaxSubscriptions, Window: s.config.ReplayWindow, Meter: s.meter,
+		Deduplicate: p.rung == rung{reliability: ReliabilityAck}, // in order: what comes twice was emitted again
 	})
 	p.openFragments(f)
 	p.openLink()

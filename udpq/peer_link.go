@@ -1,7 +1,10 @@
 package udpq
 
 import (
+	"bytes"
 	"errors"
+	"maps"
+	"slices"
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
@@ -122,19 +125,55 @@ func (p *peer) sendReplies() {
 	}
 }
 
-// sendControl sends replies, each once. Events that are redelivered stand
-// among them: one that finds no room will come again.
+// repaired reports whether a reply is to be sent until it has come: what the
+// queue says of events, on a rung that does so.
+func (p *peer) repaired(f *framing.Frame) bool {
+	if p.rung.reliability != ReliabilityAck {
+		return false
+	}
+	return f.Kind == framing.KindNack || f.Origin == p.session.Origin() && f.Sequence != 0 && (f.Kind == framing.KindError || f.Kind == framing.KindAck)
+}
+
+// sendControl sends replies, each once unless they are of events. Events that
+// are redelivered stand among them: one that finds no room will come again.
 func (p *peer) sendControl(b []byte) {
 	for len(b) > 0 {
 		n := frameSize(b)
-		if f, _, err := framing.Parse(b[:n], n); err == nil && f.Kind == framing.KindEvent {
+		f, _, err := framing.Parse(b[:n], n)
+		if err == nil && f.Kind == framing.KindEvent {
 			if room, _, _ := p.link.ready(machine.room); room {
 				p.postEvent(b[:n])
 			}
+		} else if err == nil && p.repaired(&f) {
+			p.postReply(&f, b[:n])
 		} else if err := p.group.socket.send(b[:n], p.to.Load()); err != nil {
 			p.group.server.log.Debug("sending", "peer", p.to.Load().from, "err", err)
 		}
 		b = b[n:]
+	}
+}
+
+// postReply posts what is said of events. An ack that finds no room waits, and
+// a later one of its stream takes its place.
+func (p *peer) postReply(f *framing.Frame, b []byte) {
+	room, _, _ := p.link.ready(machine.room)
+	if room || f.Kind != framing.KindAck {
+		p.link.post(b)
+		return
+	}
+	if p.lateAcks == nil {
+		p.lateAcks = make(map[uint16][]byte)
+	}
+	stream, _ := framing.SplitSequence(f.Sequence)
+	p.lateAcks[stream] = bytes.Clone(b)
+}
+
+// postLateAcks posts the acks that wait for room.
+func (p *peer) postLateAcks() {
+	for len(p.lateAcks) > 0 && p.awaitRoom() {
+		stream := slices.Min(slices.Collect(maps.Keys(p.lateAcks)))
+		p.link.post(p.lateAcks[stream])
+		delete(p.lateAcks, stream)
 	}
 }
 

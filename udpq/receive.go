@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -23,18 +24,22 @@ const (
 // until then it is the application's, which therefore calls Next from one
 // goroutine. A gap is told by the Missed of the event that follows it.
 func (c *Client) Next(ctx context.Context) (Event, error) {
-	c.mu.Lock()
-	if c.acks.FinishReturned() {
-		c.ackSoon()
-	}
-	c.mu.Unlock()
-	e, err := c.inbox.Next(ctx)
-	if err == nil {
+	for {
 		c.mu.Lock()
-		c.acks.Return(&e)
+		if c.acks.FinishReturned() {
+			c.ackSoon()
+		}
 		c.mu.Unlock()
+		e, err := c.inbox.Next(ctx)
+		if err == nil {
+			c.mu.Lock()
+			c.acks.Return(&e)
+			c.mu.Unlock()
+		}
+		if err != nil || !e.Duplicate || !c.config.Deduplicate {
+			return e, err
+		}
 	}
-	return e, err
 }
 
 // ackSoon acknowledges after some events or some time. The caller holds mu.
@@ -118,15 +123,24 @@ func (c *Client) open(datagram []byte) error {
 func (c *Client) obey(f *framing.Frame) error {
 	switch f.Kind {
 	case framing.KindEvent:
+		if f.Flags&framing.FlagReply != 0 {
+			return c.replies.TakeReply(c.origin, f)
+		}
 		c.deliver(f)
 	case framing.KindFragment:
 		return c.obeyFragment(f)
-	case framing.KindWelcome, framing.KindReceipt:
+	case framing.KindWelcome:
 		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+	case framing.KindReceipt:
+		return c.receipt(f)
 	case framing.KindAck:
 		if f.Origin != c.origin {
 			c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+		} else if c.config.hooks != nil {
+			c.config.hooks.Acked(f.Sequence)
 		}
+	case framing.KindNack:
+		return c.notAccepted(f)
 	case framing.KindError:
 		return c.refusedBy(f)
 	case framing.KindPing:
@@ -146,6 +160,9 @@ func (c *Client) refusedBy(f *framing.Frame) error {
 	case f.Origin != 0 && string(f.Payload) == noSession:
 		c.seek()
 	case f.Origin == c.origin && f.Sequence != 0:
+		if !c.replies.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}}) {
+			return c.notAccepted(f)
+		}
 	case f.Sequence != 0:
 		c.requests.Answer(f.Sequence, edge.Answer{Err: &RefusedError{Code: f.Code, Words: string(f.Payload)}})
 	case isStranger(f) && c.welcomed.Load():
@@ -162,6 +179,43 @@ func isStranger(f *framing.Frame) bool {
 	return f.Code == framing.CodeUnauthorized && (len(f.Payload) == 0 || string(f.Payload) == noSession)
 }
 
+// receipt hands a receipt to who subscribed: that of a pattern's topic has no
+// number.
+func (c *Client) receipt(f *framing.Frame) error {
+	if f.Sequence != 0 || c.config.OnReceipt == nil {
+		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
+		return nil
+	}
+	r, err := framing.ParseReceipt(f.Payload)
+	if err == nil {
+		r.Expired = slices.Clone(r.Expired)
+		c.config.OnReceipt(string(f.Topic), r)
+	}
+	return err
+}
+
+// notAccepted notes events of this client's that the server did not accept,
+// or stored ones that it has no more.
+func (c *Client) notAccepted(f *framing.Frame) error {
+	if f.Kind == framing.KindNack && f.Flags&framing.FlagOffset != 0 {
+		all, err := edge.NewLost(f)
+		for _, l := range all {
+			if c.config.OnLost != nil {
+				c.config.OnLost(l)
+			}
+		}
+		return err
+	}
+	n := uint64(1)
+	if r, err := framing.ParseRanges(f.Payload); err == nil && f.Kind == framing.KindNack {
+		n = r.Total()
+	}
+	if c.config.hooks != nil {
+		c.config.hooks.Refused(n, f.Code)
+	}
+	return nil
+}
+
 func (c *Client) deliver(f *framing.Frame) {
 	v := c.tracker.See(f.Origin, f.Sequence)
 	if v.Missed > 0 && c.config.OnGap != nil {
@@ -171,8 +225,10 @@ func (c *Client) deliver(f *framing.Frame) {
 		c.inbox.Put(f, v)
 		return
 	}
-	c.config.OnEvent(f)
-	if f.Offset > 0 {
+	if !v.Duplicate || !c.config.Deduplicate {
+		c.config.OnEvent(f)
+	}
+	if f.Offset > 0 && c.config.hooks == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.acks.Finish(f.Topic, f.Offset)
