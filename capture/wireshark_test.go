@@ -32,7 +32,11 @@ func tshark(t *testing.T, file string, fields ...string) [][]string {
 	} else if err != nil {
 		t.Skip(err)
 	}
-	args := []string{"-X", "lua_script:../scripts/rawlab.lua", "-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;"}
+	const dissector = "../scripts/rawlab.lua"
+	if _, err := os.Stat(dissector); err != nil { // so that go test knows that this depends on it
+		t.Fatal(err)
+	}
+	args := []string{"-X", "lua_script:" + dissector, "-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}

@@ -119,5 +119,8 @@ func (w *Writer) WriteStats(s Stats) error {
 	})
 }
 
+// Size returns how many bytes the file has, those still gathered too.
+func (w *Writer) Size() int64 { return w.w.Size() }
+
 // Flush writes out what was gathered.
 func (w *Writer) Flush() error { return w.w.Flush() }

@@ -20,8 +20,12 @@ type Writer struct {
 	order      byteOrder
 	first      int    // index of the section's first interface
 	interfaces int    // of all sections
+	size       int64  // bytes of whole blocks so far
 	block      []byte // the block being built
 }
+
+// Size returns how many bytes were written, those still gathered too.
+func (w *Writer) Size() int64 { return w.size }
 
 type byteOrder interface {
 	binary.ByteOrder
@@ -195,6 +199,7 @@ func (w *Writer) finish(others []Option, options ...option) error {
 	}
 	w.u32(uint32(size))
 	w.order.PutUint32(w.block[4:], uint32(size))
+	w.size += int64(size)
 	_, err := w.w.Write(w.block)
 	return err
 }

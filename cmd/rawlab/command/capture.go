@@ -27,6 +27,7 @@ type captureFlags struct {
 	read     string
 	count    int
 	snapLen  int
+	rotation rotation
 	devices  bool
 	hex      bool
 	json     bool
@@ -51,6 +52,7 @@ func newCapture() *cobra.Command {
 			"to stderr where packets go to stdout.",
 		Example: "  rawlab capture -i lo 'udp port 9700'\n" +
 			"  rawlab capture -i lo -w out.pcapng -c 1000 tcp port 9700 or 9701\n" +
+			"  rawlab capture -i lo -w out.pcapng -C 100 -W 10\n" +
 			"  rawlab capture -r out.pcapng --json host 127.0.0.1\n" +
 			"  rawlab capture -w out.pcapng --in-namespace sh -c 'ping -c 3 127.0.0.1'",
 		DisableFlagParsing:    true, // COMMAND's flags are not ours
@@ -65,6 +67,7 @@ func newCapture() *cobra.Command {
 	s := c.Flags()
 	s.StringVarP(&f.device, "interface", "i", "lo", "capture on this `INTERFACE`")
 	s.StringVarP(&f.write, "write", "w", "", "write pcapng to this `FILE`, - for stdout, instead of printing")
+	f.rotation.register(s)
 	s.StringVarP(&f.read, "read", "r", "", "read this `FILE`, - for stdin, instead of capturing")
 	s.IntVarP(&f.count, "count", "c", 0, "stop after this many packets")
 	s.IntVarP(&f.snapLen, "snaplen", "s", 0, fmt.Sprintf("keep this many `bytes` of a packet (default %d)", capture.DefaultSnapLen))
@@ -96,6 +99,10 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 		return usagef("-r reads a file: leave out -i and %s", insideFlag)
 	case f.write != "" && (f.json || f.hex):
 		return usagef("-w writes packets instead of printing them: leave out --json and -X")
+	case f.rotates() && (f.write == "" || f.write == "-"):
+		return usagef("-C, -G and -W are about files: name one with -w")
+	case f.rotation.keep > 0 && !f.rotates():
+		return usagef("-W keeps the last files of many: say with -C or -G when another begins")
 	case f.count < 0 || f.snapLen < 0 || f.snapLen > capture.DefaultSnapLen:
 		return usagef("-c must be 0 or more, -s from 0 to %d", capture.DefaultSnapLen)
 	case f.read != "" && sameFile(f.read, f.write):
@@ -184,7 +191,9 @@ func (f *captureFlags) runFile(c *cobra.Command) error {
 	_, err = capture.Run(c.Context(), source, out.sink, &capture.RunConfig{
 		Count: f.count, Live: f.read == "-", Filter: f.matcher(source),
 	})
-	return named(name, out.close(err))
+	err = out.close(err)
+	out.name(c.ErrOrStderr())
+	return named(name, err)
 }
 
 // named puts the file's name before what is wrong in it.

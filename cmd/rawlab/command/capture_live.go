@@ -31,11 +31,12 @@ func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 	fmt.Fprintf(c.ErrOrStderr(), "listening on %s\n", f.device)
 	taken, code, err := f.captureAll(c, ring, out)
 	stats, statsErr := ring.Stats()
-	if out.writer != nil && err == nil {
-		err = out.writer.WriteStats(stats)
+	if err == nil {
+		err = out.writeStats(stats)
 	}
 	err = out.close(errors.Join(err, statsErr))
 	fmt.Fprintf(c.ErrOrStderr(), "%d packets captured, %d dropped by the kernel\n", taken, stats.Dropped)
+	out.name(c.ErrOrStderr())
 	if err == nil && code != 0 {
 		return &exitError{code}
 	}

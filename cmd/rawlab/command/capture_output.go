@@ -24,8 +24,9 @@ import (
 // captureOutput is where packets go.
 type captureOutput struct {
 	sink   capture.Sink
-	writer *capture.Writer // nil when printing
+	writer *capture.Writer // nil when printing, or into a row of files
 	file   *os.File        // nil for stdout
+	row    *fileRow        // with -C or -G
 }
 
 // openOutput comes after the source is open, so that a capture that may not
@@ -39,7 +40,15 @@ func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*cap
 		w, err := capture.NewWriter(c.OutOrStdout(), source, f.filter)
 		return &captureOutput{sink: w, writer: w}, err
 	}
-	file, err := os.Create(f.write)
+	if f.rotates() {
+		row, err := f.openRow(source)
+		return &captureOutput{sink: row, row: row}, err
+	}
+	return f.openFile(f.write, source)
+}
+
+func (f *captureFlags) openFile(path string, source capture.Source) (*captureOutput, error) {
+	file, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
@@ -50,10 +59,31 @@ func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*cap
 	return &captureOutput{sink: w, writer: w, file: file}, nil
 }
 
+// name tells which files of a row were written.
+func (o *captureOutput) name(w io.Writer) {
+	if o.row != nil {
+		fmt.Fprintf(w, "wrote %v\n", o.row)
+	}
+}
+
+// writeStats notes what a ring has counted.
+func (o *captureOutput) writeStats(s capture.Stats) error {
+	switch {
+	case o.row != nil && o.row.out != nil:
+		return o.row.out.writeStats(s)
+	case o.writer != nil:
+		return o.writer.WriteStats(s)
+	}
+	return nil
+}
+
 // close writes out the rest and adds what goes wrong to err, the error so
 // far. If the output failed, a file loses its cut last block, so that what is
 // left of it is good.
 func (o *captureOutput) close(err error) error {
+	if o.row != nil && o.row.out != nil {
+		return o.row.out.close(err)
+	}
 	if o.writer == nil { // printed, and flushed by Run
 		return err
 	}
