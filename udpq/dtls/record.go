@@ -1,0 +1,66 @@
+package dtls
+
+import (
+	"encoding/binary"
+	"net"
+	"time"
+
+	"rawlab/framing"
+)
+
+// record is what a datagram begins with.
+type record uint8
+
+const (
+	noRecord record = iota
+	someRecord
+	clientHello // of epoch 0: it may be the first of a handshake
+)
+
+// Content types (RFC 6347 section 4.1, RFC 5246 section 6.2.1) and others of
+// their numbers.
+const (
+	recordBytes     = 13
+	firstType       = 20 // change_cipher_spec
+	handshakeType   = 22
+	lastType        = 23 // application_data
+	versionMajor    = 254
+	clientHelloType = 1 // RFC 6347 section 4.3.2
+)
+
+// identify tells what a datagram begins with, and of which epoch it is.
+func identify(b []byte) (kind record, epoch uint16) {
+	if len(b) <= recordBytes || b[0] < firstType || b[0] > lastType || b[1] != versionMajor {
+		return noRecord, 0
+	}
+	epoch = binary.BigEndian.Uint16(b[3:])
+	if b[0] == handshakeType && epoch == 0 && b[recordBytes] == clientHelloType {
+		return clientHello, 0
+	}
+	return someRecord, epoch
+}
+
+// UseDTLS is what a client is told that speaks none. It fits where its hello did.
+const UseDTLS = "use udps://"
+
+const tellInterval = time.Millisecond
+
+// tell answers the hello of a client that speaks no DTLS, in no more bytes than
+// came, and at a bounded rate. It is pump's.
+func (s *Socket) tell(b []byte, to net.Addr) {
+	f, _, err := framing.Parse(b, len(b))
+	now := s.config.Clock.Now()
+	if err != nil || f.Kind != framing.KindHello || f.Flags&framing.FlagCRC == 0 || now.Sub(s.lastWords) < tellInterval {
+		return
+	}
+	s.lastWords = now
+	answer := framing.Frame{
+		Kind: framing.KindError, Flags: framing.FlagCRC, Code: framing.CodeUnauthorized, Sequence: f.Sequence, Payload: []byte(UseDTLS),
+	}
+	if answer.Size() > len(b) {
+		return
+	}
+	if out, err := answer.Append(nil); err == nil {
+		s.under.WriteTo(out, to) // lost as easily as any datagram
+	}
+}

@@ -1,0 +1,337 @@
+package dtls
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/pion/transport/v5/deadline"
+
+	"rawlab/framing"
+)
+
+const (
+	maxReadErrors = 64 // in a row: then the socket is of no use any more
+	readableAhead = 64 // datagrams deciphered and not yet read, so that associations need not take turns
+)
+
+// Stats is what a socket has done so far.
+type Stats struct {
+	Associations int    // now
+	Handshakes   int    // under way now
+	Established  uint64 // associations, since the start
+	Failed       uint64 // handshakes that were given up, or made room for others
+	Refused      uint64 // handshakes that were not begun: there were too many associations
+	Dropped      uint64 // datagrams that were no record of an association, or came faster than deciphered
+}
+
+// Socket is a server's socket behind which datagrams are encrypted. It is a
+// [net.PacketConn]; WriteTo reaches only addresses that something has come from.
+type Socket struct {
+	under  net.PacketConn
+	config Config
+
+	readable  chan datagram
+	reading   *deadline.Deadline
+	life      context.Context // ends with Close
+	end       context.CancelFunc
+	failed    chan struct{} // closed when the kernel's socket cannot be read any more
+	failure   error
+	running   sync.WaitGroup
+	closing   sync.Once
+	closeErr  error
+	lastWords time.Time // of pump: when a client without DTLS was told so
+
+	established, handshakesFailed, refused, dropped atomic.Uint64
+
+	mu      sync.Mutex
+	stand   map[netip.AddrPort]*association
+	shaking map[netip.AddrPort]*association
+	waiting []*association // those shaking, the oldest first
+	closed  bool
+}
+
+type datagram struct {
+	b    []byte
+	from net.Addr
+}
+
+// Listen makes a socket of conn, which it closes in the end.
+func Listen(conn net.PacketConn, config *Config) (*Socket, error) {
+	if config.Certificate == nil && config.PSK == nil {
+		return nil, errors.New("DTLS needs a certificate or a key")
+	}
+	s := &Socket{
+		under: conn, config: config.orDefault(), readable: make(chan datagram, readableAhead), reading: deadline.New(), failed: make(chan struct{}),
+		stand: make(map[netip.AddrPort]*association), shaking: make(map[netip.AddrPort]*association),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.running.Go(s.pump)
+	s.running.Go(s.sweep)
+	return s, nil
+}
+
+// Stats returns what the socket has done so far.
+func (s *Socket) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{
+		Associations: len(s.stand), Handshakes: len(s.shaking), Established: s.established.Load(),
+		Failed: s.handshakesFailed.Load(), Refused: s.refused.Load(), Dropped: s.dropped.Load(),
+	}
+}
+
+// pump hands records to the associations they are for.
+func (s *Socket) pump() {
+	defer close(s.failed)
+	b := make([]byte, 64<<10)
+	for failures := 0; ; {
+		n, from, err := s.under.ReadFrom(b)
+		switch {
+		case err == nil:
+			failures = 0
+			s.route(slices.Clone(b[:n]), from)
+		case errors.Is(err, net.ErrClosed) || failures == maxReadErrors:
+			s.failure = err
+			return
+		default: // some systems report here that a client has gone
+			failures++
+			s.config.Logger.Debug("receiving", "err", err)
+		}
+	}
+}
+
+// route finds whom a datagram is for. While a client shakes hands anew, what is
+// encrypted may be of either association; the other one drops it.
+func (s *Socket) route(b []byte, addr net.Addr) {
+	from := addrPort(addr)
+	kind, epoch := identify(b)
+	s.mu.Lock()
+	stands, shakes := s.stand[from], s.shaking[from]
+	s.mu.Unlock()
+	switch {
+	case kind == noRecord:
+		s.dropped.Add(1)
+		s.tell(b, addr)
+	case shakes != nil:
+		shakes.put(b)
+		if stands != nil && epoch > 0 {
+			stands.put(b)
+		}
+	case kind == clientHello:
+		s.begin(b, from, addr)
+	case stands != nil:
+		stands.put(b)
+	default:
+		s.dropped.Add(1)
+	}
+}
+
+// begin begins a handshake, if there is room for another.
+func (s *Socket) begin(hello []byte, from netip.AddrPort, addr net.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return
+	case len(s.stand) >= s.config.MaxAssociations && s.stand[from] == nil, len(s.waiting) >= s.config.MaxHandshakes && !s.makeRoom():
+		s.refused.Add(1)
+		return
+	}
+	a, err := s.associate(from, addr)
+	if err != nil {
+		s.config.Logger.Error("preparing DTLS", "err", err)
+		return
+	}
+	a.put(hello)
+	s.shaking[from] = a
+	s.waiting = append(s.waiting, a)
+	s.running.Go(a.run)
+}
+
+// makeRoom gives up the handshake that waits longest of those that have shown
+// no cookie, and reports whether there is one. The caller holds mu.
+func (s *Socket) makeRoom() bool {
+	i := slices.IndexFunc(s.waiting, func(a *association) bool { return !a.shown.Load() })
+	if i < 0 {
+		return false
+	}
+	a := s.waiting[i]
+	s.forget(a)
+	a.cancel()
+	return true
+}
+
+// forget takes an association out of those that shake hands. The caller holds mu.
+func (s *Socket) forget(a *association) {
+	if i := slices.Index(s.waiting, a); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+	}
+	if s.shaking[a.from] == a {
+		delete(s.shaking, a.from)
+	}
+}
+
+// establish lets an association stand that has shaken hands, in the place of
+// the one before.
+func (s *Socket) establish(a *association) bool {
+	s.mu.Lock()
+	known := s.shaking[a.from] == a
+	before := s.stand[a.from]
+	if known {
+		s.forget(a)
+		s.stand[a.from] = a
+	}
+	s.mu.Unlock()
+	if known && before != nil {
+		before.cancel()
+	}
+	if known {
+		s.established.Add(1)
+	}
+	return known
+}
+
+// remove forgets an association that is over.
+func (s *Socket) remove(a *association) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(a)
+	if s.stand[a.from] == a {
+		delete(s.stand, a.from)
+	}
+}
+
+const silentLooks = 4 // of sweep, in an IdleTimeout
+
+// sweep ends associations that carry nothing.
+func (s *Socket) sweep() {
+	timer := s.config.Clock.NewTimer(s.config.IdleTimeout / silentLooks)
+	defer timer.Stop()
+	for ; ; timer.Reset(s.config.IdleTimeout / silentLooks) {
+		select {
+		case <-timer.C():
+		case <-s.life.Done():
+			return
+		}
+		for _, a := range s.all() {
+			if a.heard.Swap(false) {
+				a.silent = 0
+			} else if a.silent++; a.silent >= silentLooks {
+				a.cancel()
+			}
+		}
+	}
+}
+
+// all returns the associations that stand.
+func (s *Socket) all() []*association {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*association, 0, len(s.stand))
+	for _, a := range s.stand {
+		all = append(all, a)
+	}
+	return all
+}
+
+// ReadFrom returns a datagram that has come, deciphered.
+func (s *Socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	select {
+	case <-s.reading.Done():
+		return 0, nil, os.ErrDeadlineExceeded
+	default:
+	}
+	select {
+	case d := <-s.readable:
+		return copy(b, d.b), d.from, nil
+	case <-s.reading.Done():
+		return 0, nil, os.ErrDeadlineExceeded
+	case <-s.life.Done():
+		return 0, nil, net.ErrClosed
+	case <-s.failed:
+		return 0, nil, cmp.Or(s.failure, net.ErrClosed)
+	}
+}
+
+// errStranger says that there is nobody to encrypt for.
+var errStranger = errors.New("no DTLS association with this address")
+
+// WriteTo sends a datagram, encrypted.
+func (s *Socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	s.mu.Lock()
+	a := s.stand[addrPort(to)]
+	s.mu.Unlock()
+	switch {
+	case a == nil:
+		return 0, fmt.Errorf("%w: %v", errStranger, to)
+	case len(b) > MaxDatagram:
+		return 0, &framing.SizeError{Size: uint64(len(b)), Limit: MaxDatagram}
+	}
+	return a.conn.Write(b)
+}
+
+// Close ends all associations, closes the socket, and waits for goroutines.
+func (s *Socket) Close() error {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		every := slices.Clone(s.waiting)
+		s.mu.Unlock()
+		every = append(every, s.all()...)
+		s.end()
+		for _, a := range every {
+			<-a.over // it has said goodbye
+		}
+		s.closeErr = s.under.Close()
+		s.running.Wait()
+	})
+	return s.closeErr
+}
+
+// LocalAddr returns the socket's address.
+func (s *Socket) LocalAddr() net.Addr { return s.under.LocalAddr() }
+
+// SetDeadline sets both deadlines.
+func (s *Socket) SetDeadline(t time.Time) error {
+	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
+}
+
+// SetReadDeadline is when ReadFrom fails.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	s.reading.Set(t)
+	return nil
+}
+
+// SetWriteDeadline is when the kernel's socket takes nothing more.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.under.SetWriteDeadline(t) }
+
+// SetReadBuffer sets the size of the socket's receive buffer in bytes.
+func (s *Socket) SetReadBuffer(bytes int) error { return setReadBuffer(s.under, bytes) }
+
+// SyscallConn returns the kernel's socket.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) {
+	if c, ok := s.under.(syscall.Conn); ok {
+		return c.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if u, ok := a.(*net.UDPAddr); ok {
+		return u.AddrPort()
+	}
+	p, _ := netip.ParseAddrPort(a.String())
+	return p
+}
+
+var _ net.PacketConn = (*Socket)(nil)
