@@ -25,6 +25,7 @@ type clientFlags struct {
 	reconnect   bool
 	reliability string
 	unordered   bool
+	fragments   string
 	notes       io.Writer // where lost connections are told
 }
 
@@ -35,6 +36,7 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
 	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'none' once")
+	s.StringVar(&f.fragments, "fragments", "own", "udp://: who cuts an event that is larger than a datagram: 'own' this program, 'ip' the kernel")
 	s.BoolVar(&f.unordered, "unordered", false, "with --reliability ack, deliver events as they come, not in order")
 }
 
@@ -72,11 +74,16 @@ func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, er
 		return nil, usagef("--reliability: %w", err)
 	case f.unordered && reliability != udpq.ReliabilityAck:
 		return nil, usagef("--unordered is how what is sent again is delivered: add --reliability ack")
-	case f.reconnect:
-		return nil, usagef("--reconnect needs tcp:// or tls://: over udp there is no connection that could break")
+	case f.unordered && f.reconnect:
+		return nil, usagef("--reconnect: %w; leave out --unordered", udpq.ErrUnordered)
+	}
+	fragments, err := udpq.ParseFragments(f.fragments)
+	if err != nil {
+		return nil, usagef("--fragments: %w", err)
 	}
 	return &udpq.ClientConfig{
 		Name: config.Name, Token: config.Token, Report: config.Report, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
+		Fragments: fragments, OnReceipt: config.OnReceipt, OnLost: config.OnLost, Deduplicate: config.Deduplicate,
 	}, nil
 }
 
@@ -94,6 +101,14 @@ func (f *clientFlags) dial(ctx context.Context, address string, config *tcpq.Cli
 		return orNil(tcpq.Dial(ctx, address, config))
 	}
 	return orNil(tcpq.DialReconnecting(ctx, address, &tcpq.ReconnectConfig{ClientConfig: *config, Again: f.again()}))
+}
+
+// dialUDP is dial over UDP.
+func (f *clientFlags) dialUDP(ctx context.Context, address string, config *udpq.ClientConfig) (client, error) {
+	if !f.reconnect {
+		return orNil(udpq.Dial(ctx, address, config))
+	}
+	return orNil(udpq.DialReconnecting(ctx, address, &udpq.ReconnectConfig{ClientConfig: *config, Again: f.again()}))
 }
 
 // again tells the user of lost connections.

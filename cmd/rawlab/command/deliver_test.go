@@ -155,31 +155,61 @@ func TestUsageOfDeliveries(t *testing.T) {
 	}
 }
 
-// UDP has no replies: that is said, and nothing is sent in vain.
-func TestNoRepliesOverUDP(t *testing.T) {
-	_, _, udp := startServer(t)
-	for _, args := range [][]string{{"listen", udp, "sums", "--reconnect"}, {"emit", udp, "sums", "x", "--reply"}, {"listen", udp, "sums", "--reply-with", "x"}} {
+// Over UDP a question finds its answer too, also one in pieces.
+func TestRepliesOverUDP(t *testing.T) {
+	for _, rung := range []string{"none", "ack"} {
+		_, _, udp := startServer(t)
+		l := start(t, nil, "listen", udp, "sums", "--reply-with", "({})", "--reliability", rung)
+		l.await("listening")
+		e := start(t, strings.NewReader("1\n"+strings.Repeat("long ", 1000)+"\n"), "emit", udp, "sums", "-", "--reply", "--reliability", rung)
+		e.end(0)
+		if want := "(1)\n(" + strings.Repeat("long ", 1000) + ")\n"; e.stdout.String() != want {
+			t.Errorf("%s: emit --reply printed %d bytes, want %d", rung, len(e.stdout.String()), len(want))
+		}
+		e = start(t, nil, "emit", udp, "nothing", "x", "--reply", "--reliability", rung)
+		e.end(1)
+		e.await("nobody listens to nothing")
+	}
+}
+
+func TestUsageOfFragments(t *testing.T) {
+	for want, args := range map[string][]string{
+		"unknown way to cut events \"tcp\": own or ip": {"emit", "udp://127.0.0.1:9700", "t", "x", "--fragments", "tcp"},
+		"TCP cuts its stream by itself":                {"emit", "tcp://127.0.0.1:9700", "t", "x", "--fragments", "ip"},
+		"leave out --unordered":                        {"listen", "udp://127.0.0.1:9700", "t", "--reconnect", "--reliability", "ack", "--unordered"},
+		"--udp-fragments: unknown way":                 {"serve", "--udp-fragments", "x"},
+	} {
 		p := start(t, nil, args...)
 		p.end(2)
-		p.await("needs tcp://")
+		p.await(want)
 	}
 }
 
 // A listener and an emitter go on when the server comes back: this one has
 // forgotten what it stored, and its epoch says so.
 func TestReconnect(t *testing.T) {
-	s, tcp, _ := startServer(t)
-	l := start(t, nil, "listen", tcp, "news", "--as", "ada", "--reconnect", "--count", "2")
+	for _, door := range []string{"tcp", "udp"} {
+		t.Run(door, func(t *testing.T) { reconnect(t, door) })
+	}
+}
+
+func reconnect(t *testing.T, door string) {
+	s, tcp, udp := startServer(t)
+	url, rung := tcp, "none"
+	if door == "udp" {
+		url, rung = udp, "ack"
+	}
+	l := start(t, nil, "listen", url, "news", "--reliability", rung, "--as", "ada", "--reconnect", "--count", "2")
 	l.await("receipt: 0 missed")
 	in, lines := io.Pipe()
-	e := start(t, in, "emit", tcp, "news", "--reconnect")
+	e := start(t, in, "emit", url, "news", "--reliability", rung, "--reconnect")
 	io.WriteString(lines, "before\n")
 	l.stdout.await("before\n")
 	s.stop()
 	s.end(0)
 	l.await("rawlab: no connection: the server is shutting down; trying again in")
 	e.await("no connection")
-	again := start(t, nil, "serve", "--tcp", strings.TrimPrefix(tcp, "tcp://"))
+	again := start(t, nil, "serve", "--"+door, strings.TrimPrefix(url, door+"://"))
 	l.await("rawlab: connected again after")
 	io.WriteString(lines, "after\n")
 	l.end(0)

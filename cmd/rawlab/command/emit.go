@@ -48,9 +48,11 @@ func newEmit() *cobra.Command {
 		Long: "Emit PAYLOAD to a topic, or with - or piped input every line of it as an event.\n\n" +
 			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
 			"udp:// events are sent, and nobody says whether they arrived; with --reliability\n" +
-			"ack they are sent until the server has acknowledged them.\n\n" +
+			"ack they are sent until the server has acknowledged them.\n" +
+			"Over udp:// an event larger than a datagram travels in pieces, up to 1 MiB.\n\n" +
 			"With --reply each event is a question to who listens now: the first reply is\n" +
-			"printed, and when nobody can answer that is told at once. With --broadcast there\n" +
+			"printed, and when nobody can answer that is told at once (over udp:// without\n" +
+			"--reliability ack a question or its reply may be lost). With --broadcast there\n" +
 			"is no TOPIC: every client that is connected gets the event.\n\n" +
 			"With --report the server notes what becomes of each event, and a table tells in\n" +
 			"the end: which were forwarded, to how many, which were dropped where, and which\n" +
@@ -114,7 +116,7 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	if f.reply {
-		return f.ask(c, e, server, topic, next)
+		return f.ask(c, e, topic, next)
 	}
 	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin()), told: f.client.acknowledges(server)}
 	err = f.emitAll(c.Context(), e, &r, next)

@@ -18,11 +18,6 @@ import (
 	"rawlab/tcpq"
 )
 
-// asker is a client that can wait for a reply.
-type asker interface {
-	Request(ctx context.Context, topic string, payload []byte) (edge.Event, error)
-}
-
 // replyReport is what emit --reply prints of each event with --json.
 type replyReport struct {
 	Topic     string  `json:"topic"`
@@ -35,12 +30,8 @@ type replyReport struct {
 
 // ask emits every payload as a request and prints the replies, until one does
 // not come.
-func (f *emitFlags) ask(c *cobra.Command, e client, server endpoint, topic string, next func(context.Context) ([]byte, error)) (err error) {
+func (f *emitFlags) ask(c *cobra.Command, e client, topic string, next func(context.Context) ([]byte, error)) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
-	a, ok := e.(asker)
-	if !ok {
-		return usagef("--reply needs tcp://: over %s a question or its reply may be lost", server.transport)
-	}
 	for n := 1; ; n++ {
 		payload, err := next(c.Context())
 		switch {
@@ -51,17 +42,17 @@ func (f *emitFlags) ask(c *cobra.Command, e client, server endpoint, topic strin
 		case err != nil:
 			return fmt.Errorf("reading event %d: %w", n, err)
 		}
-		if err := f.askOnce(c, a, topic, payload); err != nil {
+		if err := f.askOnce(c, e, topic, payload); err != nil {
 			return fmt.Errorf("event %d: %w", n, err)
 		}
 	}
 }
 
-func (f *emitFlags) askOnce(c *cobra.Command, a asker, topic string, payload []byte) error {
+func (f *emitFlags) askOnce(c *cobra.Command, e client, topic string, payload []byte) error {
 	ctx, cancel := edge.WithTimeout(c.Context(), clock.Real, f.timeout, "the reply")
 	defer cancel()
 	start := clock.Real.Now()
-	reply, err := a.Request(ctx, topic, payload)
+	reply, err := e.Request(ctx, topic, payload)
 	took := clock.Real.Now().Sub(start)
 	err = f.unanswered(c.Context(), topic, err)
 	if f.json {

@@ -86,7 +86,7 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	answers, err := f.answers(l, server, c.InOrStdin())
+	answers, err := f.answers(l, c.InOrStdin())
 	if err != nil {
 		return err
 	}

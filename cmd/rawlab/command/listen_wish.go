@@ -81,25 +81,16 @@ func (d *delivery) wish(flags *pflag.FlagSet) (framing.Subscribe, error) {
 
 // answers is what a listener replies to requests; nil replies nothing.
 type answers struct {
-	client replier
+	client client
 	text   string
 	next   func(context.Context) ([]byte, error) // instead of text
 }
 
-// replier is a client that can answer a request.
-type replier interface {
-	Reply(request *edge.Event, payload []byte) error
-}
-
-func (f *listenFlags) answers(l client, server endpoint, stdin io.Reader) (*answers, error) {
+func (f *listenFlags) answers(l client, stdin io.Reader) (*answers, error) {
 	if f.replyWith == "" {
 		return nil, nil
 	}
-	r, ok := l.(replier)
-	if !ok {
-		return nil, usagef("--reply-with needs tcp://: over %s a question or its reply may be lost", server.transport)
-	}
-	a := &answers{client: r, text: f.replyWith}
+	a := &answers{client: l, text: f.replyWith}
 	if f.replyWith == "-" {
 		a.next = lines(stdin, 0)
 	}

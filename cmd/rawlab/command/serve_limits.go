@@ -17,6 +17,7 @@ type limitFlags struct {
 	handshake, frame, idle, drain                  time.Duration
 	frameBytes, outbox, pack                       bytesValue
 	offload                                        bool
+	fragments                                      string
 }
 
 func (f *limitFlags) register(s *pflag.FlagSet) {
@@ -28,6 +29,7 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 	s.Var(&f.frameBytes, "max-frame", "largest frame over TCP; K, M and G are powers of 1024")
 	s.Var(&f.outbox, "outbox", "what may wait for one client, before --overflow (default 8M, with block 512K)")
 	s.Var(&f.pack, "udp-pack", "gather what waits for a UDP client into datagrams of so many bytes, 1452 fits any Ethernet (default one event each)")
+	s.StringVar(&f.fragments, "udp-fragments", "own", "who cuts an event for UDP clients that is larger than a datagram: 'own' this program, 'ip' the kernel")
 	s.BoolVar(&f.offload, "udp-offload", false, "let Linux cut and join UDP datagrams (GSO, GRO): faster, but captures on this machine show trains of them")
 	s.DurationVar(&f.handshake, "handshake-timeout", tcpq.DefaultHandshakeTimeout, "for a client to say hello, TLS included")
 	s.DurationVar(&f.frame, "frame-timeout", tcpq.DefaultFrameTimeout, "for a frame to be whole once it has begun")
@@ -59,6 +61,9 @@ func (f *limitFlags) check() error {
 	if f.pack < 0 || f.pack > udpq.MaxDatagram {
 		return usagef("--udp-pack %d: want 0 to %d", f.pack, udpq.MaxDatagram)
 	}
+	if _, err := udpq.ParseFragments(f.fragments); err != nil {
+		return usagef("--udp-fragments: %w", err)
+	}
 	return nil
 }
 
@@ -68,6 +73,7 @@ func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
 	t.MaxSubscriptions, u.MaxSubscriptions = f.subscriptions, f.subscriptions
 	t.FrameLimit = int(f.frameBytes)
 	t.OutboxBytes, u.OutboxBytes = int(f.outbox), int(f.outbox)
+	u.Fragments = udpq.Fragments(f.fragments)
 	u.PackBudget, u.Offload = int(f.pack), f.offload
 	t.HandshakeTimeout, t.FrameTimeout, t.IdleTimeout = f.handshake, f.frame, f.idle
 	u.IdleTimeout = f.idle / 2 // its clients ping by themselves

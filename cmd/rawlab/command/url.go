@@ -95,6 +95,8 @@ type client interface {
 	Flush(ctx context.Context) error
 	SubscribeFrom(ctx context.Context, topic string, wish framing.Subscribe) (framing.Receipt, error)
 	Next(ctx context.Context) (edge.Event, error)
+	Request(ctx context.Context, topic string, payload []byte) (edge.Event, error)
+	Reply(request *edge.Event, payload []byte) error
 	Close() error
 }
 
@@ -106,8 +108,7 @@ func (e endpoint) dial(ctx context.Context, name string, f *clientFlags) (client
 	return e.dialWith(ctx, &tcpq.ClientConfig{Name: name}, f)
 }
 
-// dialWith is dial with what else a client over TCP may want; over UDP only
-// the name counts.
+// dialWith is dial with what else a client may want.
 func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *clientFlags) (c client, err error) {
 	if len(config.Name) > framing.MaxName {
 		return nil, usagef("name of %d bytes: at most %d", len(config.Name), framing.MaxName)
@@ -123,10 +124,13 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 		if err != nil {
 			return nil, err
 		}
-		return orNil(udpq.Dial(ctx, e.address, udp))
+		return f.dialUDP(ctx, e.address, udp)
 	}
 	if f.unordered || f.acknowledgesUDP() {
 		return nil, usagef("%s: TCP sends again by itself, and in order; --reliability and --unordered are for udp://", e)
+	}
+	if f.fragments != string(udpq.FragmentsOwn) {
+		return nil, usagef("%s: TCP cuts its stream by itself; --fragments is for udp://", e)
 	}
 	return f.dial(ctx, e.address, config)
 }
