@@ -73,10 +73,12 @@ type ClientConfig struct {
 	Datagram        int           // the largest datagram in bytes that events are packed or cut for, see Config
 	FragmentTimeout time.Duration // an event of which no piece came for so long is lost, see Config
 
-	FlushInterval time.Duration // how long one may wait to be packed, default DefaultFlushInterval
+	Gather        int           // datagrams that wait for each other to leave in one system call, up to 64; default 1: none, with PackBudget and Offload 64
+	FlushInterval time.Duration // how long one may wait to be packed, or gathered, default DefaultFlushInterval
 	ReceiveBuffer int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
 	Offload       bool          // let Linux cut and join datagrams, see Config
-	InboxBytes    int           // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read
+	InboxBytes    int           // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read, or with ReliabilityAck sent
+	CloseTimeout  time.Duration // for acknowledgements at Close, default DefaultDrainTimeout
 	KeepAlive     time.Duration // between pings; three unanswered end the session. Default DefaultKeepAlive, negative: none
 	RetryInterval time.Duration // until a request is repeated first, doubling; default DefaultRetryInterval
 	Tries         int           // of a request, default DefaultTries
@@ -122,8 +124,13 @@ func (c *ClientConfig) orDefault() ClientConfig {
 		d.PackBudget = max(1, d.PackBudget-d.rung().headerBytes())
 	}
 	d.Datagram = datagramBudget(d.Datagram, d.PackBudget)
+	if d.Gather <= 0 && d.PackBudget > 0 && d.Offload {
+		d.Gather = maxTrain
+	}
+	d.Gather = min(d.Gather, maxTrain)
 	d.FlushInterval = cmp.Or(d.FlushInterval, DefaultFlushInterval)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
+	d.CloseTimeout = cmp.Or(d.CloseTimeout, DefaultDrainTimeout)
 	d.KeepAlive = cmp.Or(d.KeepAlive, DefaultKeepAlive)
 	d.RetryInterval = cmp.Or(d.RetryInterval, DefaultRetryInterval)
 	d.Tries = cmp.Or(d.Tries, DefaultTries)
@@ -168,6 +175,7 @@ type Client struct {
 	requests edge.Requests
 	replies  edge.Requests // waited for, by the requests' sequences
 	tracker  edge.Tracker  // of whoever delivers
+	kept     int           // of whoever delivers: what is in the inbox of the datagram at hand
 	running  sync.WaitGroup
 	closing  sync.Once
 	over     chan struct{} // closed when the conversation is over
@@ -301,14 +309,15 @@ func (c *Client) fail(err error) {
 const byeTries = 3
 
 // Close sends what waits to be packed, waits with ReliabilityAck until that is
-// acknowledged or given up, says bye until it is answered, three times at
-// most, and waits for its goroutines. Events received but not taken
+// acknowledged or given up, or for CloseTimeout, says bye until it is answered,
+// three times at most, and waits for its goroutines. What is not acknowledged
+// by then is told by an [*UnacknowledgedError]. Events received but not taken
 // by Next are dropped; stored ones come again.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
 		c.inbox.Close(ErrClosed)
-		err = errors.Join(c.lastWords(), c.settle(context.Background()))
+		err = errors.Join(c.lastWords(), c.settleLast())
 		for wait, try := c.config.RetryInterval, 0; try < byeTries && !c.isOver(); try++ {
 			c.say(&framing.Frame{Kind: framing.KindBye, Flags: framing.FlagOffset, Origin: c.origin, Offset: c.key})
 			c.pause(wait)

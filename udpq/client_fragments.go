@@ -53,7 +53,7 @@ func (c *Client) budget() int { return c.config.Datagram - c.config.rung().heade
 func (c *Client) sendCut(f *framing.Frame, event []byte) error {
 	b, sizes := c.cutter.cut(c.config.Clock.Now(), event, f.Origin, f.Sequence, c.budget())
 	if c.link == nil {
-		return c.transmitAll(b, sizes)
+		return c.transmitAll(&train{b, sizes}, c.notSent)
 	}
 	for _, n := range sizes {
 		if err := c.link.post(b[:n]); err != nil {

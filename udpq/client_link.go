@@ -3,8 +3,10 @@ package udpq
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"rawlab/framing"
+	"rawlab/internal/queue/edge"
 )
 
 // ErrReliability says that the server does not speak the rung asked for.
@@ -17,15 +19,18 @@ func (c *Client) openLink() {
 	}
 	c.link = newLink(c.config.Clock, c.config.rung(), c.transmitEvents)
 	c.link.onFail, c.link.deliver = c.fail, c.openAll
+	if m, is := c.link.machine.(bounding); is {
+		m.bound(c.config.InboxBytes)
+	}
 }
 
-// transmitEvents gives a datagram of the link to the kernel, which comes again
-// if the server would not know it now.
-func (c *Client) transmitEvents(b []byte) error {
+// transmitEvents gives datagrams of the link to the kernel, which come again
+// if the server would not know them now.
+func (c *Client) transmitEvents(t *train) error {
 	if c.silenced.Load() {
 		return nil
 	}
-	return c.transmit(b)
+	return c.transmitAll(t, func([]byte) {})
 }
 
 // lockWithRoom locks mu when one may emit and there is room for an event, or
@@ -49,6 +54,7 @@ func (c *Client) lockWithRoom() {
 			return
 		}
 		c.mu.Unlock()
+		c.link.answer() // what was gathered must leave before there is room again
 		select {
 		case <-changed:
 		case <-c.over:
@@ -87,6 +93,30 @@ func (c *Client) settle(ctx context.Context) error {
 	return nil
 }
 
+// UnacknowledgedError says that a conversation ended before everything that
+// was emitted had been acknowledged: it may have arrived, or not.
+type UnacknowledgedError struct {
+	Datagrams int   // with one event or more each
+	Err       error // why the conversation ended
+}
+
+func (e *UnacknowledgedError) Error() string {
+	return fmt.Sprintf("%d datagrams of events not acknowledged: %v", e.Datagrams, e.Err)
+}
+
+func (e *UnacknowledgedError) Unwrap() error { return e.Err }
+
+// settleLast is settle for CloseTimeout, and says how much is left over.
+func (c *Client) settleLast() error {
+	ctx, cancel := edge.WithTimeout(context.Background(), c.config.Clock, c.config.CloseTimeout, "acknowledging what was emitted")
+	defer cancel()
+	err := c.settle(ctx)
+	if n := c.Stats().Unacknowledged; err != nil && n > 0 {
+		return &UnacknowledgedError{n, err}
+	}
+	return err
+}
+
 // openLinked obeys a datagram of a conversation on a rung.
 func (c *Client) openLinked(datagram []byte) error {
 	o := c.link.open(datagram)
@@ -110,10 +140,11 @@ func (c *Client) openLinked(datagram []byte) error {
 // openAll obeys the frames that the link delivers.
 func (c *Client) openAll(ready [][]byte) error {
 	for _, b := range ready {
+		c.kept = 0
 		if err := c.openFrames(b, true); err != nil {
 			return err
 		}
-		c.link.done(len(b))
+		c.link.done(len(b) - c.kept) // the rest when the application takes it
 	}
 	return nil
 }

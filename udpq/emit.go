@@ -17,7 +17,8 @@ import (
 type sender struct {
 	numbering  edge.Numbering
 	packer     *framing.Packer // nil: one event per datagram
-	train      train           // with Offload: packed datagrams that wait to leave together
+	train      train           // datagrams that wait to leave together
+	posted     int             // that the link has, and may not have sent
 	cutter     cutter          // of events that are larger than a datagram
 	flushTimer clock.Timer
 	buf, topic []byte // scratch
@@ -27,8 +28,8 @@ type sender struct {
 // Emit sends an event and returns its sequence. With ReliabilityAck it is sent
 // until it is acknowledged, and Emit waits while too much is not; whether all
 // is, Flush tells. Otherwise it is sent once, before Emit
-// returns unless events are packed, and nobody says whether it arrived. An
-// error of the kernel says that it, or with packing an event before it, was
+// returns unless events are packed or gathered, and nobody says whether it
+// arrived. An error of the kernel says that it, or then an event before it, was
 // not sent; its sequence is used up. Events over the datagram budget travel in
 // pieces, or whole for IP to cut: see [Fragments]. Over [MaxEmit], or with
 // FragmentsIP [MaxWhole], they are a [*framing.SizeError].
@@ -67,7 +68,7 @@ func (c *Client) emit(f *framing.Frame, topic string) (uint64, error) {
 	if c.packer != nil {
 		return f.Sequence, c.pack(f)
 	}
-	return f.Sequence, c.sendEvent(f)
+	return f.Sequence, c.sendEvent(f, c.depart)
 }
 
 func check(f *framing.Frame, topic string, limit int) error {
@@ -104,30 +105,46 @@ func (c *Client) flushNow() error {
 func (c *Client) pack(f *framing.Frame) error {
 	fits, err := c.packer.Add(f)
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
-		return errors.Join(c.flush(), c.sendEvent(f))
+		return errors.Join(c.flush(), c.sendEvent(f, c.carry))
 	}
 	if err == nil && !fits {
-		err = c.depart()
+		err = c.depart(c.packer.Take())
 		if _, again := c.packer.Add(f); again != nil {
 			return again
 		}
 	}
-	if c.flushTimer == nil && c.packer.Len() > 0 {
-		c.flushTimer = c.config.Clock.AfterFunc(c.config.FlushInterval, c.flushLate)
-	}
+	c.flushSoon()
 	return err
 }
 
-// depart ends a datagram that is full: without Offload it leaves, otherwise
-// the train does when it is full too. The caller holds mu.
-func (c *Client) depart() error {
-	if !c.config.Offload || c.link != nil {
+// flushSoon sees to it that what waits leaves. The caller holds mu.
+func (c *Client) flushSoon() {
+	if c.flushTimer == nil {
+		c.flushTimer = c.config.Clock.AfterFunc(c.config.FlushInterval, c.flushLate)
+	}
+}
+
+// depart takes a datagram of events that is complete: it leaves, with those
+// that it was to wait for. The caller holds mu.
+func (c *Client) depart(datagram []byte) error {
+	if c.config.Gather <= 1 {
+		return c.carry(datagram)
+	}
+	full := false
+	if c.link != nil {
+		if err := c.link.put(datagram); err != nil {
+			return err
+		}
+		c.posted++
+		full = c.posted >= c.config.Gather
+	} else {
+		full = !c.train.add(datagram) || len(c.train.sizes) >= c.config.Gather
+	}
+	if full {
 		return c.flush()
 	}
-	if c.train.add(c.packer.Take()) {
-		return nil
-	}
-	return c.flush()
+	c.flushSoon()
+	return nil
 }
 
 // flush sends what was gathered so far. The caller holds mu.
@@ -136,19 +153,24 @@ func (c *Client) flush() error {
 		c.flushTimer.Stop()
 		c.flushTimer = nil
 	}
-	if c.packer == nil {
-		return nil
+	if c.posted > 0 {
+		c.posted = 0
+		defer c.link.answer()
+	}
+	var last []byte
+	if c.packer != nil && c.packer.Len() > 0 {
+		last = c.packer.Take()
 	}
 	if len(c.train.sizes) > 0 {
-		if c.packer.Len() > 0 {
-			c.train.add(c.packer.Take())
+		if last != nil {
+			c.train.add(last)
 		}
 		return c.sendTrain()
 	}
-	if c.packer.Len() == 0 {
+	if last == nil {
 		return nil
 	}
-	return c.carry(c.packer.Take())
+	return c.carry(last)
 }
 
 // flushLate sends what has waited long enough. Its error, if any, the reader
@@ -165,11 +187,11 @@ func (c *Client) flushLate() {
 func (c *Client) send(f *framing.Frame) error { return c.encode(f, c.transmit) }
 
 // sendEvent sends an event as one datagram, or in pieces. The caller holds mu.
-func (c *Client) sendEvent(f *framing.Frame) error {
+func (c *Client) sendEvent(f *framing.Frame, send func([]byte) error) error {
 	if c.cuts && f.Size() > c.budget() {
-		return c.encode(f, func(event []byte) error { return c.sendCut(f, event) })
+		return errors.Join(c.flush(), c.encode(f, func(event []byte) error { return c.sendCut(f, event) }))
 	}
-	return c.encode(f, c.carry)
+	return c.encode(f, send)
 }
 
 func (c *Client) encode(f *framing.Frame, send func([]byte) error) error {
@@ -208,21 +230,28 @@ func (c *Client) transmit(b []byte) error {
 // sendTrain sends the datagrams of the train. The caller holds mu.
 func (c *Client) sendTrain() error {
 	defer c.train.clear()
-	return c.transmitAll(c.train.b, c.train.sizes)
+	return c.transmitAll(&c.train, c.notSent)
 }
 
-// transmitAll gives the kernel the datagrams that lie end to end in b, and
-// once more those that were not tried yet, see transmit.
-func (c *Client) transmitAll(b []byte, sizes []int) error {
+// transmitAll gives the kernel datagrams, and once more those that were not
+// tried yet, see transmit. Refused is told of those that it does not take.
+func (c *Client) transmitAll(t *train, refused func([]byte)) error {
+	if len(t.sizes) == 1 {
+		err := c.transmit(t.b)
+		if err != nil {
+			refused(t.b)
+		}
+		return err
+	}
 	var errs error
 	note := func(b []byte, err error) {
 		if err != nil {
-			c.notSent(b)
+			refused(b)
 		}
 		errs = errors.Join(errs, err)
 	}
-	to, rest, l := new(datagram), sizes, c.line.Load()
-	l.sendAll(b, sizes, to, func(b []byte, err error) {
+	to, rest, l := new(datagram), t.sizes, c.line.Load()
+	l.sendAll(t.b, t.sizes, to, func(b []byte, err error) {
 		n := countIn(rest, len(b))
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			c.refusals.Add(1)

@@ -14,7 +14,7 @@ import (
 // goroutine that reads.
 type link struct {
 	clock    clock.Clock
-	transmit func([]byte) error   // to the other end; a lost datagram is no error
+	transmit func(*train) error   // to the other end; a lost datagram is no error
 	onSent   func(frames []byte)  // told of what is sent the first time; may be nil
 	onFail   func(error)          // told when the link gives up
 	deliver  func([][]byte) error // is given frames, of one call at a time; an error ends the conversation
@@ -29,10 +29,9 @@ type link struct {
 	err     error
 	ticks   sync.WaitGroup
 	taken   uint64 // datagrams with events that were opened
-	buf     []byte
 }
 
-func newLink(c clock.Clock, r rung, transmit func([]byte) error) *link {
+func newLink(c clock.Clock, r rung, transmit func(*train) error) *link {
 	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability].machine(r)}
 }
 
@@ -67,18 +66,25 @@ func (l *link) stir() {
 
 // post takes the frames of a datagram. Ask for room before.
 func (l *link) post(frames []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
+	err := l.put(frames)
+	if err == nil {
+		l.answer()
 	}
-	now := l.clock.Now()
-	l.machine.post(now, frames)
-	l.pump(now)
-	return nil
+	return err
 }
 
-// open takes a datagram and heeds what it says of those that were sent.
+// put is post without sending anything yet: answer does.
+func (l *link) put(frames []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.machine.post(l.clock.Now(), frames)
+	}
+	return l.err
+}
+
+// open takes a datagram and heeds what it says of those that were sent. Call
+// answer after the last of those that have come together.
 func (l *link) open(datagram []byte) opened {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,10 +92,6 @@ func (l *link) open(datagram []byte) opened {
 	o := l.machine.open(now, datagram)
 	if o.events {
 		l.taken++
-	}
-	if o.mine && o.invalid == 0 {
-		l.pump(now)
-		l.tellIfReady()
 	}
 	return o
 }
@@ -101,16 +103,10 @@ func (l *link) tellIfReady() {
 	}
 }
 
-// take delivers the frames that may be now, of the datagram opened last, and
-// then says what has come, if it is time to.
+// take delivers the frames that may be now, of the datagram opened last. Then
+// call answer.
 func (l *link) take() error {
-	return l.alone(func() error {
-		if err := l.deliver(l.accept()); err != nil {
-			return err
-		}
-		l.answer()
-		return nil
-	})
+	return l.alone(func() error { return l.deliver(l.accept()) })
 }
 
 // alone calls do while nothing is delivered.
@@ -133,13 +129,13 @@ func (l *link) bounds() bool {
 	return is
 }
 
-// done says that so many bytes of what was accepted are out of the way.
+// done says that so many bytes of what was accepted are out of the way. Then
+// call answer.
 func (l *link) done(bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if m, is := l.machine.(bounding); is && l.err == nil {
 		m.done(bytes)
-		l.pump(l.clock.Now())
 	}
 }
 
@@ -151,38 +147,51 @@ func (l *link) due() bool {
 	return is && l.err == nil && m.due()
 }
 
-// answer says what has come, if it is time to.
+// answer sends what may leave, and says what has come if it is time to.
 func (l *link) answer() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
 		l.pump(l.clock.Now())
+		l.tellIfReady()
 	}
 }
 
 // pump sends what may leave now, and sees to it that it is called again when
 // more may. The caller holds mu.
 func (l *link) pump(now time.Time) {
+	leaving := trains.Get().(*train)
 	for {
-		out, ok := l.machine.next(now, l.buf[:0])
+		n := len(leaving.b)
+		out, ok := l.machine.next(now, leaving.b[n:n])
 		if !ok {
 			break
 		}
 		if out.first != nil && l.onSent != nil {
 			l.onSent(out.first)
 		}
-		l.write(out.datagram)
+		if !leaving.add(out.datagram) {
+			l.write(leaving)
+		}
 	}
+	l.write(leaving)
+	trains.Put(leaving)
 	l.arm(now)
 }
 
-// write sends a datagram. What the kernel does not take comes again as what
+// trains are what links send with, so that a quiet one keeps no buffer.
+var trains = sync.Pool{New: func() any { return &train{b: make([]byte, 0, 2*MaxDatagram), sizes: make([]int, 0, maxTrain)} }}
+
+// write sends datagrams. What the kernel does not take comes again as what
 // the wire loses; a closed socket is the end.
-func (l *link) write(b []byte) {
-	l.buf = b
-	if err := l.transmit(b); errors.Is(err, net.ErrClosed) {
+func (l *link) write(t *train) {
+	if len(t.sizes) == 0 {
+		return
+	}
+	if err := l.transmit(t); errors.Is(err, net.ErrClosed) {
 		l.end(err)
 	}
+	t.clear()
 }
 
 // arm sets the timer, unless it passes before that anyway. The caller holds mu.
@@ -207,6 +216,7 @@ func (l *link) tick() {
 	err := l.pass()
 	if err == nil && l.due() {
 		err = l.take()
+		l.answer()
 	}
 	if err != nil && l.onFail != nil {
 		l.onFail(err)

@@ -30,6 +30,7 @@ type peer struct {
 	intake    *intake           // with a link
 	published chan struct{}     // with a link: closed when nothing more is published
 	touched   bool              // is in group.touched
+	opened    bool              // is in group.opened
 	cuts      bool              // the client knows pieces of frames
 	whole     *reassembly       // of events that come in pieces
 	cutter    cutter            // of frames that leave in pieces

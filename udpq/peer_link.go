@@ -18,7 +18,7 @@ func (p *peer) openLink() {
 	if p.rung == (rung{}) {
 		return
 	}
-	p.link = newLink(p.group.server.config.Clock, p.rung, func(b []byte) error { return p.group.socket.send(b, p.to.Load()) })
+	p.link = newLink(p.group.server.config.Clock, p.rung, p.transmitEvents)
 	p.link.onSent = p.sent
 	p.link.onFail = func(err error) {
 		p.group.remove(p)
@@ -30,11 +30,21 @@ func (p *peer) openLink() {
 	p.group.all.Go(p.publish)
 }
 
+// transmitEvents gives datagrams of the link to the system.
+func (p *peer) transmitEvents(t *train) (err error) {
+	p.group.socket.sendAll(t.b, t.sizes, p.to.Load(), func(_ []byte, e error) { err = errors.Join(err, e) })
+	return err
+}
+
 // openLinked takes a datagram of the rung, and reports whether that is what
 // it was. Its emits are published by another goroutine than the one that
 // reads: publishing may wait for subscribers, who wait for acks to be read.
 func (p *peer) openLinked(d *datagram) bool {
 	o := p.link.open(d.b)
+	if !p.opened {
+		p.opened = true
+		p.group.opened = append(p.group.opened, p)
+	}
 	for range o.invalid {
 		p.invalid()
 	}
@@ -55,7 +65,7 @@ func (p *peer) takeIn(ready [][]byte) error {
 // publish publishes what was taken in until the intake is closed.
 func (p *peer) publish() {
 	defer close(p.published)
-	for batch := range p.intake.batches(p.link.done) {
+	for batch := range p.intake.batches(p.doneWith) {
 		for _, b := range batch {
 			for f, err := range framing.Unpack(b) {
 				p.publishFrame(&f, err)
@@ -66,6 +76,12 @@ func (p *peer) publish() {
 	if p.intake.left() {
 		p.leave()
 	}
+}
+
+// doneWith makes room for more to be taken in.
+func (p *peer) doneWith(bytes int) {
+	p.link.done(bytes)
+	p.link.answer()
 }
 
 // publishFrame publishes an event, or one that is whole with this piece.

@@ -32,13 +32,22 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 		c.mu.Unlock()
 		e, err := c.inbox.Next(ctx)
 		if err == nil {
-			c.mu.Lock()
-			c.acks.Return(&e)
-			c.mu.Unlock()
+			c.returns(&e)
 		}
 		if err != nil || !e.Duplicate || !c.config.Deduplicate {
 			return e, err
 		}
+	}
+}
+
+// returns notes that the application has got an event.
+func (c *Client) returns(e *Event) {
+	c.mu.Lock()
+	c.acks.Return(e)
+	c.mu.Unlock()
+	if c.link != nil && c.link.bounds() {
+		c.link.done(e.Cost())
+		c.link.answer()
 	}
 }
 
@@ -89,6 +98,9 @@ func (c *Client) read() {
 		c.heard.Store(true)
 		for i := 0; i < len(batch) && end == nil; i++ {
 			end = c.open(batch[i].b)
+		}
+		if c.link != nil {
+			c.link.answer()
 		}
 	}
 	c.fail(end)
@@ -222,7 +234,11 @@ func (c *Client) deliver(f *framing.Frame) {
 		c.config.OnGap(Gap{Origin: f.Origin, From: f.Sequence - v.Missed, To: f.Sequence})
 	}
 	if c.config.OnEvent == nil {
-		c.inbox.Put(f, v)
+		if c.link != nil && c.link.bounds() {
+			c.kept += c.inbox.PutNow(f, v)
+		} else {
+			c.inbox.Put(f, v)
+		}
 		return
 	}
 	if !v.Duplicate || !c.config.Deduplicate {

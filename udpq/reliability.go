@@ -125,7 +125,10 @@ type machine interface {
 // bounding is a machine that lets the other end send no more than there is
 // room for. It is told when the application has done with bytes of frames that
 // accept returned.
-type bounding interface{ done(bytes int) }
+type bounding interface {
+	bound(bytes int) // before anything has come; 0: the default
+	done(bytes int)
+}
 
 // timely is a machine that delivers when time has passed, too. Due reports
 // whether accept has something to return though no events have come: what was

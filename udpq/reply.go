@@ -85,7 +85,7 @@ func (c *Client) emitNow(f *framing.Frame, topic, stream string, numbered func()
 	if err := c.flush(); err != nil && c.link != nil {
 		return err
 	}
-	return c.sendEvent(f)
+	return c.sendEvent(f, c.carry)
 }
 
 // emitAs emits an event that has its number already, and wants the server's

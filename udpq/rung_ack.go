@@ -14,6 +14,8 @@ type ackMachine struct {
 	take   *ack.Receiver
 	sent   uint64 // the highest number sent
 
+	unordered bool
+
 	header ack.Header // of the datagram opened last
 	frames []byte
 }
@@ -21,7 +23,7 @@ type ackMachine struct {
 func newAckMachine(r rung) machine {
 	return &ackMachine{
 		sender: ack.NewSender(ack.SenderConfig{PackBytes: framing.DefaultDatagram - ack.HeaderBytes}),
-		take:   ack.NewReceiver(r.unordered, intakeBytes),
+		take:   ack.NewReceiver(r.unordered, intakeBytes), unordered: r.unordered,
 	}
 }
 
@@ -43,6 +45,8 @@ func (m *ackMachine) open(now time.Time, datagram []byte) opened {
 }
 
 func (m *ackMachine) accept(now time.Time) [][]byte { return m.take.Accept(now, &m.header, m.frames) }
+
+func (m *ackMachine) bound(bytes int) { m.take = ack.NewReceiver(m.unordered, bytes) }
 
 // done makes room for what comes; the other end is told.
 func (m *ackMachine) done(bytes int) { m.take.Done(bytes) }

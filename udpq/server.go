@@ -122,6 +122,7 @@ type group struct {
 	socket     *socket
 	lastReply  time.Time // to a stranger
 	touched    []*peer   // have published since the last commit
+	opened     []*peer   // have had datagrams of their rung opened since then
 	buffer     buffer
 	all        sync.WaitGroup
 	mu         sync.Mutex
@@ -176,6 +177,11 @@ func (g *group) commit() {
 		p.session.Commit()
 	}
 	g.touched = g.touched[:0]
+	for _, p := range g.opened {
+		p.opened = false
+		p.link.answer()
+	}
+	g.opened = g.opened[:0]
 }
 
 // expireLater looks for silent sessions four times per IdleTimeout.

@@ -92,8 +92,9 @@ func (r *Receiver) deliver(frames []byte) {
 	r.behind += len(frames)
 }
 
-// Done says that the application has done with so many bytes delivered. It
-// makes an ack due when the other end may be waiting for that.
+// Done says that the application has done with so many bytes delivered; a
+// negative number, that there is so much more for it to do. It makes an ack due
+// when the other end may be waiting for room.
 func (r *Receiver) Done(bytes int) {
 	r.behind -= bytes
 	r.urgent = r.urgent || r.limit() >= r.told+uint64(r.room+1)/2 && r.told > 0

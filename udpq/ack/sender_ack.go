@@ -90,7 +90,8 @@ func (s *Sender) refused(now time.Time, echo uint64) bool {
 		return false
 	}
 	t := s.flight[i]
-	s.drop(t)
+	d := s.drop(t)
+	s.limit, s.told = min(s.limit, d.start), true // until there is more
 	s.progress = now
 	if t.order > s.losses.order {
 		s.losses.order, s.losses.took = t.order, now.Sub(t.sent)

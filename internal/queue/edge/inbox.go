@@ -15,6 +15,9 @@ const DefaultInboxBytes = 1 << 20
 // eventBytes is what an event costs besides its payload, about.
 const eventBytes = 128
 
+// Cost returns the bytes that an event takes of an inbox.
+func (e *Event) Cost() int { return len(e.Payload) + eventBytes }
+
 // Inbox is the events that wait for the application to take them. When it
 // is full, who puts waits: the transport stops reading.
 type Inbox struct {
@@ -49,11 +52,28 @@ func (b *Inbox) Put(f *framing.Frame, v Verdict) bool {
 	if b.err != nil {
 		return false
 	}
+	b.put(f, v)
+	return true
+}
+
+// PutNow is Put for a transport that bounds what waits by itself. It returns
+// the event's Cost, 0 once the inbox is closed.
+func (b *Inbox) PutNow(f *framing.Frame, v Verdict) (cost int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return 0
+	}
+	return b.put(f, v).Cost()
+}
+
+// put adds an event. The caller holds mu.
+func (b *Inbox) put(f *framing.Frame, v Verdict) *Event {
 	e := newEvent(f, b.topic(f.Topic), v)
 	b.events = append(b.events, e)
-	b.bytes += len(e.Payload) + eventBytes
+	b.bytes += e.Cost()
 	b.announce()
-	return true
+	return &e
 }
 
 func (b *Inbox) topic(name []byte) string {
@@ -114,7 +134,7 @@ func (b *Inbox) take() (Event, <-chan struct{}, error) {
 	e := b.events[b.head]
 	b.events[b.head] = Event{}
 	b.head++
-	b.bytes -= len(e.Payload) + eventBytes
+	b.bytes -= e.Cost()
 	b.compact()
 	b.room.Signal()
 	return e, nil, nil
