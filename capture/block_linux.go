@@ -16,9 +16,6 @@ import (
 // a tpacket3_hdr and a sockaddr_ll.
 const blockHeader = 8 // where the header starts
 
-// vlanTag is what the kernel takes out of a frame, and room for it.
-const vlanTag = 4
-
 func (r *Ring) block() []byte {
 	return r.mem[r.current*r.blockBytes : (r.current+1)*r.blockBytes]
 }
@@ -54,6 +51,7 @@ func (r *Ring) release() {
 func (r *Ring) take() []Packet {
 	r.held = true
 	r.batch = r.batch[:0]
+	r.cutter.reset()
 	b, h := r.block(), r.header()
 	at := h.Offset_to_first_pkt
 	for range h.Num_pkts {
@@ -64,20 +62,30 @@ func (r *Ring) take() []Packet {
 			flags = pcapng.FlagOutbound
 		}
 		if !outgoing || !r.ignoreOutgoing { // kernels before 4.20 do not ignore them for us
-			r.batch = append(r.batch, Packet{
-				Time:     time.Unix(int64(p.Sec), int64(p.Nsec)),
-				Data:     frame(b[at:], p),
-				Length:   int(p.Len),
-				Outgoing: outgoing,
-				Flags:    flags,
-			})
-			if p.Status&unix.TP_STATUS_VLAN_VALID != 0 {
-				r.batch[len(r.batch)-1].Length += vlanTag
-			}
+			r.add(b[at:], p, outgoing, flags)
 		}
 		at += p.Next_offset
 	}
 	return r.batch
+}
+
+// add appends a packet to the batch, cut if it is a large one.
+func (r *Ring) add(b []byte, p *unix.Tpacket3Hdr, outgoing bool, flags uint32) {
+	var o offload
+	large := false
+	if r.split { // before the VLAN tag is put where this stands
+		o, large = parseOffload(b[p.Mac-offloadBytes:])
+	}
+	packet := Packet{Time: time.Unix(int64(p.Sec), int64(p.Nsec)), Data: frame(b, p), Length: int(p.Len), Outgoing: outgoing, Flags: flags}
+	if p.Status&unix.TP_STATUS_VLAN_VALID != 0 {
+		packet.Length += vlanTag
+		o.transport += vlanTag
+	}
+	if large {
+		r.batch = r.cutter.cut(r.batch, &packet, o, r.link)
+	} else {
+		r.batch = append(r.batch, packet)
+	}
 }
 
 // frame returns a packet's bytes, with the VLAN tag that the kernel took out

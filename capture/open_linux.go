@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rawlab/capture/pcapng"
+	"rawlab/internal/machine"
 )
 
 // OpenRing starts capturing in the network namespace of the calling thread;
@@ -73,6 +74,12 @@ func (r *Ring) configure(c *RingConfig) error {
 	}
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_RESERVE, vlanTag); err != nil {
 		return fmt.Errorf("PACKET_RESERVE: %w", err)
+	}
+	if c.Split && machine.KernelAtLeast(6, 2) { // before, the kernel drops large datagrams that it would have to tell of
+		if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+			return fmt.Errorf("PACKET_VNET_HDR: %w", err)
+		}
+		r.split = true
 	}
 	if c.IgnoreOutgoing {
 		err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)

@@ -28,6 +28,7 @@ type RingConfig struct {
 	Filter         []bpf.RawInstruction // nil lets everything through; a packet it refuses costs nothing and is not counted
 	IgnoreOutgoing bool                 // leave out what this host sends; on lo this leaves each packet once, not twice
 	Promiscuous    bool                 // also what is addressed to other hosts
+	Split          bool                 // cut large packets of TCP and UDP (GSO) as they will be, on Linux 6.2 or later
 }
 
 func (c *RingConfig) withDefaults() RingConfig {

@@ -22,6 +22,7 @@ type Ring struct {
 	link           uint16
 	snapLen        uint32
 	ignoreOutgoing bool
+	split          bool // the kernel says which packets are still to be cut
 	blockBytes     int
 	blocks         int
 
@@ -30,6 +31,7 @@ type Ring struct {
 	current int  // the block that is read next
 	held    bool // the current block has been given out
 	batch   []Packet
+	cutter  cutter
 	phase   phase
 	until   time.Time // the phase's end
 

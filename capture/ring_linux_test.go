@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rawlab/capture"
+	"rawlab/internal/machine"
 )
 
 const udpPayload = 14 + 20 + 8 // where it starts: Ethernet, IPv4, UDP
@@ -273,4 +275,45 @@ func TestOpenRingWithoutRight(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestRingSplits: datagrams that leave as one large packet are captured as
+// those that the receiver gets.
+func TestRingSplits(t *testing.T) {
+	if !machine.KernelAtLeast(6, 2) && os.Getenv("RAWLAB_REQUIRE_KERNEL") != "" {
+		t.Fatal("RAWLAB_REQUIRE_KERNEL is set, but the kernel is older than 6.2")
+	} else if !machine.KernelAtLeast(6, 2) {
+		t.Skip("the kernel is older than 6.2")
+	}
+	n := newNamespace(t)
+	whole, split := n.ring(t, capture.RingConfig{IgnoreOutgoing: true}), n.ring(t, capture.RingConfig{IgnoreOutgoing: true, Split: true})
+	_, sender := n.udp(t)
+	raw, err := sender.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set error
+	if err := raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT, 100) }); err != nil || set != nil {
+		t.Fatal(err, set)
+	}
+	train := make([]byte, 950)
+	for i := range train {
+		train[i] = byte(i / 100)
+	}
+	if _, err := sender.Write(train); err != nil {
+		t.Fatal(err)
+	}
+	if ps := drain(t, whole); len(ps) != 1 || ps[0].Length != udpPayload+950 {
+		t.Errorf("without Split: %d packets, want the train", len(ps))
+	}
+	ps := drain(t, split)
+	if len(ps) != 10 {
+		t.Fatalf("with Split: %d packets, want 10", len(ps))
+	}
+	for i, p := range ps {
+		want := udpPayload + min(100, 950-i*100)
+		if len(p.Data) != want || p.Length != want || p.Data[want-1] != byte(i) || len(p.Comments) != 1 {
+			t.Errorf("packet %d: %d of %d bytes, the last %d, comments %q", i, len(p.Data), p.Length, p.Data[len(p.Data)-1], p.Comments)
+		}
+	}
 }

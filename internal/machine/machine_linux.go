@@ -102,3 +102,12 @@ func tryUDP(option, value int) error {
 	defer unix.Close(fd)
 	return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, option, value)
 }
+
+// KernelAtLeast reports whether the kernel is of that version or later.
+func KernelAtLeast(major, minor int) bool {
+	var hasMajor, hasMinor int
+	if n, _ := fmt.Sscanf(release(), "%d.%d", &hasMajor, &hasMinor); n < 2 {
+		return false
+	}
+	return hasMajor > major || hasMajor == major && hasMinor >= minor
+}

@@ -32,6 +32,7 @@ type captureFlags struct {
 	hex      bool
 	json     bool
 	inside   bool
+	whole    bool
 	help     bool
 	numeric  bool // always so: names are never looked up
 	filter   string
@@ -75,6 +76,7 @@ func newCapture() *cobra.Command {
 	s.BoolVarP(&f.devices, "list-interfaces", "D", false, "list the interfaces")
 	s.BoolVarP(&f.hex, "hex", "X", false, "print each packet's bytes too, link header included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
+	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
 	s.BoolVar(&f.inside, strings.TrimPrefix(insideFlag, "--"), false, "what follows is a COMMAND to run and capture in a private network")
 	return c
 }

@@ -72,7 +72,7 @@ func (f *captureFlags) openRing() (*capture.Ring, error) {
 }
 
 func (f *captureFlags) openRingAs(linkType uint16) (*capture.Ring, error) {
-	config := capture.RingConfig{Interface: f.device, SnapLen: f.snapLen, Promiscuous: true}
+	config := capture.RingConfig{Interface: f.device, SnapLen: f.snapLen, Promiscuous: true, Split: !f.whole}
 	if i, err := net.InterfaceByName(f.device); err == nil && i.Flags&net.FlagLoopback != 0 {
 		config.IgnoreOutgoing, config.Promiscuous = true, false
 	}
