@@ -14,6 +14,7 @@ import (
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
 	"rawlab/internal/queue/fates"
+	"rawlab/udpq/nack"
 )
 
 // Event is an event as a subscriber gets it.
@@ -22,7 +23,7 @@ type Event = edge.Event
 // Gap is events that have not come, though later ones have.
 type Gap = edge.Gap
 
-// Lost is events that were stored and will not come.
+// Lost is what will not come: offsets of a topic, or numbers of datagrams.
 type Lost = edge.Lost
 
 // Receipt is what a subscription starts with.
@@ -68,6 +69,8 @@ type ClientConfig struct {
 	Reliability Reliability
 	Unordered   bool
 
+	Nack nack.Config // bounds what ReliabilityNack spends on repairs, default see package nack
+
 	PackBudget      int           // gather events into datagrams of up to so many bytes, default 0: one event each
 	Fragments       Fragments     // who cuts events larger than Datagram, default FragmentsOwn
 	Datagram        int           // the largest datagram in bytes that events are packed or cut for, see Config
@@ -96,7 +99,9 @@ type ClientConfig struct {
 	// topics where something was missed; without a rung they may be lost.
 	OnReceipt func(topic string, r Receipt)
 	// OnLost is told of stored events that expired before they could be sent,
-	// or were given up for want of an acknowledgement.
+	// or were given up for want of an acknowledgement; with ReliabilityNack
+	// also, with an empty Topic, of so many datagrams with events of ignored
+	// topics. Which events those were, OnGap tells as far as later ones come.
 	OnLost func(Lost)
 	// Deduplicate drops events that have come before, as far as their numbers
 	// tell: see edge.Tracker.
@@ -155,6 +160,10 @@ type ClientStats struct {
 	Taken          uint64 // datagrams with events taken from the socket, those that came again too
 	Retransmits    uint64 // times that a datagram of events was sent again
 	Unacknowledged int    // datagrams of events emitted and not acknowledged; lost with the conversation when that ends
+
+	// With ReliabilityNack:
+	Sending   nack.SenderStats   // what was emitted
+	Receiving nack.ReceiverStats // what was listened to: datagrams of ignored topics, and events of stored ones
 }
 
 // Client is a session with a server. It is safe for concurrent use.

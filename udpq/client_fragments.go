@@ -8,8 +8,11 @@ import (
 // openFragments gets the client what it needs for events in pieces.
 func (c *Client) openFragments() {
 	timeout := c.config.FragmentTimeout
-	if c.config.Reliability == ReliabilityAck {
+	switch c.config.Reliability {
+	case ReliabilityAck:
 		timeout = -1 // a piece that is lost comes again, or the conversation ends
+	case ReliabilityNack:
+		timeout = max(timeout, repairTime)
 	}
 	c.whole = &reassembly{
 		clock: c.config.Clock, lost: c.fragmentLost,
@@ -32,10 +35,15 @@ func (c *Client) obeyFragment(f *framing.Frame) error {
 	switch {
 	case err != nil:
 		c.count(1)
-	case inner != nil:
-		return c.obey(inner)
+		return nil
+	case inner == nil:
+		return nil
+	case c.link != nil && isStored(inner):
+		if ready, ordered := c.link.whole(inner); ordered {
+			return c.openAll(ready)
+		}
 	}
-	return nil
+	return c.obey(inner)
 }
 
 // maxEmit is the largest emit frame that may leave.

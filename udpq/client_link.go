@@ -17,7 +17,7 @@ func (c *Client) openLink() {
 	if c.config.rung() == (rung{}) {
 		return
 	}
-	c.link = newLink(c.config.Clock, c.config.rung(), c.transmitEvents)
+	c.link = newLink(c.config.Clock, c.config.rung(), tuning{true, c.config.Nack}, c.transmitEvents)
 	c.link.onFail, c.link.deliver = c.fail, c.openAll
 	if m, is := c.link.machine.(bounding); is {
 		m.bound(c.config.InboxBytes)
@@ -79,7 +79,7 @@ func (c *Client) settle(ctx context.Context) error {
 	for c.link != nil {
 		idle, changed, err := c.link.ready(machine.idle)
 		if idle {
-			return nil
+			return c.link.unsure()
 		}
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 	"rawlab/udpq/fragment"
+	"rawlab/udpq/nack"
 )
 
 // MaxDatagram is the largest UDP payload in bytes over IPv4:
@@ -58,6 +59,10 @@ type Config struct {
 	ReplayWindow     int            // replayed events on the way unacknowledged, default 64
 	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
 	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
+
+	// Nack bounds what is spent on repairs for each client with
+	// [ReliabilityNack], default see package nack.
+	Nack nack.Config
 
 	// Secret is what cookies and the keys of sessions are made from, default
 	// one that is drawn. Who knows it can pretend to be any client.

@@ -150,6 +150,8 @@ func (p *peer) obey(f *framing.Frame) {
 		p.session.Reply(&framing.Frame{Kind: framing.KindAck, Sequence: f.Sequence, Topic: f.Topic})
 	case framing.KindAck:
 		p.ack(f)
+	case framing.KindNack:
+		p.want(f)
 	case framing.KindPing:
 		if f.Origin != 0 && f.Origin != p.session.Origin() {
 			p.disown(f)

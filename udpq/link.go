@@ -31,8 +31,8 @@ type link struct {
 	taken   uint64 // datagrams with events that were opened
 }
 
-func newLink(c clock.Clock, r rung, transmit func(*train) error) *link {
-	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability].machine(r)}
+func newLink(c clock.Clock, r rung, t tuning, transmit func(*train) error) *link {
+	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability].machine(r, t)}
 }
 
 // ready reports whether the link is as asked: with room for a datagram, or
@@ -251,6 +251,7 @@ func (l *link) pass() error {
 		return err
 	}
 	l.pump(now)
+	l.tellIfReady()
 	return nil
 }
 

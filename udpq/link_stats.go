@@ -1,6 +1,10 @@
 package udpq
 
-import "sync"
+import (
+	"sync"
+
+	"rawlab/udpq/nack"
+)
 
 // LinkStats is what the server's ends of all conversations on a rung have
 // done so far.
@@ -8,6 +12,10 @@ type LinkStats struct {
 	Taken          uint64 // datagrams with events taken from the socket, those that came again too
 	Retransmits    uint64 // times that a datagram of events was sent again
 	Unacknowledged int    // datagrams of events sent and not acknowledged now
+
+	// With ReliabilityNack:
+	Sending   nack.SenderStats   // datagrams of ignored topics
+	Receiving nack.ReceiverStats // datagrams of emitters
 }
 
 // linkSet is a server's links, for their sums.
@@ -54,4 +62,5 @@ func (s *LinkStats) add(l *link) {
 	s.Taken += c.Taken
 	s.Retransmits += c.Retransmits
 	s.Unacknowledged += c.Unacknowledged
+	s.Sending, s.Receiving = s.Sending.Plus(c.Sending), s.Receiving.Plus(c.Receiving)
 }

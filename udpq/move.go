@@ -106,10 +106,7 @@ func (p *peer) follow(d *datagram) {
 		return
 	}
 	p.moving.Store(to)
-	select {
-	case p.stirred <- struct{}{}:
-	default: // it will look
-	}
+	p.stir()
 }
 
 // settleIn does what follow left to the goroutine that writes.

@@ -20,7 +20,7 @@ type peer struct {
 	at        netip.AddrPort           // where its frames come from; guarded by group.mu
 	to        atomic.Pointer[datagram] // whose address is the client's
 	moving    atomic.Pointer[datagram] // the same from the next datagram on, nil: it stays
-	stirred   chan struct{}            // capacity 1: moving was set
+	stirred   chan struct{}            // capacity 1: moving was set, or repairs are wanted
 	key       uint64                   // that the client was given in its welcome
 	asked     uint64                   // origin in the hello
 	name      string
@@ -28,6 +28,7 @@ type peer struct {
 	session   *queue.Session
 	link      *link             // nil: nothing is done for lost events
 	intake    *intake           // with a link
+	repairs   repairs           // with ReliabilityNack
 	published chan struct{}     // with a link: closed when nothing more is published
 	touched   bool              // is in group.touched
 	opened    bool              // is in group.opened
@@ -164,8 +165,10 @@ func (p *peer) write() {
 }
 
 func (p *peer) flush(chunk *queue.Chunk) {
+	p.repair()
 	for p.settleIn(); p.session.Take(chunk); p.settleIn() {
 		p.send(chunk)
+		p.repair()
 	}
 }
 

@@ -18,8 +18,11 @@ func (p *peer) openFragments(hello *framing.Frame) {
 	s := p.group.server
 	p.cuts = s.config.Fragments != FragmentsIP && takesPieces(string(hello.Topic))
 	timeout := s.config.FragmentTimeout
-	if p.rung.reliability == ReliabilityAck {
+	switch p.rung.reliability {
+	case ReliabilityAck:
 		timeout = -1 // a piece that is lost comes again, or the conversation ends
+	case ReliabilityNack:
+		timeout = max(timeout, repairTime)
 	}
 	p.whole = &reassembly{
 		clock: s.config.Clock, lost: p.fragmentLost,
@@ -138,6 +141,7 @@ func (p *peer) postCut(frame []byte, wait bool) {
 	f, b, sizes := p.cut(frame)
 	b, sizes = bytes.Clone(b), slices.Clone(sizes) // while it waits, replies may be cut
 	p.underway.put(f)
+	p.link.posting(&f)
 	for _, n := range sizes {
 		if wait && !p.awaitRoom() || p.link.post(b[:n]) != nil {
 			p.session.LoseFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}))

@@ -8,6 +8,7 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/queue"
+	"rawlab/udpq/nack"
 )
 
 // errLeft is why a link ends when its session does.
@@ -18,7 +19,11 @@ func (p *peer) openLink() {
 	if p.rung == (rung{}) {
 		return
 	}
-	p.link = newLink(p.group.server.config.Clock, p.rung, p.transmitEvents)
+	config := &p.group.server.config
+	if p.rung.reliability == ReliabilityNack {
+		p.repairs.wanted = nack.NewWanted(config.Nack)
+	}
+	p.link = newLink(config.Clock, p.rung, tuning{false, config.Nack}, p.transmitEvents)
 	p.link.onSent = p.sent
 	p.link.onFail = func(err error) {
 		p.group.remove(p)
@@ -88,11 +93,15 @@ func (p *peer) doneWith(bytes int) {
 func (p *peer) publishFrame(f *framing.Frame, err error) {
 	switch {
 	case err == nil && f.Kind == framing.KindEmit:
+		p.noteSkipped(f)
 		p.publishEvent(f)
 	case err == nil && f.Kind == framing.KindFragment:
 		if inner := p.openFragment(f); inner != nil {
+			p.noteSkipped(inner)
 			p.publishEvent(inner)
 		}
+	case err == nil && f.Kind == framing.KindNack:
+		p.repairs.lost = true
 	default:
 		p.invalid()
 	}
@@ -227,6 +236,7 @@ func (p *peer) closeLink() {
 		p.session.LoseFrames(b)
 	}
 	p.link.wait()
+	p.stopRepairs()
 	p.group.server.links.remove(p.link)
 	p.session.LoseFrames(p.underway.rest())
 	p.intake.close(false)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rawlab/udpq/ack"
+	"rawlab/udpq/nack"
 )
 
 // Reliability is what is done for events that the wire loses.
@@ -16,15 +17,23 @@ type Reliability string
 const (
 	ReliabilityNone Reliability = "none" // nothing: each is sent once
 	ReliabilityAck  Reliability = "ack"  // each is sent until it is acknowledged, or the conversation is given up
+	ReliabilityNack Reliability = "nack" // what is missed is asked for, and sent again while it is kept
 )
 
 // rungs are those that a hello may ask for: the bytes that each adds to a
 // datagram of events at most, and its state machines.
 var rungs = map[Reliability]struct {
 	headerBytes int
-	machine     func(rung) machine
+	machine     func(rung, tuning) machine
 }{
-	ReliabilityAck: {ack.HeaderBytes, newAckMachine},
+	ReliabilityAck:  {ack.HeaderBytes, newAckMachine},
+	ReliabilityNack: {nack.HeaderBytes, newNackMachine},
+}
+
+// tuning is what the machines of a link are told besides their rung.
+type tuning struct {
+	subscriber bool // the link is a client's
+	nack       nack.Config
 }
 
 // maxHeaderBytes is the most that a rung adds to a datagram.
@@ -134,6 +143,10 @@ type bounding interface {
 // whether accept has something to return though no events have come: what was
 // waited for will not.
 type timely interface{ due() bool }
+
+// doubtful is a machine that may be idle because nobody answers: then unsure
+// is why what was posted may not have come.
+type doubtful interface{ unsure() error }
 
 // opened is what a datagram turned out to be.
 type opened struct {

@@ -20,7 +20,7 @@ type ackMachine struct {
 	frames []byte
 }
 
-func newAckMachine(r rung) machine {
+func newAckMachine(r rung, _ tuning) machine {
 	return &ackMachine{
 		sender: ack.NewSender(ack.SenderConfig{PackBytes: framing.DefaultDatagram - ack.HeaderBytes}),
 		take:   ack.NewReceiver(r.unordered, intakeBytes), unordered: r.unordered,

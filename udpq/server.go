@@ -37,6 +37,7 @@ type Server struct {
 
 	overflowed atomic.Uint64
 	links      linkSet
+	repaired   atomic.Uint64
 
 	pool             *fragment.Pool
 	fragments        atomic.Uint64
@@ -60,6 +61,7 @@ type Stats struct {
 	Due       uint64                // fates to account for, see queue.Meter
 	Invalid   uint64                // frames that were none, the same as Dropped[frame-invalid]
 	Links     LinkStats             // of conversations on a rung
+	Repaired  uint64                // events of stored topics that were read from their log again for a client that missed them
 
 	Fragments        uint64 // pieces of events received
 	FragmentsRefused uint64 // of them: doubled, late, of another's event, or in contradiction to others
@@ -84,7 +86,7 @@ func (s *Server) Stats() Stats {
 		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(), Moved: s.moved.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
-		Links:     s.links.sum(),
+		Links: s.links.sum(), Repaired: s.repaired.Load(),
 		Fragments: s.fragments.Load(), FragmentsRefused: s.fragmentsRefused.Load(),
 	}
 }

@@ -26,10 +26,16 @@ func Split(datagram []byte) (frames []byte, number uint64, invalid int) {
 		}
 		last, start, end = f, end, end+f.Size()
 	}
-	if invalid > 0 || last.Kind != framing.KindNack || len(last.Topic) > 0 || last.Flags&framing.FlagOffset != 0 {
+	if invalid > 0 || !isNumber(&last) {
 		return datagram, 0, invalid
 	}
 	return datagram[:start], last.Sequence, 0
+}
+
+// isNumber reports whether a frame is what AppendNumber appends. A nack with a
+// payload is the queue's, of events that it refuses.
+func isNumber(f *framing.Frame) bool {
+	return f.Kind == framing.KindNack && f.Flags&framing.FlagOffset == 0 && len(f.Topic) == 0 && len(f.Payload) == 0 && f.Sequence > 0
 }
 
 // Says is what a message says.

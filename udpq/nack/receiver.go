@@ -17,6 +17,15 @@ type ReceiverStats struct {
 	GivenUp    uint64 // will not come: asked for too often in vain
 }
 
+// Plus returns the sums of two receivers.
+func (s ReceiverStats) Plus(t ReceiverStats) ReceiverStats {
+	return ReceiverStats{
+		Asked: s.Asked + t.Asked, Repaired: s.Repaired + t.Repaired, Late: s.Late + t.Late,
+		Duplicates: s.Duplicates + t.Duplicates, Refused: s.Refused + t.Refused,
+		Expired: s.Expired + t.Expired, GivenUp: s.GivenUp + t.GivenUp,
+	}
+}
+
 // Ready is what a receiver lets go of: frames, or numbers that will not come.
 type Ready struct {
 	Frames   []byte

@@ -1,11 +1,16 @@
 package nack
 
 import (
+	"errors"
 	"time"
 
 	"rawlab/framing"
 	"rawlab/udpq/ack"
 )
+
+// ErrUnanswered says that nobody has said whether all that was sent has come,
+// or will not.
+var ErrUnanswered = errors.New("nobody says whether it came")
 
 // slotBytes is what a datagram costs in a ring besides its bytes, about.
 const slotBytes = 96
@@ -33,6 +38,13 @@ type SenderStats struct {
 	Repaired uint64 // times that one was sent again
 	Expired  uint64 // asked for, and not in the ring any more
 	Lost     uint64 // that the other end has said it will not wait for: expired, or asked for too often in vain
+}
+
+// Plus returns the sums of two senders.
+func (s SenderStats) Plus(t SenderStats) SenderStats {
+	return SenderStats{
+		Sent: s.Sent + t.Sent, Asked: s.Asked + t.Asked, Repaired: s.Repaired + t.Repaired, Expired: s.Expired + t.Expired, Lost: s.Lost + t.Lost,
+	}
 }
 
 // Sender numbers datagrams, and keeps a ring of the last of them for whoever
@@ -71,14 +83,16 @@ func (s *Sender) Buffered() int { return s.bytes }
 
 func (s *Sender) last() uint64 { return s.stats.Sent }
 
-// Send copies the frames of a datagram that leaves now, and numbers it.
-func (s *Sender) Send(now time.Time, frames []byte) (number uint64) {
+// Send numbers a datagram that leaves now, and returns its frames, which it
+// copies.
+func (s *Sender) Send(now time.Time, frames []byte) (number uint64, kept []byte) {
 	s.stats.Sent++
-	s.slots = append(s.slots, slot{frames: s.copy(frames), sent: now, born: now})
+	kept = s.copy(frames)
+	s.slots = append(s.slots, slot{frames: kept, sent: now, born: now})
 	s.bytes += s.slots[len(s.slots)-1].bytes()
 	s.beat.Sent(now, s.last())
 	s.expire(now)
-	return s.last()
+	return s.last(), kept
 }
 
 // copy puts frames behind those before them: many share an allocation.

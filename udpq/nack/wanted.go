@@ -76,4 +76,8 @@ func (w *Wanted) Wait(now time.Time, bytes int) time.Duration {
 }
 
 // Taken says that so many bytes were sent again.
-func (w *Wanted) Taken(bytes int) { w.pacer.Take(bytes) }
+func (w *Wanted) Taken(bytes int) {
+	for ; bytes > 0; bytes -= framing.DefaultDatagram {
+		w.pacer.Take(min(bytes, framing.DefaultDatagram))
+	}
+}

@@ -152,7 +152,8 @@ func (e *end) emit() error {
 		}
 		e.emitted++
 		frames := e.w.frame("", uint64(e.emitted))
-		e.carry(nack.AppendNumber(frames, e.send.Send(e.w.now, frames)))
+		n, kept := e.send.Send(e.w.now, frames)
+		e.carry(nack.AppendNumber(slices.Clone(kept), n))
 		for i := range e.w.Logs {
 			if e != e.w.ends[0] {
 				break

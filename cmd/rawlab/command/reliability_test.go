@@ -23,7 +23,7 @@ func TestReliabilityAck(t *testing.T) {
 		t.Errorf("listen printed %d bytes, want every event in order, %d bytes", len(l.stdout.String()), all.Len())
 	}
 	for _, test := range []struct{ url, flags, want string }{
-		{udp, "--reliability fec", "none or ack"},
+		{udp, "--reliability most", "unknown reliability"},
 		{udp, "--unordered", "add --reliability ack"},
 		{tcp, "--reliability ack", "for udp://"},
 	} {
