@@ -59,13 +59,14 @@ type Options struct {
 	Impairment    wire.Impairment  // of both directions
 	Back          *wire.Impairment // of the direction to the client, where that is another
 	Seed          uint64
-	IPv6          bool           // over IPv6, not IPv4
-	Backend       string         // BackendKernel or BackendVirtual; empty: kernel in a process with namespaces of its own, else virtual
-	ReaderDelay   time.Duration  // that the subscriber takes for each event
-	ReceiveBuffer int            // of the subscriber's socket, bytes; 0 leaves what is usual
-	Fragments     udpq.Fragments // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
-	TCPInfo       time.Duration  // between two looks at every TCP connection; 0: nobody looks
-	Progress      func(Progress) // told now and then; nil: nobody is
+	IPv6          bool             // over IPv6, not IPv4
+	Backend       string           // BackendKernel or BackendVirtual; empty: kernel in a process with namespaces of its own, else virtual
+	ReaderDelay   time.Duration    // that the subscriber takes for each event
+	ReceiveBuffer int              // of the subscriber's socket, bytes; 0 leaves what is usual
+	Reliability   udpq.Reliability // of UDP; empty: none
+	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
+	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
+	Progress      func(Progress)   // told now and then; nil: nobody is
 }
 
 // Progress says how far a lab has come.

@@ -10,6 +10,7 @@ import (
 	"rawlab/capture/dissect"
 	"rawlab/framing"
 	"rawlab/labs/report"
+	"rawlab/udpq"
 )
 
 // Layers shows one event on its way through the layers, over TCP and UDP.
@@ -26,7 +27,7 @@ var Layers = &Lab{
 
 func runLayers(ctx context.Context, o *Options) (*Outcome, error) {
 	out := &Outcome{Result: newResult(o)}
-	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: overUDP, script: steady}); err != nil {
+	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: overUDP(udpq.ReliabilityNone), script: steady}); err != nil {
 		return nil, err
 	}
 	var carriers [2]carrier

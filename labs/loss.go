@@ -16,21 +16,21 @@ var Loss = &Lab{
 	Question: "what do TCP and UDP make of a wire that loses packets?",
 	Varies:   "the transport: TCP, then UDP",
 	Held:     "events, pace, wire, seed, queue server",
-	Expect:   "UDP loses what the wire loses and is never late; TCP loses nothing and pays in waiting",
+	Expect:   "UDP loses what the wire loses and is never late; TCP, and UDP on a rung, lose nothing and pay in waiting",
 	Defaults: Options{
 		Events: 20_000, Size: 128, Pace: 2_500, Seed: 1,
 		Impairment: wire.Impairment{Loss: 0.05, Delay: 10 * time.Millisecond},
 	},
 	Takes: []string{
 		"events", "size", "pace", "loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "fragments", "tcp-info",
+		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "fragments", "tcp-info",
 	},
 	run: runLoss,
 }
 
 func runLoss(ctx context.Context, o *Options) (*Outcome, error) {
 	out := &Outcome{Result: newResult(o)}
-	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: overUDP, script: steady}); err != nil {
+	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: o.udp(), script: steady}); err != nil {
 		return nil, err
 	}
 	out.Result.Checks = lossChecks(o, out)
@@ -45,7 +45,10 @@ func lossChecks(o *Options, out *Outcome) []report.Check {
 		Measured: fmt.Sprintf("%s of %s, %d twice", report.Count(tcp.Delivered), report.Count(tcp.Emitted), tcp.Duplicates),
 		Held:     tcp.Delivered == tcp.Emitted && tcp.Duplicates == 0,
 	}}
-	if o.plainLoss() {
+	switch {
+	case udp.OnRung():
+		checks = append(checks, rungChecks(o, udp, out.Evidence[1].Ledger, o.udp().complete)...)
+	case o.plainLoss():
 		checks = append(checks, lossCheck(o, udp))
 	}
 	return append(checks, retransmitCheck(out.Evidence[0].Ledger))
@@ -66,27 +69,40 @@ func (o *Options) plainLoss() bool {
 }
 
 func lossCheck(o *Options, udp *report.Run) report.Check {
-	i := o.impairments()
-	there, spreadThere := i[0].LossShare()
-	back, spreadBack := i[1].LossShare()
-	low, high := binomial(udp.Emitted, 1-(1-there)*(1-back), max(spreadThere, spreadBack))
+	low, high := o.expectedHits(udp.Emitted, 1)
 	lost := udp.Fates["wire-loss"]
-	share := percent(there)
-	if back != there {
-		share += " and " + percent(back)
-	}
 	return report.Check{
-		Claim:    fmt.Sprintf("UDP loses what two crossings of a wire with %s loss take", share),
+		Claim:    fmt.Sprintf("UDP loses what two crossings of a wire with %s loss take", o.lossWords()),
 		Measured: fmt.Sprintf("%s events, expected %s to %s", report.Count(lost), report.Count(low), report.Count(high)),
 		Held:     lost >= low && lost <= high || udp.Fates["receive-buffer"] > 0 && lost <= high,
 	}
+}
+
+// expectedHits is the range of how many of so many events, each crossing the
+// wire twice, a plain loss takes; up to shared of them are hit at a time.
+func (o *Options) expectedHits(events int, shared float64) (low, high int) {
+	i := o.impairments()
+	there, spreadThere := i[0].LossShare()
+	back, spreadBack := i[1].LossShare()
+	return binomial(events, 1-(1-there)*(1-back), shared*max(spreadThere, spreadBack))
+}
+
+// lossWords is the wire's loss, of both ways if they differ.
+func (o *Options) lossWords() string {
+	i := o.impairments()
+	there, _ := i[0].LossShare()
+	back, _ := i[1].LossShare()
+	if back != there {
+		return percent(there) + " and " + percent(back)
+	}
+	return percent(there)
 }
 
 // retransmitCheck holds the wire's count against the kernels' own.
 func retransmitCheck(l *account.Ledger) report.Check {
 	return report.Check{
 		Claim:    "the TCP segments seen twice on the wire are those that the kernels say they sent again",
-		Measured: fmt.Sprintf("%s seen, %s counted", report.Count(l.Retransmits), report.Count(l.KernelRetransmits)),
-		Held:     int64(l.Retransmits) == l.KernelRetransmits,
+		Measured: fmt.Sprintf("%s seen, %s counted", report.Count(l.Retransmits), report.Count(l.ToldRetransmits)),
+		Held:     int64(l.Retransmits) == l.ToldRetransmits,
 	}
 }

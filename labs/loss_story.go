@@ -3,7 +3,6 @@ package labs
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"rawlab/capture/account"
 	"rawlab/labs/report"
@@ -11,7 +10,12 @@ import (
 
 // lossStory says what happened and why, in this run's numbers.
 func lossStory(o *Options, out *Outcome) []string {
-	story := []string{udpStory(&out.Result.Runs[1], out.Evidence[1].Ledger), tcpStory(out)}
+	udp := &out.Result.Runs[1]
+	first := udpStory(udp, out.Evidence[1].Ledger)
+	if udp.OnRung() {
+		first = rungStory(o, udp)
+	}
+	story := []string{first, tcpStory(out)}
 	if behind := behindStory(o, out.Result); behind != "" {
 		story = append(story, behind)
 	}
@@ -31,12 +35,18 @@ func udpStory(u *report.Run, l *account.Ledger) string {
 		text.WriteString(fmt.Sprintf(" Each event crosses the wire twice, to the server and on to the subscriber; the wire took %s on the way there and %s on the way back.",
 			report.Count(l.LostOn[account.ToServer]), report.Count(l.LostOn[account.ToSubscriber])))
 	}
+	return text.String() + lossReasons(u)
+}
+
+// lossReasons tell what else than the wire's loss took events.
+func lossReasons(u *report.Run) string {
+	text := ""
 	for _, f := range account.Fates {
 		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
-			text.WriteString(fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n)))
+			text += fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n))
 		}
 	}
-	return text.String()
+	return text
 }
 
 // reasons tell each fate in words that need no explanation.
@@ -74,14 +84,18 @@ func tcpStory(out *Outcome) string {
 	if tcp.LatencyUS == nil || udp.LatencyUS == nil {
 		return text
 	}
-	return text + fmt.Sprintf(" One event in a hundred took %s or more over TCP, and %s or more over UDP, where nothing waits for what was lost.",
+	text += fmt.Sprintf(" One event in a hundred took %s or more over TCP, and %s or more over UDP, ",
 		report.Milliseconds(tcp.LatencyUS.P99), report.Milliseconds(udp.LatencyUS.P99))
+	if udp.OnRung() {
+		return text + "where it depends on the rung what has to wait for a lost datagram: with ack, all that came behind it."
+	}
+	return text + "where nothing waits for what was lost."
 }
 
 // behindStory tells why TCP's events waited at the emitter, if they did.
 func behindStory(o *Options, r *report.Result) string {
 	tcp := &r.Runs[0]
-	if tcp.LatencyUS == nil || tcp.LatencyUS.P50 < float64(time.Second.Microseconds()) {
+	if !behind(tcp) {
 		return ""
 	}
 	why := r.Scenario.CongestionControl + " takes loss for congestion and slows down"

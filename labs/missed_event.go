@@ -23,7 +23,7 @@ var MissedEvent = &Lab{
 		Events: 30, Size: 128, Pace: 1_000, Seed: 1,
 		Impairment: wire.Impairment{Delay: 5 * time.Millisecond},
 	},
-	Takes: []string{"events", "size", "pace", "delay", "seed", "ipv6", "tcp-info"},
+	Takes: []string{"events", "size", "pace", "delay", "seed", "ipv6", "reliability", "tcp-info"},
 	run:   runMissedEvent,
 }
 
@@ -40,7 +40,7 @@ func runMissedEvent(ctx context.Context, o *Options) (*Outcome, error) {
 	out := &Outcome{Result: newResult(o)}
 	var plans []*plan
 	var absences []*absence
-	for _, t := range []*transport{overTCP, overUDP} {
+	for _, t := range []*transport{overTCP, o.udp()} {
 		for _, policy := range []queue.Policy{queue.PolicyIgnore, queue.PolicyStore} {
 			a := &absence{before: o.Events / 3, away: o.Events / 3}
 			a.after = o.Events - a.before - a.away
@@ -97,11 +97,11 @@ func (a *absence) check(u *report.Run) report.Check {
 		Measured: fmt.Sprintf("%d delivered, %d offline, receipt: %d replayed", u.Delivered, u.Fates["offline"], a.receipt.Replayed),
 	}
 	if u.Variant == queue.PolicyIgnore.String() {
-		c.Claim = fmt.Sprintf("%s: the %d events of the absence are gone, and only they", name(u), a.away)
+		c.Claim = fmt.Sprintf("%s: the %d events of the absence are gone, and only they", u.Name(), a.away)
 		c.Held = u.Fates["offline"] == a.away && u.Delivered == u.Emitted-a.away && a.receipt.Replayed == 0
 		return c
 	}
-	c.Claim = fmt.Sprintf("%s: all events are delivered once, %d of them on return", name(u), a.away)
+	c.Claim = fmt.Sprintf("%s: all events are delivered once, %d of them on return", u.Name(), a.away)
 	c.Held = u.Delivered == u.Emitted && u.Duplicates == 0 && a.receipt.Replayed == uint64(a.away) && a.receipt.Expired.Len() == 0
 	return c
 }
@@ -112,7 +112,7 @@ func receipts(runs []report.Run, absences []*absence) string {
 	b.WriteString("what the returning subscriber was told\n")
 	for i, a := range absences {
 		r := &a.receipt
-		fmt.Fprintf(&b, "  %-11s receipt: %d replayed, %d expired, offsets [%d, %d)\n", name(&runs[i]), r.Replayed, r.Expired.Total(), r.From, r.To)
+		fmt.Fprintf(&b, "  %-15s receipt: %d replayed, %d expired, offsets [%d, %d)\n", runs[i].Name(), r.Replayed, r.Expired.Total(), r.From, r.To)
 	}
 	return b.String()
 }

@@ -76,17 +76,10 @@ func balance(r *report.Result) []report.Check {
 	for i := range r.Runs {
 		u := &r.Runs[i]
 		checks = append(checks, report.Check{
-			Claim:    fmt.Sprintf("%s: emitted = delivered + fates, nothing unexplained", name(u)),
+			Claim:    fmt.Sprintf("%s: emitted = delivered + fates, nothing unexplained", u.Name()),
 			Measured: fmt.Sprintf("%s = %s + %s, %d unexplained", report.Count(u.Emitted), report.Count(u.Delivered), report.Count(u.Emitted-u.Delivered), u.Unexplained),
 			Held:     u.Balances(),
 		})
 	}
 	return checks
-}
-
-func name(u *report.Run) string {
-	if u.Variant == "" {
-		return u.Transport
-	}
-	return u.Transport + " " + u.Variant
 }

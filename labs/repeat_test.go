@@ -9,6 +9,7 @@ import (
 
 	"rawlab/labs"
 	"rawlab/labs/host"
+	"rawlab/udpq"
 )
 
 // repeatable returns a lab's options for many runs, on a wire that loses where
@@ -28,19 +29,60 @@ func repeatable(l *labs.Lab) labs.Options {
 func TestHundredRunsLoseTheSame(t *testing.T) {
 	for _, backend := range []string{labs.BackendKernel, labs.BackendVirtual} {
 		for _, l := range labs.Catalog {
+			o := repeatable(l)
+			o.Backend = backend
 			runs := 100
-			switch o := repeatable(l); {
+			switch {
 			case testing.Short():
 				runs = 2
 			case backend == labs.BackendKernel && o.Impairment.Loss == 0:
 				runs = 20
 			}
-			t.Run(l.Name+" "+backend, func(t *testing.T) { loseTheSame(t, l, backend, runs) })
+			t.Run(l.Name+" "+backend, func(t *testing.T) { loseTheSame(t, l, &o, runs) })
 		}
 	}
 }
 
-func loseTheSame(t *testing.T, l *labs.Lab, backend string, runs int) {
+// TestRungsAreHitAlike: what the wire takes is the same events, whatever is
+// done about it, on hosts of either kind, as long as each travels alone: a
+// result says when they did not.
+func TestRungsAreHitAlike(t *testing.T) {
+	o := repeatable(labs.Loss)
+	o.Pace = 500
+	o.Backend = labs.BackendVirtual
+	want := udp(runVirtual(t, labs.Loss, o)).LostDigest
+	for _, backend := range []string{labs.BackendVirtual, labs.BackendKernel} {
+		onRungs(t, func(t *testing.T, r udpq.Reliability) {
+			if backend == labs.BackendKernel && !host.Isolated() {
+				t.Skip("no right to private namespaces") // IsolateTests fails where they are required
+			}
+			o := o
+			o.Backend, o.Reliability = backend, r
+			for try := 1; ; try++ {
+				out, err := labs.Loss.Run(t.Context(), &o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				u := udp(out)
+				if !u.Balances() || u.LostCarriers == 0 {
+					t.Errorf("%s hosts: run %+v", backend, *u)
+				}
+				if out.Result.Reproducible {
+					if u.LostDigest != want {
+						t.Errorf("%s hosts: hit %s, want %s as without a rung", backend, u.LostDigest, want)
+					}
+					return
+				}
+				if backend == labs.BackendVirtual || try == 5 {
+					t.Fatalf("%s hosts: not reproducible: %v", backend, out.Result.Reasons)
+				}
+			}
+		})
+	}
+}
+
+func loseTheSame(t *testing.T, l *labs.Lab, o *labs.Options, runs int) {
+	backend := o.Backend
 	atOnce := 1 // virtual hosts have the process to themselves
 	if backend == labs.BackendKernel {
 		if !host.Isolated() {
@@ -61,7 +103,7 @@ func loseTheSame(t *testing.T, l *labs.Lab, backend string, runs int) {
 				if over {
 					return
 				}
-				got := lostBy(t, l, backend)
+				got := lostBy(t, l, *o)
 				mu.Lock()
 				if want == "" {
 					want = got
@@ -77,9 +119,7 @@ func loseTheSame(t *testing.T, l *labs.Lab, backend string, runs int) {
 }
 
 // lostBy runs a lab and returns what each of its runs lost, by digest.
-func lostBy(t *testing.T, l *labs.Lab, backend string) string {
-	o := repeatable(l)
-	o.Backend = backend
+func lostBy(t *testing.T, l *labs.Lab, o labs.Options) string {
 	out, err := l.Run(t.Context(), &o)
 	if err != nil {
 		t.Error(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"rawlab/udpq"
 )
 
 // look is how often a run that should be over is looked at.
@@ -14,19 +16,46 @@ type standing struct {
 	read, delivered int
 	packets, held   [2]int
 	waiting         [2]int // bytes in the sockets of the server and of the subscriber
+	open            int    // datagrams that a rung may send again
 }
 
-// settle waits until every event is where it will stay. With TCP that is when
-// so many are delivered; with UDP when nothing is under way on the wire,
-// nothing waits in a socket, and nobody has read anything for some looks.
+// settledLooks is how many looks in a row find that nothing moves before
+// nothing will.
+const settledLooks = 3
+
+// quiet reports whether nothing is under way on the wire, nothing waits in a
+// socket or to be sent again, and nobody has read anything for some looks.
+func (s *standing) quiet(still int) bool {
+	return still >= settledLooks && s.held == [2]int{} && s.waiting == [2]int{} && s.open == 0
+}
+
+// settle waits until every event is where it will stay. Where everything is
+// delivered that is when so many are; else when all is quiet.
 func (x *transfer) settle(ctx context.Context, delivered int) error {
 	return x.until(ctx, func(now standing, still int) bool {
-		if x.transport.stream {
-			return now.delivered >= delivered || x.input.Broken && still > 10
+		if !x.transport.complete {
+			return now.quiet(still)
 		}
-		const looks = 3
-		return still >= looks && now.held == [2]int{} && now.waiting == [2]int{}
+		return now.delivered >= delivered || x.broken() && still > 10
 	})
+}
+
+// broken reports whether a connection ended before its time. The server is
+// the first to know that a subscriber has gone.
+func (x *transfer) broken() bool {
+	if x.transport.rung && x.server != nil && x.server.stats().Sessions < 2 {
+		x.input.Broken = true
+	}
+	return x.input.Broken
+}
+
+// rest waits until a rung has nothing left to send again, so that what each
+// end counts is what there was on the wire.
+func (x *transfer) rest(ctx context.Context) error {
+	if !x.transport.rung || x.input.Broken || x.stalled != "" {
+		return nil
+	}
+	return x.until(ctx, func(now standing, still int) bool { return now.quiet(still) || x.broken() })
 }
 
 // until waits for a condition, which is told how many looks found that
@@ -71,6 +100,10 @@ func (x *transfer) stand() (standing, error) {
 	if x.transport.stream || x.server == nil {
 		return s, nil
 	}
+	if u, ok := x.emitter.(*udpq.Client); ok {
+		s.open = u.Stats().Unacknowledged
+	}
+	s.open += x.server.stats().Links.Unacknowledged
 	sockets := []any{x.server.socket}
 	if x.socket != nil {
 		sockets = append(sockets, x.socket)
@@ -89,8 +122,7 @@ func (x *transfer) stand() (standing, error) {
 // looks, so that the recording has the ends of the connections too.
 func (x *transfer) drainWire(ctx context.Context) error {
 	err := x.until(ctx, func(now standing, still int) bool {
-		const looks = 3
-		return still >= looks && now.held == [2]int{}
+		return still >= settledLooks && now.held == [2]int{}
 	})
 	x.input.End = x.looked // all that came before had left when the wire was asked
 	return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"rawlab/labs/host"
 	"rawlab/labs/report"
 	"rawlab/labs/wire"
+	"rawlab/udpq"
 )
 
 const (
@@ -58,6 +58,7 @@ type transfer struct {
 	socket   net.Conn // the subscriber's
 	before   [2]host.Counters
 	input    account.Input
+	rung     account.Rung
 	stalled  string    // where the run stood still, if it did
 	looked   time.Time // when the run was last looked at
 
@@ -81,12 +82,15 @@ func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recordin
 	if x.stalled != "" {
 		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
 	}
-	e := &report.Evidence{Transport: p.transport.name, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps, TCPInfo: recording.TCPInfo}
+	e := &report.Evidence{Transport: p.transport.name, Reliability: p.transport.reliability, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps, TCPInfo: recording.TCPInfo}
 	return e, recording, nil
 }
 
 // title names the plan among those of its lab.
-func (p *plan) title() string { return strings.TrimSpace(p.transport.name + " " + p.variant) }
+func (p *plan) title() string {
+	r := report.Run{Transport: p.transport.name, Reliability: p.transport.reliability, Variant: p.variant}
+	return r.Name()
+}
 
 // run carries out the plan. The path is itself from the start; only what
 // loses, doubles, changes or overtakes packets waits until the clients have
@@ -108,7 +112,7 @@ func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
 	if err := x.script(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(x.impair(x.options.path()), look.stop(), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
+	if err := errors.Join(x.impair(x.options.path()), look.stop(), x.rest(ctx), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
 		return nil, err
 	}
 	if r, err = x.collect(); err == nil {
@@ -138,6 +142,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	}
 	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
 		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(),
+		complete: x.transport.complete,
 	})
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
@@ -171,7 +176,7 @@ func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err err
 // leave ends the subscriber, in good order.
 func (x *transfer) leave() error {
 	x.socket = nil
-	if err := closeClient(&x.listener); err != nil {
+	if err := x.part(&x.listener); err != nil {
 		return fmt.Errorf("subscriber leaves: %w", err)
 	}
 	return nil
@@ -246,34 +251,50 @@ func (x *transfer) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// emitOne emits one event. An error of UDP costs that event; one of TCP ends
-// the connection, and the account shows it.
+// emitOne emits one event. An error of plain UDP costs that event; one of TCP
+// or of a rung ends the connection, and the account shows it.
 func (x *transfer) emitOne(due time.Time, payload []byte) error {
 	sequence, err := x.emitter.EmitAt(due, topic, payload)
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
 		return err
 	}
-	if err != nil && x.transport.stream {
-		x.input.Broken = true
-	}
+	broken := err != nil && (x.transport.stream || x.transport.rung)
+	x.input.Broken = x.input.Broken || broken
 	if sequence == 0 {
 		sequence = uint64(len(x.input.Emissions)) + 1 // a refused event has no number of its own
 	}
 	x.input.Emissions = append(x.input.Emissions, account.Emission{
-		ID: account.ID{Origin: emitterID, Sequence: sequence}, Time: due, Refused: err != nil,
+		ID: account.ID{Origin: emitterID, Sequence: sequence}, Time: due, Refused: err != nil && !broken,
 	})
 	return nil
 }
 
 // disconnect ends clients and server in good order.
 func (x *transfer) disconnect() error {
-	err := errors.Join(closeClient(&x.emitter), closeClient(&x.listener))
+	err := errors.Join(x.part(&x.emitter), x.part(&x.listener))
 	if x.stalled != "" || x.input.Broken {
 		err = nil // a broken connection does not close in good order
 	}
 	x.socket = nil
 	err = errors.Join(err, x.server.stop())
+	if x.transport.rung {
+		links := x.server.stats().Links
+		x.rung.Taken[account.ToServer] += int64(links.Taken)
+		x.rung.Resent += int64(links.Retransmits)
+	}
 	x.server = nil
+	return err
+}
+
+// part ends a client, and notes what its end of a rung has done.
+func (x *transfer) part(c *client) error {
+	u, _ := (*c).(*udpq.Client)
+	err := closeClient(c)
+	if u != nil && x.transport.rung {
+		s := u.Stats()
+		x.rung.Taken[account.ToSubscriber] += int64(s.Taken)
+		x.rung.Resent += int64(s.Retransmits)
+	}
 	return err
 }
 
@@ -331,5 +352,8 @@ func (x *transfer) collect() (*Recording, error) {
 	x.input.Taps = r.Taps
 	x.input.Repeats = x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
+	if x.transport.rung {
+		x.input.Rung = &x.rung
+	}
 	return r, nil
 }

@@ -2,7 +2,6 @@ package labs
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -28,7 +27,9 @@ type client interface {
 type transport struct {
 	name, reliability string
 	protocol          dissect.Protocol
-	stream            bool // delivers every byte or breaks
+	stream            bool // it has connections, segments and windows
+	rung              bool // over UDP, it sends again or makes good what the wire loses
+	complete          bool // it delivers everything, in order, or breaks
 	serve             func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error)
 	dial              func(ctx context.Context, h Host, d *dialOptions) (client, error)
 }
@@ -42,6 +43,7 @@ type serverOptions struct {
 	topics  map[string]queue.Policy
 
 	fragments udpq.Fragments
+	complete  bool // of the transport
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
@@ -77,7 +79,8 @@ func (d *dialOptions) open(h Host) func(ctx context.Context, network, address st
 
 // runningServer is a server that serves until it is stopped.
 type runningServer struct {
-	socket any // what it listens on
+	socket any               // what it listens on
+	stats  func() udpq.Stats // over UDP
 	cancel context.CancelFunc
 	stop   func() error // ends it in good order, once; waits
 }
@@ -120,38 +123,6 @@ var overTCP = &transport{
 		})
 		if err != nil {
 			return nil, err // and not a client that is nil
-		}
-		return c, nil
-	},
-}
-
-var overUDP = &transport{
-	name: "udp", reliability: "none", protocol: dissect.UDP,
-	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
-		q, err := s.queue()
-		if err != nil {
-			return nil, err
-		}
-		c, err := h.ListenPacket(ctx, "udp", s.address)
-		if err != nil {
-			return nil, err
-		}
-		server := udpq.NewServer(&udpq.Config{
-			Clock: s.clock, Queue: q, Trace: s.trace, ReceiveBuffer: -1,
-			Fragments: s.fragments, Datagram: framing.DefaultDatagram,
-			Secret: binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
-		})
-		return start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) }), nil
-	},
-	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
-			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
-			Fragments: d.fragments, Datagram: framing.DefaultDatagram,
-			KeepAlive:     -1, // nothing but events is on the wire while it is watched
-			ReceiveBuffer: -1, // the lab has set it
-		})
-		if err != nil {
-			return nil, err
 		}
 		return c, nil
 	},

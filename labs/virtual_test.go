@@ -153,6 +153,10 @@ func TestVirtualRepeatsToTheByte(t *testing.T) {
 	o := options(labs.Loss, 300)
 	o.Impairment.Jitter, o.Impairment.Reorder = time.Millisecond, 0.05
 	o.Impairment.Duplicate, o.Impairment.Corrupt, o.Impairment.Rate = 0.02, 0.02, 20_000_000
+	repeatsToTheByte(t, o, runs)
+}
+
+func repeatsToTheByte(t *testing.T, o labs.Options, runs int) {
 	var first map[string][]byte
 	for i := range runs {
 		if i == runs/2 {

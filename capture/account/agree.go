@@ -9,9 +9,14 @@ func (l *Ledger) agree(in *Input, delivered []int) {
 		return
 	}
 	for number := range 2 {
-		l.agreeAtSocket(in, number, delivered)
+		if in.Rung != nil {
+			l.agreeAtRung(in, number)
+		} else {
+			l.agreeAtSocket(in, number, delivered)
+		}
 		l.agreeAtQueue(in, number)
 	}
+	l.agreeOnAgain(in)
 	if n := l.count(SendRefused, ToServer); n > 0 && in.Kernels[Client].SendBuffer == 0 {
 		l.doubt("%d events were refused by the emitter's kernel, which did not count them as full send buffers", n)
 	}
@@ -33,10 +38,7 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 		missing += int64(max(0, e.legs[number].arrived-read))
 		beside += int64(e.legs[number].beside)
 	}
-	kernel := &in.Kernels[Server]
-	if number == ToSubscriber {
-		kernel = &in.Kernels[Client]
-	}
+	kernel := in.receiver(number)
 	switch dropped := kernel.ReceiveBuffer; {
 	case missing == 0 && dropped == 0:
 	case missing <= dropped:
@@ -48,6 +50,36 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 	default:
 		l.reattribute(number, ReceiveBuffer, Unexplained, missing-dropped)
 		l.doubt("%d events reached a host and were not read, but its kernel counts only %d dropped at a full socket", missing, dropped)
+	}
+}
+
+// agreeAtRung checks the leg's end where a rung is: datagrams with events that
+// came to the host and that the rung did not take are those that the kernel
+// says it dropped. It may have dropped others too, that carry no event.
+func (l *Ledger) agreeAtRung(in *Input, number int) {
+	missing := l.came[number] - in.Rung.Taken[number]
+	kernel := in.receiver(number)
+	if missing < 0 || missing > kernel.ReceiveBuffer+kernel.NoSocket {
+		l.doubt("%d datagrams with events reached a host and were not taken there, its kernel counts %d dropped at a full socket", missing, kernel.ReceiveBuffer)
+	}
+	if n := int64(l.count(ReceiveBuffer, number)); n > max(0, missing) {
+		l.reattribute(number, ReceiveBuffer, Unexplained, n-max(0, missing))
+	}
+}
+
+// agreeOnAgain checks what a rung sent again against its own count.
+func (l *Ledger) agreeOnAgain(in *Input) {
+	if in.Rung == nil {
+		return
+	}
+	if int64(l.Retransmits) != l.ToldRetransmits {
+		l.doubt("%d datagrams of events left again, their senders count %d", l.Retransmits, l.ToldRetransmits)
+	}
+	if l.Shared > 1 && !in.Repeats {
+		l.doubt("up to %d events, or pieces of some, left in one datagram, as they happened to wait: what the wire takes from one it takes from all", l.Shared)
+	}
+	if l.inPieces && l.Retransmits > 0 && !in.Repeats {
+		l.doubt("pieces of one event were sent again beside others sent for the first time, in an order that timing decides")
 	}
 }
 
@@ -104,6 +136,8 @@ func (l *Ledger) witness(in *Input) {
 			l.Timed = append(l.Timed, f)
 			if l.count(f, ToServer) > 0 {
 				l.doubt("%s before the server is decided by timing, and what is lost there cannot be lost again on the way back", f)
+			} else if f == ServerQueue || f == ConnectionLost {
+				l.doubt("%s is decided by timing, and what is lost so may not have come to the way back, where the wire might have lost it", f)
 			}
 		}
 	}

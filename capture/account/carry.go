@@ -45,20 +45,21 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 			continue
 		}
 		if !h.Fragment {
-			events, f := carried(h.Payload)
-			if f == nil {
+			events, fragments := carried(h.Payload)
+			if len(fragments) == 0 || len(events) > 0 {
 				list = append(list, crossing{events: events, pieces: []*Sighting{s}})
-				continue
 			}
-			key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
-			at, ok := cuts[key]
-			if !ok {
-				at = len(list)
-				cuts[key] = at
-				list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
+			for _, f := range fragments {
+				key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
+				at, ok := cuts[key]
+				if !ok {
+					at = len(list)
+					cuts[key] = at
+					list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
+				}
+				list[at].pieces = append(list[at].pieces, s)
+				list[at].cut.add(&f)
 			}
-			list[at].pieces = append(list[at].pieces, s)
-			list[at].cut.add(f)
 			continue
 		}
 		key := fragmentKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
@@ -76,17 +77,16 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 	return list
 }
 
-// carried lists the events in a whole datagram, or returns the fragment frame
-// there, which stands in a datagram of its own.
-func carried(datagram []byte) (events []ID, fragment *framing.Frame) {
+// carried lists the events in a whole datagram, and the fragment frames there.
+func carried(datagram []byte) (events []ID, fragments []framing.Frame) {
 	for f, err := range framing.Unpack(datagram) {
 		switch {
 		case err != nil:
 		case f.Kind == framing.KindEmit, f.Kind == framing.KindEvent:
 			events = append(events, ID{f.Origin, f.Sequence})
 		case f.Kind == framing.KindFragment:
-			fragment = &f
+			fragments = append(fragments, f)
 		}
 	}
-	return events, fragment
+	return events, fragments
 }

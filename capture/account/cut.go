@@ -46,6 +46,9 @@ func (c *cut) whole() bool {
 	return n == c.total
 }
 
+// again reports whether the nth packet carried a piece that had left before.
+func (c *cut) again(n int) bool { return slices.Contains(c.at[:n], c.at[n]) }
+
 // say names the piece that the nth packet carried.
 func (c *cut) say(n int) string {
 	place := 1
@@ -71,6 +74,7 @@ func (l *leg) addPieces(c *crossing, wire *Wire) {
 		}
 		p := &wire.Passages[s.Passage]
 		count[p.Fate]++
+		l.hit = l.hit || l.sent == 0 && !c.cut.again(i) && (p.Fate == PacketLost || p.Fate == PacketCorrupted)
 		if p.Fate == PacketPassed {
 			passed = append(passed, c.cut.at[i])
 			if s.Arrived > 0 {

@@ -89,6 +89,14 @@ type Wire struct {
 // late tells whether something came only after the run was over.
 func (in *Input) late(t time.Time) bool { return !in.End.IsZero() && t.After(in.End) }
 
+// receiver is the kernel at a leg's end.
+func (in *Input) receiver(leg int) *Kernel {
+	if leg == ToSubscriber {
+		return &in.Kernels[Client]
+	}
+	return &in.Kernels[Server]
+}
+
 // Kernel is what one host's kernel counted during the run.
 type Kernel struct {
 	ReceiveBuffer int64 // UDP datagrams dropped at a full socket
@@ -97,6 +105,12 @@ type Kernel struct {
 	SendBuffer    int64 // UDP datagrams refused at the sender
 	Queue         int64 // packets dropped in the host's queue before its interface
 	Retransmits   int64 // TCP segments sent again
+}
+
+// Rung is what both ends say of a reliability above none.
+type Rung struct {
+	Taken  [2]int64 // by leg: datagrams with events that its end took from the socket, those that came again too
+	Resent int64    // times that a datagram of events was sent again, by either end
 }
 
 // Input is everything that the witnesses of one run say.
@@ -109,6 +123,7 @@ type Input struct {
 	Taps       [2]Tap  // by side
 	Wire       [2]Wire // by leg
 	Kernels    [2]Kernel
+	Rung       *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
 	Repeats    bool      // timing is part of what repeats: the hosts ran on virtual time
 	Broken     bool      // a connection ended before its time
 	End        time.Time // when the run was over; what came later was not watched to its end. Zero: no limit

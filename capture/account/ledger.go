@@ -24,22 +24,27 @@ type Event struct {
 // Ledger is the account of one run. It balances: every event is delivered or
 // has exactly one fate.
 type Ledger struct {
-	Events            []Event // by origin and sequence
-	Emitted           int
-	Delivered         int
-	Duplicates        int
-	Reordered         Reordered // how far deliveries were out of order
-	Fates             map[Fate]int
-	LostOn            [2]int   // events that the wire lost, by leg
-	Packets           int      // that the wire saw, both directions
-	WireBytes         int64    // of those, Ethernet frames
-	Retransmits       int      // TCP segments that carried bytes already sent
-	KernelRetransmits int64    // the same as both hosts count it themselves
-	Lost              int      // packets that the wire lost, corrupted or had no room for
-	Doubts            []string // why the run may not be exact; none if it is
-	Timed             []Fate   // fates that occurred and that timing decides, not the seed
-	Joined            [2]*Joined
-	Notes             [2][]string // by side: a comment for each packet of the tap; empty for none
+	Events          []Event // by origin and sequence
+	Emitted         int
+	Delivered       int
+	Duplicates      int
+	Reordered       Reordered // how far deliveries were out of order
+	Fates           map[Fate]int
+	LostOn          [2]int   // events that the wire lost, by leg
+	Packets         int      // that the wire saw, both directions
+	WireBytes       int64    // of those, Ethernet frames
+	Retransmits     int      // TCP segments that carried bytes already sent; on a rung, datagrams that carried events already sent
+	ToldRetransmits int64    // the same as the senders count it themselves: both kernels, or both ends of the rung
+	Lost            int      // packets that the wire lost, corrupted or had no room for
+	LostCarriers    int      // of those, segments, or datagrams however many fragments they are, that carried events
+	Doubts          []string // why the run may not be exact; none if it is
+	Timed           []Fate   // fates that occurred and that timing decides, not the seed
+	Joined          [2]*Joined
+	Notes           [2][]string // by side: a comment for each packet of the tap; empty for none
+	Shared          int         // the most events that left in one datagram
+	came            [2]int64    // on a rung, by leg: datagrams with events that came to its end
+	inPieces        bool        // events were cut into fragment frames
+	rung            bool        // what the wire lost was sent again, or made good
 }
 
 // Unexplained counts events for which no fate can be shown.
@@ -50,8 +55,36 @@ func (l *Ledger) doubt(format string, args ...any) {
 	l.Doubts = append(l.Doubts, fmt.Sprintf(format, args...))
 }
 
-// LostDigest names the set of events that the wire lost, by loss, corruption
-// or the loss of a fragment, which the seed decides: the SHA-256 of their
+// Hit reports whether the wire lost the event, by loss, corruption or the loss
+// of a fragment, which the seed decides. On a rung, which sends again what is
+// lost, it tells that of the first transmission on either leg: an event that
+// the wire hit may have been delivered all the same. Where each travels in a
+// datagram of its own, the same events are hit on every rung.
+func (l *Ledger) Hit(e *Event) bool {
+	if l.rung {
+		return e.legs[ToServer].hit || e.legs[ToSubscriber].hit
+	}
+	return e.Fate == WireLoss || e.Fate == WireCorrupt || e.Fate == FragmentLost
+}
+
+// regard notes how events travel.
+func (l *Ledger) regard(c *crossing) {
+	l.Shared = max(l.Shared, len(c.events))
+	l.inPieces = l.inPieces || c.cut != nil
+}
+
+// CountHit counts the events that the wire hit.
+func (l *Ledger) CountHit() int {
+	n := 0
+	for i := range l.Events {
+		if l.Hit(&l.Events[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// LostDigest names the set of events that the wire hit: the SHA-256 of their
 // sequences relative to their origin's first, sorted, 8 bytes big-endian each.
 func (l *Ledger) LostDigest() string {
 	first := map[uint64]uint64{}
@@ -63,7 +96,7 @@ func (l *Ledger) LostDigest() string {
 	}
 	var lost []uint64
 	for i := range l.Events {
-		if e := &l.Events[i]; e.Fate == WireLoss || e.Fate == WireCorrupt || e.Fate == FragmentLost {
+		if e := &l.Events[i]; l.Hit(e) {
 			lost = append(lost, e.ID.Sequence-first[e.ID.Origin])
 		}
 	}

@@ -9,9 +9,10 @@ type leg struct {
 	lost     int // crossings the wire lost
 	overflow int
 	corrupt  int
-	partial  int // crossings of which some fragments were missing
-	unseen   int // crossings that never reached the wire
-	beside   int // datagrams seen at the receiving host that are a piece of an event, but for one of each in arrived
+	partial  int  // crossings of which some fragments were missing
+	unseen   int  // crossings that never reached the wire
+	hit      bool // the wire lost or corrupted the first crossing, or a fragment or a piece of it
+	beside   int  // datagrams seen at the receiving host that are a piece of an event, but for one of each in arrived
 }
 
 // cross counts one crossing.
@@ -50,6 +51,9 @@ func (l *leg) add(pieces []*Sighting, wire *Wire) {
 		l.partial++
 	default:
 		l.end(&count, unseen > 0)
+	}
+	if l.sent == 1 {
+		l.hit = l.lost+l.corrupt+l.partial > 0
 	}
 }
 

@@ -11,6 +11,7 @@ type notes struct {
 	events map[int][]ID // by packet
 	fate   []string
 	piece  map[int]string // by packet: which piece of its event it carried
+	again  map[int]bool   // by packet: a rung has sent that before
 	size   int
 }
 
@@ -19,7 +20,7 @@ func newNotes(packets int) *notes {
 }
 
 // add remembers what a crossing's packets carried and what the wire did.
-func (n *notes) add(c crossing, wire *Wire, _ int) {
+func (n *notes) add(c *crossing, wire *Wire) {
 	for i, s := range c.pieces {
 		if c.cut != nil {
 			n.piece[s.Packet] = c.cut.say(i)
@@ -65,12 +66,12 @@ func (l *Ledger) note(number int, n *notes, j *Joined, to *Tap) {
 	}
 	for i := range j.Sightings {
 		p := j.Sightings[i].Packet
-		l.Notes[from][p] = join2(n.piece[p]+sayEvents(n.events[p]), n.fate[p])
+		l.Notes[from][p] = join2(n.say(p), n.fate[p])
 	}
 	for p, s := range j.origin {
 		if s >= 0 {
 			at := j.Sightings[s].Packet
-			l.Notes[end][p] = join2(n.piece[at]+sayEvents(n.events[at]), "arrived, "+n.fate[at])
+			l.Notes[end][p] = join2(n.say(at), "arrived, "+n.fate[at])
 		}
 	}
 }
@@ -80,6 +81,15 @@ func join2(events, fate string) string {
 		return fate
 	}
 	return events + "; " + fate
+}
+
+// say tells what a packet carries.
+func (n *notes) say(packet int) string {
+	text := n.piece[packet] + sayEvents(n.events[packet])
+	if n.again[packet] {
+		text += ", sent again"
+	}
+	return text
 }
 
 // sayEvents lists identities as origin:sequence, runs shortened.

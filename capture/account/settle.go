@@ -15,7 +15,10 @@ func Settle(in *Input) *Ledger {
 		l.follow(in, leg, index)
 	}
 	l.wireTotals(in)
-	l.KernelRetransmits = in.Kernels[Client].Retransmits + in.Kernels[Server].Retransmits
+	l.ToldRetransmits = in.Kernels[Client].Retransmits + in.Kernels[Server].Retransmits
+	if in.Rung != nil {
+		l.rung, l.ToldRetransmits = true, in.Rung.Resent
+	}
 	delivered := l.deliver(in, index)
 	l.Reordered = MeasureReordering(in.Deliveries)
 	for i := range l.Events {
@@ -55,15 +58,19 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	j := join(from, to, wire, atTap, atWire)
 	l.Joined[number] = j
 	n := newNotes(len(from.Packets))
-	for _, c := range crossings(in, from, j) {
+	list := crossings(in, from, j)
+	for i := range list {
+		c := &list[i]
 		for _, id := range c.events {
 			if i, ok := index[id]; ok {
-				l.Events[i].legs[number].cross(&c, wire)
+				l.Events[i].legs[number].cross(c, wire)
 				l.Events[i].Packets += len(c.pieces)
 			}
 		}
-		n.add(c, wire, number)
+		n.add(c, wire)
+		l.regard(c)
 	}
+	n.again = l.countCarriers(in, number, list)
 	l.note(number, n, j, to)
 }
 
@@ -104,7 +111,7 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 		return
 	}
 	server := in.Server[e.ID]
-	if in.Transport == dissect.TCP {
+	if in.Transport == dissect.TCP || in.Rung != nil && (in.Broken || server.Fate != "") {
 		e.Fate, e.Lost = streamFate(in, server), ToServer
 		if server.Read > 0 {
 			e.Lost = ToSubscriber
@@ -127,8 +134,8 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 	e.Fate = e.legs[ToSubscriber].fate(0)
 }
 
-// streamFate is that of an event that TCP did not deliver: TCP itself loses
-// nothing as long as its connections hold.
+// streamFate is that of an event that TCP, or a rung, did not deliver though
+// it would send it again as long as its connections hold.
 func streamFate(in *Input, server ServerRecord) Fate {
 	switch {
 	case server.Fate != "":

@@ -19,7 +19,7 @@ func (d *dissection) udp(at int) {
 	if u.Length >= udpHeaderBytes {
 		d.end = min(d.end, at+int(u.Length))
 	}
-	meaning := fmt.Sprintf("One datagram of %d bytes to whoever holds port %d: not acknowledged, not ordered, not sent again.", d.end-end, u.DstPort)
+	meaning := fmt.Sprintf("One datagram of %d bytes to whoever holds port %d: UDP itself does not acknowledge, order or send again.", d.end-end, u.DstPort)
 	if checksum == ChecksumBad {
 		meaning = "The checksum is bad: the receiving kernel throws the datagram away, and nobody is told."
 	}

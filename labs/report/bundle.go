@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rawlab/capture/account"
 	"rawlab/capture/dissect"
@@ -18,12 +19,16 @@ import (
 
 // Evidence is one run with all that its witnesses saw.
 type Evidence struct {
-	Transport string
-	Variant   string
-	Ledger    *account.Ledger
-	Taps      [2]account.Tap // by side
-	TCPInfo   []TCPSample    // if they were asked for
+	Transport   string
+	Reliability string
+	Variant     string
+	Ledger      *account.Ledger
+	Taps        [2]account.Tap // by side
+	TCPInfo     []TCPSample    // if they were asked for
 }
+
+// Name is that of the run, see [Run.Name].
+func (e *Evidence) Name() string { return runName(e.Transport, e.Reliability, e.Variant) }
 
 // Bundle is a folder that holds a result and its evidence.
 type Bundle struct {
@@ -93,7 +98,7 @@ func writeFile(root *os.Root, name string, write func(io.Writer) error) (err err
 
 func writeLedger(w io.Writer, evidence []Evidence) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant"})
+	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability"})
 	for _, e := range evidence {
 		for i := range e.Ledger.Events {
 			c.Write(ledgerLine(&e, &e.Ledger.Events[i]))
@@ -111,7 +116,7 @@ func ledgerLine(e *Evidence, v *account.Event) []string {
 	}
 	return []string{
 		strconv.FormatUint(v.ID.Origin, 10), strconv.FormatUint(v.ID.Sequence, 10),
-		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant,
+		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability,
 	}
 }
 
@@ -135,10 +140,7 @@ func writeCapture(w io.Writer, r *Result, evidence []Evidence) error {
 	var packets []tapped
 	for _, e := range evidence {
 		for side, host := range []string{"client", "server"} {
-			name := host + "-" + e.Transport
-			if e.Variant != "" {
-				name += "-" + e.Variant
-			}
+			name := host + "-" + strings.ReplaceAll(e.Name(), " ", "-")
 			id, err := p.AddInterface(pcapng.Interface{
 				Name: name, Description: "eth0 of the " + host + " host", LinkType: dissect.LinkEthernet, SnapLen: 1 << 18,
 			})

@@ -60,8 +60,10 @@ type Run struct {
 	Duplicates   int            `json:"duplicates"`
 	Fates        map[string]int `json:"fates"`
 	Unexplained  int            `json:"unexplained"`
-	LostDigest   string         `json:"lost_digest"`
-	LatencyUS    *Latency       `json:"latency_us"` // null if nothing was delivered
+	LostDigest   string         `json:"lost_digest"`   // of the events that the wire hit
+	WireHit      int            `json:"wire_hit"`      // events of UDP that the wire hit, see account.Ledger.Hit
+	LostCarriers int            `json:"lost_carriers"` // segments or datagrams with events that the wire took
+	LatencyUS    *Latency       `json:"latency_us"`    // null if nothing was delivered
 	Packets      int            `json:"packets"`
 	WireBytes    int64          `json:"wire_bytes"`
 	PayloadBytes int64          `json:"payload_bytes"`
@@ -135,6 +137,7 @@ func FromLedger(transport, reliability string, size int, l *account.Ledger) Run 
 		Transport: transport, Reliability: reliability,
 		Emitted: l.Emitted, Delivered: l.Delivered, Duplicates: l.Duplicates,
 		Fates: fates, Unexplained: l.Unexplained(), LostDigest: l.LostDigest(),
+		WireHit: l.CountHit(), LostCarriers: l.LostCarriers,
 		Reordered: fromReordering(&l.Reordered), LatencyUS: latency(l.Events), Packets: l.Packets, WireBytes: l.WireBytes,
 		PayloadBytes: int64(l.Emitted) * int64(size), Retransmits: l.Retransmits,
 	}
@@ -163,6 +166,35 @@ func Percentiles(l []time.Duration) *Latency {
 	}
 	return &Latency{P50: at(0.5), P90: at(0.9), P99: at(0.99), P999: at(0.999), Max: at(1)}
 }
+
+// Name says which of a result's runs this is: its transport, with the rung
+// that UDP is on, and its variant.
+func (r *Run) Name() string { return runName(r.Transport, r.Reliability, r.Variant) }
+
+func runName(transport, reliability, variant string) string {
+	name := transport
+	for _, word := range []string{rungWord(transport, reliability), variant} {
+		if word != "" {
+			name += " " + word
+		}
+	}
+	return name
+}
+
+// rungWord is a rung where it is worth saying.
+func rungWord(transport, reliability string) string {
+	if transport != "udp" || reliability == "none" {
+		return ""
+	}
+	return reliability
+}
+
+// OnRung reports whether what the wire lost was sent again, or made good, by
+// a rung over UDP.
+func (r *Run) OnRung() bool { return rungWord(r.Transport, r.Reliability) != "" }
+
+// tookFromRung reports whether the wire gave a rung something to make good.
+func (r *Run) tookFromRung() bool { return r.OnRung() && r.LostCarriers > 0 }
 
 // Overhead is the bytes on the wire per payload byte; false without payload.
 func (r *Run) Overhead() (float64, bool) {

@@ -84,8 +84,15 @@ func (r *Result) rows() []row {
 		row{"latency p99", ms(func(l *Latency) float64 { return l.P99 }), nil},
 		row{"latency max", ms(func(l *Latency) float64 { return l.Max }), nil},
 		row{"packets", func(u *Run) string { return Count(u.Packets) }, nil},
+		row{"hit by the wire", func(u *Run) string {
+			if u.Transport == "tcp" {
+				return "–"
+			}
+			return Count(u.WireHit)
+		}, (*Run).tookFromRung},
+		row{"lost with events", func(u *Run) string { return Count(u.LostCarriers) }, (*Run).tookFromRung},
 		row{"retransmits", func(u *Run) string {
-			if u.Transport != "tcp" {
+			if u.Transport != "tcp" && !u.OnRung() {
 				return "–"
 			}
 			return Count(u.Retransmits)
@@ -103,7 +110,7 @@ func (r *Result) table(w io.Writer) error {
 	t := newTable(w, r.alignment())
 	header := []string{""}
 	for i := range r.Runs {
-		header = append(header, strings.TrimSpace(strings.ToUpper(r.Runs[i].Transport)+" "+r.Runs[i].Variant))
+		header = append(header, r.Runs[i].heading())
 	}
 	t.Header(header)
 	for _, line := range r.rows() {
@@ -119,6 +126,16 @@ func (r *Result) table(w io.Writer) error {
 		}
 	}
 	return t.Render()
+}
+
+// heading is the run's name with its transport in capitals, in two lines if
+// it has many words.
+func (r *Run) heading() string {
+	name := r.Name()
+	if r.OnRung() && r.Variant != "" {
+		name = strings.TrimSuffix(name, " "+r.Variant) + "\n" + r.Variant
+	}
+	return strings.ToUpper(r.Transport) + name[len(r.Transport):]
 }
 
 // newTable makes a table without borders.

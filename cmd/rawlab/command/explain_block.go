@@ -26,12 +26,19 @@ func (p *explainPrinter) block(s *story) {
 	wrapped := strings.TrimRight(report.Wrap(name+", "+text, "", explainWidth), "\n")
 	p.line("%s%s", p.bold(name), strings.TrimPrefix(wrapped, name))
 	var last sighting
+	type place struct {
+		way
+		iface int
+	}
+	seen := map[place]bool{}
 	for i, f := range s.sorted() {
 		if i == 0 || f.way() != last.way() {
 			p.line("  %-5v %v %v > %v, frame of %s", f.Kind, f.Transport, f.Src, f.Dst, count(f.Length, "byte"))
 		}
 		last = f
-		p.parts(s, f)
+		at := place{f.way(), f.iface}
+		p.parts(s, f, seen[at])
+		seen[at] = true
 	}
 	if p.x.delivers && !slices.ContainsFunc(s.frames, func(f sighting) bool { return f.Kind == framing.KindEvent }) {
 		p.line("  event in no packet: it goes on to no subscriber in this capture")
@@ -73,11 +80,12 @@ func (s *story) sorted() []sighting {
 	return sorted
 }
 
-// parts writes a line for each packet that carried a part of a frame.
-func (p *explainPrinter) parts(s *story, f sighting) {
+// parts writes a line for each packet that carried a part of a frame. The
+// frame may have been there before, in another datagram.
+func (p *explainPrinter) parts(s *story, f sighting, again bool) {
 	for _, part := range f.Parts {
 		d := p.x.details[part.Packet]
-		p.wrapped(p.partHead(s, d), partText(f.Frame, part, d))
+		p.wrapped(p.partHead(s, d), partText(f.Frame, part, d, again))
 		if p.hex {
 			dump(&p.b, d.Data)
 		}
@@ -87,13 +95,13 @@ func (p *explainPrinter) parts(s *story, f sighting) {
 	}
 }
 
-// partText says what a packet did for a frame.
-func partText(f *dissect.Frame, part dissect.Part, d *packetDetail) string {
+// partText says what a packet did for a frame that may have come before.
+func partText(f *dissect.Frame, part dissect.Part, d *packetDetail, again bool) string {
 	said := []string{fmt.Sprintf("bytes %s %s", byteRange(part.From, part.To), share(f, part))}
 	if n := d.frames(); n > 1 && f.Fragments == 0 {
 		said = append(said, "with "+count(n-1, "other frame"))
 	}
-	if part.Retransmission {
+	if again || part.Retransmission {
 		said = append(said, "again")
 	}
 	if part.Damaged {

@@ -29,6 +29,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"fragments":    func() { o.Fragments = f.options.Fragments },
 		"tcp-info":     func() { o.TCPInfo = f.options.TCPInfo },
 		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
+		"reliability":  func() { o.Reliability = f.options.Reliability },
 	}
 	var refused error
 	c.Flags().Visit(func(flag *pflag.Flag) {

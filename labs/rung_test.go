@@ -1,0 +1,108 @@
+package labs_test
+
+import (
+	"testing"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/labs"
+	"rawlab/labs/wire"
+	"rawlab/udpq"
+)
+
+// onRungs runs a test for every rung but none.
+func onRungs(t *testing.T, test func(t *testing.T, r udpq.Reliability)) {
+	for _, name := range udpq.Reliabilities() {
+		if r := udpq.Reliability(name); r != udpq.ReliabilityNone {
+			t.Run(name, func(t *testing.T) { test(t, r) })
+		}
+	}
+}
+
+// TestRungsUnderEveryImpairment: the account of a rung closes whatever the
+// wire does, and with ack everything is delivered, once. What both ends count
+// is among the checks.
+func TestRungsUnderEveryImpairment(t *testing.T) {
+	events := 400
+	if testing.Short() {
+		events = 150
+	}
+	onRungs(t, func(t *testing.T, r udpq.Reliability) {
+		for name, c := range impaired {
+			if name == "many fragments" {
+				continue // half of all datagrams are lost, and a conversation may be given up
+			}
+			t.Run(name, func(t *testing.T) {
+				o := options(labs.Loss, events)
+				c.change(&o)
+				o.Events, o.Reliability = min(o.Events, events), r
+				if name == "phases" {
+					o.Pace = float64(3 * events) // as long as all phases
+				}
+				if o.Size > 1500 {
+					o.Events = 80
+				}
+				underImpairment(t, o)
+			})
+		}
+	})
+}
+
+func underImpairment(t *testing.T, o labs.Options) {
+	out := runVirtual(t, labs.Loss, o)
+	holds(t, out)
+	u := udp(out)
+	if u.Reliability != string(o.Reliability) || o.Impairment.Loss > 0 && u.LostCarriers == 0 {
+		t.Errorf("run %+v, want rung %s and datagrams lost", *u, o.Reliability)
+	}
+	if o.Reliability == udpq.ReliabilityAck && (u.Delivered != o.Events || u.Retransmits < u.LostCarriers) {
+		t.Errorf("%d of %d delivered, %d datagrams with events lost, %d sent again", u.Delivered, o.Events, u.LostCarriers, u.Retransmits)
+	}
+}
+
+// TestRungsOnKernelHosts is the same with sockets of a kernel, whose receive
+// buffers are full when they are.
+func TestRungsOnKernelHosts(t *testing.T) {
+	t.Parallel()
+	onRungs(t, func(t *testing.T, r udpq.Reliability) {
+		for _, name := range []string{"duplicate", "reorder", "corrupt", "queue", "small buffer", "IPv6"} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				o := options(labs.Loss, 300)
+				impaired[name].change(&o)
+				o.Events, o.Size, o.Reliability = 300, 128, r
+				holds(t, run(t, labs.Loss, o))
+			})
+		}
+	})
+}
+
+// TestRungGivesUp lets the wire go down in the midst of a run for longer than
+// a conversation lasts.
+func TestRungGivesUp(t *testing.T) {
+	o := options(labs.Loss, 800)
+	o.Reliability = udpq.ReliabilityAck
+	o.Impairment.Schedule = wire.Schedule{Once: true, Phases: []wire.Phase{
+		{For: 200 * time.Millisecond, Impairment: wire.Impairment{Delay: 2 * time.Millisecond}},
+		{For: time.Minute, Impairment: wire.Impairment{Down: true}},
+	}}
+	out := runVirtual(t, labs.Loss, o)
+	u := udp(out)
+	if lost := u.Fates[string(account.ConnectionLost)]; lost == 0 || u.Delivered == 0 || u.Delivered+lost != o.Events {
+		t.Errorf("%d delivered, fates %v, want some of %d delivered and the others connection-lost", u.Delivered, u.Fates, o.Events)
+	}
+}
+
+// TestRungRepeatsToTheByte: on virtual hosts a rung sends again at the same
+// moments.
+func TestRungRepeatsToTheByte(t *testing.T) {
+	runs := 20
+	if testing.Short() {
+		runs = 2
+	}
+	onRungs(t, func(t *testing.T, r udpq.Reliability) {
+		o := options(labs.Loss, 300)
+		o.Impairment.Jitter, o.Impairment.Reorder, o.Reliability = time.Millisecond, 0.05, r
+		repeatsToTheByte(t, o, runs)
+	})
+}
