@@ -65,7 +65,11 @@ func underImpairment(t *testing.T, o labs.Options) {
 func TestRungsOnKernelHosts(t *testing.T) {
 	t.Parallel()
 	onRungs(t, func(t *testing.T, r udpq.Reliability) {
-		for _, name := range []string{"duplicate", "reorder", "corrupt", "queue", "small buffer", "IPv6"} {
+		names := []string{"small buffer", "duplicate", "reorder", "corrupt", "queue", "IPv6"}
+		if testing.Short() {
+			names = names[:2]
+		}
+		for _, name := range names {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				o := options(labs.Loss, 300)
@@ -91,18 +95,4 @@ func TestRungGivesUp(t *testing.T) {
 	if lost := u.Fates[string(account.ConnectionLost)]; lost == 0 || u.Delivered == 0 || u.Delivered+lost != o.Events {
 		t.Errorf("%d delivered, fates %v, want some of %d delivered and the others connection-lost", u.Delivered, u.Fates, o.Events)
 	}
-}
-
-// TestRungRepeatsToTheByte: on virtual hosts a rung sends again at the same
-// moments.
-func TestRungRepeatsToTheByte(t *testing.T) {
-	runs := 20
-	if testing.Short() {
-		runs = 2
-	}
-	onRungs(t, func(t *testing.T, r udpq.Reliability) {
-		o := options(labs.Loss, 300)
-		o.Impairment.Jitter, o.Impairment.Reorder, o.Reliability = time.Millisecond, 0.05, r
-		repeatsToTheByte(t, o, runs)
-	})
 }

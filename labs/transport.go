@@ -99,8 +99,12 @@ func start(ctx context.Context, socket any, serve func(context.Context) error) *
 	})}
 }
 
+// patience is how long a connection may take to be made: a path may be slow,
+// and so may a machine.
+const patience = time.Minute
+
 var overTCP = &transport{
-	name: "tcp", reliability: "tcp", protocol: dissect.TCP, stream: true,
+	name: "tcp", reliability: "tcp", protocol: dissect.TCP, stream: true, complete: true,
 	serve: func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
 		q, err := s.queue()
 		if err != nil {
@@ -113,13 +117,14 @@ var overTCP = &transport{
 		// A slow subscriber slows the emitter, as TCP itself does, and loses nothing.
 		server := tcpq.NewServer(&tcpq.Config{
 			Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace,
-			IdleTimeout: -1, FrameTimeout: -1, // nothing but events is on the wire, which may be as bad as it likes
+			IdleTimeout: -1, FrameTimeout: -1, HandshakeTimeout: patience, // nothing but events is on the wire, which may be as bad as it likes
 		})
 		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+			HandshakeTimeout: patience,
 		})
 		if err != nil {
 			return nil, err // and not a client that is nil

@@ -83,7 +83,7 @@ func TestAMinuteOfNetworkTakesAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if took := time.Since(began); took > 20*time.Second { // far more than it takes, so that a busy machine does not fail
+	if took := time.Since(began); took > 55*time.Second { // far more than it takes, so that a busy machine does not fail
 		t.Errorf("60 s of network took %v", took)
 	}
 }
