@@ -107,7 +107,7 @@ func TestWriterKeepsAll(t *testing.T) {
 	if _, err := capture.Run(t.Context(), s, w, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.WriteStats(capture.Stats{Received: 2}), w.Flush()); err != nil {
+	if err := errors.Join(w.WriteStats([]capture.Stats{{Received: 2}}), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	f, err := capture.NewFile(&b)

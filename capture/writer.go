@@ -108,13 +108,23 @@ func (w *Writer) Write(p *Packet) error {
 	})
 }
 
-// WriteStats notes what a ring counted on its interface.
-func (w *Writer) WriteStats(s Stats) error {
+// WriteStats notes what rings counted, each on its interface.
+func (w *Writer) WriteStats(all []Stats) error {
 	if w.start.IsZero() { // no packet, no time: the block would say 1970
 		return nil
 	}
+	for i, s := range all {
+		if err := w.writeStats(i, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) writeStats(i int, s Stats) error {
 	return w.w.WriteStats(&pcapng.Stats{
-		Time: w.last, Start: w.start, End: w.last, Received: s.Received, Dropped: s.Dropped,
+		Interface: i,
+		Time:      w.last, Start: w.start, End: w.last, Received: s.Received, Dropped: s.Dropped,
 		Accepted: pcapng.Unknown, SystemDropped: pcapng.Unknown, Delivered: pcapng.Unknown,
 	})
 }

@@ -22,13 +22,13 @@ const insideFlag = "--in-namespace"
 
 // captureFlags are what a user said, in tcpdump's letters.
 type captureFlags struct {
-	device   string
+	devices  []string
 	write    string
 	read     string
 	count    int
 	snapLen  int
 	rotation rotation
-	devices  bool
+	list     bool
 	hex      bool
 	json     bool
 	inside   bool
@@ -66,14 +66,14 @@ func newCapture() *cobra.Command {
 		},
 	}
 	s := c.Flags()
-	s.StringVarP(&f.device, "interface", "i", "lo", "capture on this `INTERFACE`")
+	s.StringArrayVarP(&f.devices, "interface", "i", []string{"lo"}, "capture on this `INTERFACE`; may be given again, and any is all that are up")
 	s.StringVarP(&f.write, "write", "w", "", "write pcapng to this `FILE`, - for stdout, instead of printing")
 	f.rotation.register(s)
 	s.StringVarP(&f.read, "read", "r", "", "read this `FILE`, - for stdin, instead of capturing")
 	s.IntVarP(&f.count, "count", "c", 0, "stop after this many packets")
 	s.IntVarP(&f.snapLen, "snaplen", "s", 0, fmt.Sprintf("keep this many `bytes` of a packet (default %d)", capture.DefaultSnapLen))
 	s.BoolVarP(&f.numeric, "numeric", "n", false, "do not look up names (they never are)")
-	s.BoolVarP(&f.devices, "list-interfaces", "D", false, "list the interfaces")
+	s.BoolVarP(&f.list, "list-interfaces", "D", false, "list the interfaces")
 	s.BoolVarP(&f.hex, "hex", "X", false, "print each packet's bytes too, link header included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
@@ -139,7 +139,7 @@ func (f *captureFlags) run(c *cobra.Command) error {
 	switch {
 	case f.help:
 		return c.Help()
-	case f.devices:
+	case f.list:
 		return listInterfaces(c.OutOrStdout())
 	case f.read != "":
 		return f.runFile(c)

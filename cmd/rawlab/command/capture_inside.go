@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vishvananda/netlink"
-
-	"rawlab/capture"
 )
 
 // What a command gets to end by itself, once we are interrupted (a terminal
@@ -37,7 +35,7 @@ func raiseLoopback() error {
 // captureCommand captures for as long as the command runs, and returns its
 // exit code. The capture goes on while an interrupted command ends, so that
 // its last words are in it.
-func (f *captureFlags) captureCommand(c *cobra.Command, ring *capture.Ring, out *captureOutput) (taken, code int, err error) {
+func (f *captureFlags) captureCommand(c *cobra.Command, t *tap, out *captureOutput) (taken, code int, err error) {
 	cmd := exec.Command(f.command[0], f.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.InOrStdin(), c.ErrOrStderr(), c.ErrOrStderr()
 	if f.write != "" && f.write != "-" {
@@ -53,10 +51,10 @@ func (f *captureFlags) captureCommand(c *cobra.Command, ring *capture.Ring, out 
 	wg.Go(func() {
 		end = cmd.Wait()
 		close(ended)
-		ring.Stop()
+		t.stop()
 	})
 	wg.Go(func() { usher(c.Context(), enough, cmd, ended) })
-	taken, err = f.capture(context.WithoutCancel(c.Context()), ring, out)
+	taken, err = f.capture(context.WithoutCancel(c.Context()), t, out)
 	unwanted := false
 	select {
 	case <-ended:

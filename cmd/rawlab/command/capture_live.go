@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,30 +14,71 @@ import (
 	"rawlab/capture/pcapng"
 )
 
-// runLive captures on an interface until it is told to stop.
+// tap is the interfaces that a live capture captures on.
+type tap struct {
+	rings  []*capture.Ring
+	merged *capture.Merged // of several rings
+	capture.Source
+}
+
+// stop ends the capture in good order.
+func (t *tap) stop() {
+	for _, r := range t.rings {
+		r.Stop()
+	}
+}
+
+func (t *tap) close() (err error) {
+	for _, r := range t.rings {
+		err = errors.Join(err, r.Close())
+	}
+	if t.merged != nil {
+		t.merged.Close()
+	}
+	return err
+}
+
+// Stats returns what each ring counted.
+func (t *tap) Stats() (all []capture.Stats, err error) {
+	for _, r := range t.rings {
+		s, ringErr := r.Stats()
+		all, err = append(all, s), errors.Join(err, ringErr)
+	}
+	return all, err
+}
+
+// runLive captures on interfaces until it is told to stop.
 func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 	if f.inside {
 		if err := raiseLoopback(); err != nil {
 			return err
 		}
 	}
-	ring, err := f.openRing()
+	names, err := f.interfaces()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ring.Close()) }()
-	out, err := f.openOutput(c, ring)
+	t, err := f.openTap(names)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "listening on %s\n", f.device)
-	taken, code, err := f.captureAll(c, ring, out)
-	stats, statsErr := ring.Stats()
+	defer func() { err = errors.Join(err, t.close()) }()
+	out, err := f.openOutput(c, t)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "listening on %s\n", strings.Join(names, ", "))
+	taken, code, err := f.captureAll(c, t, out)
+	stats, statsErr := t.Stats()
 	if err == nil {
 		err = out.writeStats(stats)
 	}
 	err = out.close(errors.Join(err, statsErr))
-	fmt.Fprintf(c.ErrOrStderr(), "%d packets captured, %d dropped by the kernel\n", taken, stats.Dropped)
+	dropped := uint64(0)
+	for _, s := range stats {
+		dropped += s.Dropped
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "%d packets captured, %d dropped by the kernel\n", taken, dropped)
 	out.name(c.ErrOrStderr())
 	if err == nil && code != 0 {
 		return &exitError{code}
@@ -43,24 +86,70 @@ func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 	return err
 }
 
+// interfaces returns what to capture on: those named, each once, or all that
+// are up.
+func (f *captureFlags) interfaces() ([]string, error) {
+	var names []string
+	for _, name := range f.devices {
+		if name == "any" {
+			all, err := net.Interfaces()
+			if err != nil {
+				return nil, fmt.Errorf("interfaces: %w", err)
+			}
+			for _, i := range all {
+				if i.Flags&net.FlagUp != 0 {
+					names = append(names, i.Name)
+				}
+			}
+			continue
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) == 0 {
+		return nil, errors.New("no interface is up")
+	}
+	return names, nil
+}
+
 // captureAll returns how many packets it took, and the exit code of the
 // command inside the namespace, if there was one.
-func (f *captureFlags) captureAll(c *cobra.Command, ring *capture.Ring, out *captureOutput) (taken, code int, err error) {
+func (f *captureFlags) captureAll(c *cobra.Command, t *tap, out *captureOutput) (taken, code int, err error) {
 	if f.inside {
-		return f.captureCommand(c, ring, out)
+		return f.captureCommand(c, t, out)
 	}
-	taken, err = f.capture(c.Context(), ring, out)
+	taken, err = f.capture(c.Context(), t, out)
 	return taken, 0, err
 }
 
-func (f *captureFlags) capture(ctx context.Context, ring *capture.Ring, out *captureOutput) (int, error) {
-	return capture.Run(ctx, ring, out.sink, &capture.RunConfig{Count: f.count, Live: true})
+func (f *captureFlags) capture(ctx context.Context, t *tap, out *captureOutput) (int, error) {
+	return capture.Run(ctx, t, out.sink, &capture.RunConfig{Count: f.count, Live: true})
+}
+
+// openTap starts the capture on every interface.
+func (f *captureFlags) openTap(names []string) (*tap, error) {
+	t := &tap{}
+	var sources []capture.Source
+	for _, name := range names {
+		ring, err := f.openRing(name)
+		if err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+		t.rings = append(t.rings, ring)
+		sources = append(sources, ring)
+	}
+	t.Source = sources[0]
+	if len(sources) > 1 {
+		t.merged = capture.Merge(sources...)
+		t.Source = t.merged
+	}
+	return t, nil
 }
 
 // openRing starts the capture. The filter depends on the link type, which
 // only an open ring knows; nearly always it is Ethernet's.
-func (f *captureFlags) openRing() (*capture.Ring, error) {
-	ring, err := f.openRingAs(pcapng.LinkEthernet)
+func (f *captureFlags) openRing(name string) (*capture.Ring, error) {
+	ring, err := f.openRingAs(name, pcapng.LinkEthernet)
 	if err != nil || f.filter == "" || ring.LinkType() == pcapng.LinkEthernet {
 		return ring, err
 	}
@@ -68,12 +157,12 @@ func (f *captureFlags) openRing() (*capture.Ring, error) {
 	if err := ring.Close(); err != nil {
 		return nil, err
 	}
-	return f.openRingAs(link)
+	return f.openRingAs(name, link)
 }
 
-func (f *captureFlags) openRingAs(linkType uint16) (*capture.Ring, error) {
-	config := capture.RingConfig{Interface: f.device, SnapLen: f.snapLen, Promiscuous: true, Split: !f.whole}
-	if i, err := net.InterfaceByName(f.device); err == nil && i.Flags&net.FlagLoopback != 0 {
+func (f *captureFlags) openRingAs(name string, linkType uint16) (*capture.Ring, error) {
+	config := capture.RingConfig{Interface: name, SnapLen: f.snapLen, Promiscuous: true, Split: !f.whole}
+	if i, err := net.InterfaceByName(name); err == nil && i.Flags&net.FlagLoopback != 0 {
 		config.IgnoreOutgoing, config.Promiscuous = true, false
 	}
 	if f.filter != "" {

@@ -66,8 +66,8 @@ func (o *captureOutput) name(w io.Writer) {
 	}
 }
 
-// writeStats notes what a ring has counted.
-func (o *captureOutput) writeStats(s capture.Stats) error {
+// writeStats notes what was counted on each interface.
+func (o *captureOutput) writeStats(s []capture.Stats) error {
 	switch {
 	case o.row != nil && o.row.out != nil:
 		return o.row.out.writeStats(s)
@@ -155,6 +155,9 @@ func (p *packetPrinter) Write(packet *capture.Packet) error {
 		}
 		return json.NewEncoder(p.w).Encode(line)
 	}
+	if len(p.source.Interfaces()) == 1 {
+		line.Interface = "" // it need not be told every time
+	}
 	if _, err := fmt.Fprintln(p.w, line.text(packet.Time)); err != nil {
 		return err
 	}
@@ -196,7 +199,15 @@ func address(a netip.AddrPort) string {
 // text is the line for people.
 func (l *packetLine) text(t time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s > %s %s, %d bytes", t.Local().Format("15:04:05.000000000"), l.Source, l.Target, l.Protocol, l.Length)
+	b.WriteString(t.Local().Format("15:04:05.000000000 "))
+	if l.Interface != "" {
+		way := "in"
+		if l.Outgoing {
+			way = "out"
+		}
+		fmt.Fprintf(&b, "%s %s ", l.Interface, way)
+	}
+	fmt.Fprintf(&b, "%s > %s %s, %d bytes", l.Source, l.Target, l.Protocol, l.Length)
 	if l.Detail != "" {
 		fmt.Fprintf(&b, ", %s", l.Detail)
 	}

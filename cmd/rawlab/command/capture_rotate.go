@@ -61,7 +61,7 @@ func (s *fileSize) Set(text string) error {
 type fileRow struct {
 	flags  *captureFlags
 	source capture.Source
-	stats  func() (capture.Stats, error) // of a live capture, else nil
+	stats  func() ([]capture.Stats, error) // of a live capture, else nil
 
 	out   *captureOutput // the current file; nil once one could not be closed or opened
 	names []string       // of those kept
@@ -72,10 +72,8 @@ type fileRow struct {
 
 func (f *captureFlags) openRow(source capture.Source) (*fileRow, error) {
 	r := &fileRow{flags: f, source: source}
-	if ring, ok := source.(interface {
-		Stats() (capture.Stats, error)
-	}); ok {
-		r.stats = ring.Stats
+	if t, ok := source.(*tap); ok {
+		r.stats = t.Stats
 	}
 	return r, r.open()
 }
@@ -120,7 +118,7 @@ func (r *fileRow) full(p *capture.Packet) bool {
 
 func (r *fileRow) next() (err error) {
 	if r.stats != nil {
-		var stats capture.Stats
+		var stats []capture.Stats
 		if stats, err = r.stats(); err == nil {
 			err = r.out.writeStats(stats)
 		}
