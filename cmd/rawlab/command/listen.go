@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,10 +38,13 @@ func newListen() *cobra.Command {
 			"return sends what was missed, and a receipt for it.\n\n" +
 			"Delivery 'at-least-once' sends an event again that is not acknowledged in time,\n" +
 			"'deduplicated' also, and prints none twice; 'at-most-once' never sends again.\n" +
-			"An event is acknowledged when the next one is printed.",
+			"An event is acknowledged when the next one is printed.\n\n" +
+			"udp+multicast://group:port%interface joins the group that a server sends to with\n" +
+			"--udp-multicast: nobody is asked, and what is lost is told and stays lost.",
 		Example: "  rawlab listen udp://127.0.0.1:9700 news\n  rawlab listen tcp://127.0.0.1:9700 'orders.>' --as ada --json\n" +
 			"  rawlab listen tcp://127.0.0.1:9700 jobs --as worker --delivery at-least-once --ack-window 1\n" +
-			"  rawlab listen tcp://127.0.0.1:9700 echo --reply-with {}",
+			"  rawlab listen tcp://127.0.0.1:9700 echo --reply-with {}\n" +
+			"  rawlab listen udp+multicast://239.255.0.1:9701%eth0 'orders.>'",
 		Args: positional(cobra.ExactArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
@@ -54,6 +58,9 @@ func newListen() *cobra.Command {
 }
 
 func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
+	if group, ok := strings.CutPrefix(args[0], groupScheme); ok {
+		return f.runGroup(c, group, args[1])
+	}
 	server, err := parseEndpoint(args[0])
 	if err != nil {
 		return err
@@ -62,8 +69,8 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 	if err := checkPattern(topic); err != nil {
 		return err
 	}
-	if f.count < 0 {
-		return usagef("--count %d: want 1 or more", f.count)
+	if err := checkCount(f.count); err != nil {
+		return err
 	}
 	wish, err := f.delivery.wish(c.Flags())
 	if err != nil {
@@ -102,7 +109,9 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 
 // follow prints events until there are enough, the user interrupts, which is
 // no failure, or the server goes. What is emitted to everybody is not counted.
-func (f *listenFlags) follow(ctx context.Context, l client, p printer, answers *answers) error {
+func (f *listenFlags) follow(ctx context.Context, l interface {
+	Next(context.Context) (edge.Event, error)
+}, p printer, answers *answers) error {
 	for n := 0; f.count == 0 || n < f.count; {
 		e, err := l.Next(ctx)
 		switch {

@@ -24,6 +24,7 @@ type serveFlags struct {
 	data     string
 	shared   sharedFlags
 	limits   limitFlags
+	group    groupFlags
 	access   accessFlags
 	logs     logFlags
 }
@@ -58,6 +59,7 @@ func newServe() *cobra.Command {
 	s.StringVar(&f.metrics, "metrics", "", "show counters to Prometheus on http://`host:port`/metrics, and /healthz")
 	f.shared.register(s)
 	f.limits.register(s)
+	f.group.register(s)
 	f.access.register(s)
 	f.logs.register(s)
 	return c
@@ -102,7 +104,7 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 	if s.log, err = f.logs.logger(s.stderr); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.shared.check(f.data), f.limits.check(), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
+	if err := errors.Join(f.shared.check(f.data), f.limits.check(), f.group.check(f.access.insecure), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
 		return nil, err
 	}
 	if s.queue, err = f.openQueue(s.stderr, s.log, policies); err != nil {

@@ -28,7 +28,8 @@ type service struct {
 	udp         *udpq.Server
 	listener    net.Listener
 	socket      net.PacketConn
-	metrics     net.Listener // nil: not shown
+	metrics     net.Listener      // nil: not shown
+	group       *udpq.GroupSender // nil: no multicast
 }
 
 func (s *service) listen(f *serveFlags) (err error) {
@@ -54,6 +55,9 @@ func (s *service) listen(f *serveFlags) (err error) {
 		}
 		fmt.Fprintf(s.stderr, "rawlab: metrics on http://%s/metrics\n", s.metrics.Addr())
 	}
+	if s.group, err = f.group.open(s.udp, s.stderr); err != nil {
+		return err
+	}
 	s.credentials.announce(s.stderr)
 	return nil
 }
@@ -74,6 +78,9 @@ func (s *service) close() {
 	}
 	if s.metrics != nil {
 		s.metrics.Close()
+	}
+	if s.group != nil {
+		s.group.Close()
 	}
 	s.queue.Close()
 }
@@ -108,6 +115,7 @@ func (s *service) serve(ctx context.Context, f *logFlags) error {
 	defer finish()
 	beside.Go(func() { f.tellStatus(drained, s) })
 	beside.Go(func() { s.showMetrics(drained, ctx) })
+	beside.Go(func() { s.multicast(drained) })
 	beside.Go(func() { s.credentials.watch(drained, s.log) })
 	done := make(chan error, 2) // one answer from each door
 	doors := 0
@@ -150,6 +158,7 @@ func (s *service) summarize() {
 			fmt.Fprintf(s.stderr, "rawlab: udp: %d datagrams or trains of them met a full receive buffer, as the kernel told with later ones\n", st.Overflow)
 		}
 	}
+	s.summarizeGroup()
 	s.account()
 	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
 		fmt.Fprintf(s.stderr, "rawlab: %d stored events expired before a client that was away came for them\n", expired)

@@ -38,6 +38,9 @@ func parseEndpoint(s string) (endpoint, error) {
 	if !strings.Contains(s, "://") {
 		return endpoint{}, usagef("%q is no URL; say tcp://%[1]s or udp://%[1]s", s)
 	}
+	if strings.HasPrefix(s, groupScheme) {
+		return endpoint{}, usagef("%s: to a multicast group one can only 'rawlab listen'; all else is asked of the server that sends to it", s)
+	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return endpoint{}, usagef("%q is no URL: want tcp://host:port, tls://host:port or udp://host:port", s)
@@ -73,6 +76,14 @@ func checkTopic(topic string) error {
 	}
 	if err := queue.CheckTopic(topic); err != nil {
 		return usagef("topic %w", err)
+	}
+	return nil
+}
+
+// checkCount makes a count that cannot be reached a usage error; 0 is none.
+func checkCount(count int) error {
+	if count < 0 {
+		return usagef("--count %d: want 1 or more", count)
 	}
 	return nil
 }
