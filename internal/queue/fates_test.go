@@ -114,7 +114,7 @@ func told(runs []fates.Run) []string {
 		for fate, n := range r.Outcome.All {
 			s += fmt.Sprintf(" %s=%d", fate, n)
 		}
-		for _, zero := range strings.Fields(s) {
+		for zero := range strings.FieldsSeq(s) {
 			if strings.HasSuffix(zero, "=0") {
 				s = strings.Replace(s, " "+zero, "", 1)
 			}
