@@ -40,13 +40,13 @@ func udpStory(u *report.Run, l *account.Ledger) string {
 
 // lossReasons tell what else than the wire's loss took events.
 func lossReasons(u *report.Run) string {
-	text := ""
+	var text strings.Builder
 	for _, f := range account.Fates {
 		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
-			text += fmt.Sprintf(" %s: %s.", reasons[f], report.Count(n))
+			fmt.Fprintf(&text, " %s: %s.", reasons[f], report.Count(n))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // reasons tell each fate in words that need no explanation.

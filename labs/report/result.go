@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"rawlab/capture/account"
@@ -172,13 +173,14 @@ func Percentiles(l []time.Duration) *Latency {
 func (r *Run) Name() string { return runName(r.Transport, r.Reliability, r.Variant) }
 
 func runName(transport, reliability, variant string) string {
-	name := transport
+	var name strings.Builder
+	name.WriteString(transport)
 	for _, word := range []string{rungWord(transport, reliability), variant} {
 		if word != "" {
-			name += " " + word
+			name.WriteString(" " + word)
 		}
 	}
-	return name
+	return name.String()
 }
 
 // rungWord is a rung where it is worth saying.

@@ -71,13 +71,13 @@ func TestVirtualLabEndsOnInterrupt(t *testing.T) {
 	} // until the lab is under way
 	cmd.Process.Signal(os.Interrupt) // the outer process alone, as kill does
 	began := time.Now()
-	said := ""
+	var said strings.Builder
 	for stderr.Scan() {
-		said += stderr.Text()
+		said.WriteString(stderr.Text())
 	}
 	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(said, "interrupted") {
-		t.Errorf("exit code %d, stderr %s, want 1 and that it was interrupted", code, said)
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(said.String(), "interrupted") {
+		t.Errorf("exit code %d, stderr %s, want 1 and that it was interrupted", code, said.String())
 	}
 	if took := time.Since(began); took > 30*time.Second { // far more than it takes, so that a busy machine does not fail
 		t.Errorf("it ended %v after the interrupt", took)
