@@ -35,9 +35,9 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://: believe the certificate with this `SHA-256`, whoever signed it")
 	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
-	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'none' once")
+	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'nack' while it is kept if it is asked for, 'none' once")
 	s.StringVar(&f.fragments, "fragments", "own", "udp://: who cuts an event that is larger than a datagram: 'own' this program, 'ip' the kernel")
-	s.BoolVar(&f.unordered, "unordered", false, "with --reliability ack, deliver events as they come, not in order")
+	s.BoolVar(&f.unordered, "unordered", false, "with --reliability, deliver events as they come, not in order")
 }
 
 // token returns the client's token, nil if it has none.
@@ -72,8 +72,8 @@ func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, er
 	switch {
 	case err != nil:
 		return nil, usagef("--reliability: %w", err)
-	case f.unordered && reliability != udpq.ReliabilityAck:
-		return nil, usagef("--unordered is how what is sent again is delivered: add --reliability ack")
+	case f.unordered && reliability == udpq.ReliabilityNone:
+		return nil, usagef("--unordered is how what is sent again is delivered: add --reliability ack or nack")
 	case f.unordered && f.reconnect:
 		return nil, usagef("--reconnect: %w; leave out --unordered", udpq.ErrUnordered)
 	}
@@ -93,6 +93,9 @@ func (f *clientFlags) acknowledges(server endpoint) bool {
 }
 
 func (f *clientFlags) acknowledgesUDP() bool { return f.reliability == string(udpq.ReliabilityAck) }
+
+// repairsUDP reports whether something is done for events that the wire loses.
+func (f *clientFlags) repairsUDP() bool { return f.reliability != string(udpq.ReliabilityNone) }
 
 // dial connects over TCP, for as long as the connection holds or, with
 // --reconnect, until the user ends it.

@@ -31,13 +31,15 @@ type emitFlags struct {
 
 // emitReport is what emit prints with --json.
 type emitReport struct {
-	Transport    string       `json:"transport"`
-	Topic        string       `json:"topic"`
-	Origin       string       `json:"origin"`
-	Emitted      uint64       `json:"emitted"`
-	Acknowledged *uint64      `json:"acknowledged"`    // null over UDP without --reliability ack: nobody says
-	Fates        *fatesReport `json:"fates,omitempty"` // with --report
-	told         bool         // the server acknowledges
+	Transport    string         `json:"transport"`
+	Topic        string         `json:"topic"`
+	Origin       string         `json:"origin"`
+	Emitted      uint64         `json:"emitted"`
+	Acknowledged *uint64        `json:"acknowledged"`      // null over UDP without --reliability ack: nobody says
+	Fates        *fatesReport   `json:"fates,omitempty"`   // with --report
+	Repairs      *repairsReport `json:"repairs,omitempty"` // with --reliability nack
+	told         bool           // the server acknowledges
+	unflushed    error
 }
 
 func newEmit() *cobra.Command {
@@ -48,7 +50,8 @@ func newEmit() *cobra.Command {
 		Long: "Emit PAYLOAD to a topic, or with - or piped input every line of it as an event.\n\n" +
 			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
 			"udp:// events are sent, and nobody says whether they arrived; with --reliability\n" +
-			"ack they are sent until the server has acknowledged them.\n" +
+			"ack they are sent until the server has acknowledged them; with nack the server\n" +
+			"asks for what it misses, and it succeeds once nothing is missing any more.\n" +
 			"Over udp:// an event larger than a datagram travels in pieces, up to 1 MiB.\n\n" +
 			"With --reply each event is a question to who listens now: the first reply is\n" +
 			"printed, and when nobody can answer that is told at once (over udp:// without\n" +
@@ -214,8 +217,13 @@ func (f *emitFlags) emitAll(ctx context.Context, e client, r *emitReport, next f
 		err = errors.New("interrupted")
 	}
 	unflushed := e.Flush(ctx)
+	r.unflushed = unflushed
 	if r.told {
 		r.Acknowledged = acknowledged(r.Emitted, unflushed)
+	}
+	r.Repairs = f.client.repairs(e, repairsSent)
+	if err == nil {
+		err = r.Repairs.err()
 	}
 	if f.fates && ctx.Err() == nil {
 		var untold error
@@ -269,14 +277,20 @@ func (f *emitFlags) report(c *cobra.Command, r *emitReport) error {
 		return json.NewEncoder(c.OutOrStdout()).Encode(r)
 	}
 	n, fate := r.Emitted, "sent, not acknowledged"
-	if r.Acknowledged != nil {
+	switch {
+	case r.Acknowledged != nil:
 		n, fate = *r.Acknowledged, "acknowledged"
+	case r.Repairs != nil && r.Repairs.Lost == 0 && r.unflushed == nil:
+		fate = "sent, none is missing"
 	}
 	events := "events"
 	if n == 1 {
 		events = "event"
 	}
 	_, err := fmt.Fprintf(c.ErrOrStderr(), "%d %s %s\n", n, events, fate)
+	if r.Repairs != nil {
+		r.Repairs.write(c.ErrOrStderr())
+	}
 	if r.Fates != nil {
 		err = errors.Join(err, r.Fates.write(c.OutOrStdout()))
 	}

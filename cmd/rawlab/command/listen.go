@@ -104,6 +104,11 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 	if err := p.receipt(topic, &receipt); err != nil {
 		return err
 	}
+	defer func() {
+		if r := f.client.repairs(l, repairsReceived); r != nil {
+			r.write(c.ErrOrStderr())
+		}
+	}()
 	return f.follow(ctx, l, p, answers)
 }
 

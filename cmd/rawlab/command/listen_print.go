@@ -96,7 +96,21 @@ func (p *linePrinter) lost(l *edge.Lost) error {
 	if l.GivenUp {
 		why = "given up: sent as often as wanted, never acknowledged"
 	}
+	if l.Topic == "" {
+		return p.lostDatagrams(l)
+	}
 	_, err := fmt.Fprintf(p.notes, "lost: %s, offsets %d to %d: %s\n", l.Topic, l.From, l.To-1, why)
+	return err
+}
+
+// lostDatagrams prints what --reliability nack could not repair. Which events
+// those were, a gap tells that follows.
+func (p *linePrinter) lostDatagrams(l *edge.Lost) error {
+	why := "the server no longer had them"
+	if l.GivenUp {
+		why = "asked for as often as it makes sense, in vain"
+	}
+	_, err := fmt.Fprintf(p.notes, "lost: %d datagrams with events that are not stored: %s\n", l.To-l.From, why)
 	return err
 }
 

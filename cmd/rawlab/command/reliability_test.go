@@ -34,3 +34,27 @@ func TestReliabilityAck(t *testing.T) {
 	s.stop()
 	s.end(0)
 }
+
+// With nacks what is missed is asked for, and both ends say how much that was.
+func TestReliabilityNack(t *testing.T) {
+	s, tcp, udp := startServer(t)
+	var all strings.Builder
+	for n := range 3000 {
+		all.WriteString(strconv.Itoa(n) + "\n")
+	}
+	l := start(t, nil, "listen", udp, "news", "--reliability", "nack", "--count", "3000")
+	l.await("listening to news")
+	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "nack")
+	e.await(`^3000 events sent, none is missing\nrepairs: \d+ asked for, \d+ repaired, 0 expired, 0 lost\n`)
+	e.end(0)
+	l.end(0)
+	l.await(`repairs: \d+ asked for, \d+ repaired, 0 expired, 0 lost\n`)
+	if l.stdout.String() != all.String() {
+		t.Errorf("listen printed %d bytes, want every event in order, %d bytes", len(l.stdout.String()), all.Len())
+	}
+	p := start(t, nil, "emit", tcp, "news", "x", "--reliability", "nack")
+	p.end(2)
+	p.await("for udp://")
+	s.stop()
+	s.end(0)
+}

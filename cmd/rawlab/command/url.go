@@ -137,7 +137,7 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 		}
 		return f.dialUDP(ctx, e.address, udp)
 	}
-	if f.unordered || f.acknowledgesUDP() {
+	if f.unordered || f.repairsUDP() {
 		return nil, usagef("%s: TCP sends again by itself, and in order; --reliability and --unordered are for udp://", e)
 	}
 	if f.fragments != string(udpq.FragmentsOwn) {
