@@ -64,8 +64,8 @@ type ClientConfig struct {
 
 	// Reliability is what is done for lost events, in both directions; default
 	// ReliabilityNone. The server must speak it, else Dial fails with
-	// [ErrReliability]. With ReliabilityAck, events are delivered in the order
-	// of the datagrams, or Unordered as they come.
+	// [ErrReliability]. On a rung, events are delivered in the order of the
+	// datagrams, or Unordered as they come.
 	Reliability Reliability
 	Unordered   bool
 
@@ -142,8 +142,11 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	return d
 }
 
-// rung returns what the hello asks for.
-func (c *ClientConfig) rung() rung { return newRung(c.Reliability, c.Unordered) }
+// rung returns what the hello asks for. Dial has checked that it is known.
+func (c *ClientConfig) rung() rung {
+	r, _ := newRung(c.Reliability, c.Unordered)
+	return r
+}
 
 // ClientStats is what a client has seen so far.
 type ClientStats struct {
@@ -164,6 +167,8 @@ type ClientStats struct {
 	// With ReliabilityNack:
 	Sending   nack.SenderStats   // what was emitted
 	Receiving nack.ReceiverStats // what was listened to: datagrams of ignored topics, and events of stored ones
+
+	FEC FECStats // with ReliabilityFEC
 }
 
 // Client is a session with a server. It is safe for concurrent use.
@@ -212,6 +217,9 @@ type Client struct {
 // and fails with [ErrNoAnswer] or [ErrNobody] when it is not.
 func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, error) {
 	c := &Client{config: config.orDefault(), addr: addr, over: make(chan struct{}), moving: make(chan struct{}, 1)}
+	if _, err := ParseReliability(string(c.config.Reliability)); err != nil {
+		return nil, err
+	}
 	c.inbox = edge.NewInbox(c.config.InboxBytes)
 	if c.config.PackBudget > 0 {
 		c.packer = framing.NewPacker(c.config.PackBudget)

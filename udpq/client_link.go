@@ -76,6 +76,9 @@ func (c *Client) carry(frames []byte) error {
 
 // settle waits until nothing of what was emitted is open any more.
 func (c *Client) settle(ctx context.Context) error {
+	if c.link != nil {
+		c.link.finish()
+	}
 	for c.link != nil {
 		idle, changed, err := c.link.ready(machine.idle)
 		if idle {

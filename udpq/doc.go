@@ -65,6 +65,34 @@
 // emitter, or in the outbox by its policy, and then share datagrams whatever
 // the budget for packing.
 //
+// # Reliability: fec
+//
+// Each datagram of events is sent once, and behind every k of them m of
+// parity: any m of the k + m may be lost, in both directions, and what they
+// carried is rebuilt without asking. Package fec draws the bytes and says what
+// is left of loss, on its own and in bursts.
+//
+//	client                                   server
+//	  hello topic "fec:8+2", "fec:8+2x4,unordered" … →                   again until answered
+//	                                   ←   welcome topic the same        none: the server does not speak it; error limit: over 64+16
+//	  emit, number                     →                                 once
+//	  parity of up to 8                →                                 twice, with the 8th or after 5 ms
+//	                                   ←   event, number; parity         the same
+//
+// Each event comes once at most, in the order of the datagrams or, if the
+// client wants it so, as they arrive. In order, what is missing is waited for
+// 50 ms; then it is given up, which the numbers tell as a gap, and what comes
+// later still is dropped. Nothing is confirmed: Flush says that all has left.
+//
+// It costs 36 bytes in each datagram of events, m/k of all bytes and 49 in
+// each of parity, as long as the longest it covers: up to m times its bytes
+// for an event that is alone. It costs no time for what comes; for what is
+// repaired, as long as its group takes to come, 5 ms and the way at most, and
+// in order, all that follows it waits as long. Memory at each end is up to 512
+// KiB that wait to leave at no more than 1 Gbit/s, 256 KiB not covered yet
+// and 1 MiB that wait for something earlier; a quiet conversation takes
+// about 10 KiB.
+//
 // # Strangers
 //
 // A hello may bear any source address. Before the server keeps anything for

@@ -32,7 +32,7 @@ type link struct {
 }
 
 func newLink(c clock.Clock, r rung, t tuning, transmit func(*train) error) *link {
-	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability].machine(r, t)}
+	return &link{clock: c, transmit: transmit, machine: rungs[r.reliability.name()].machine(r, t)}
 }
 
 // ready reports whether the link is as asked: with room for a datagram, or
@@ -258,6 +258,16 @@ func (l *link) pass() error {
 // mover is a machine that does something about another path.
 type mover interface{ moved() }
 
+// blind is a machine that is told nothing of what has come: what may have gone
+// to another address is the session's to send again.
+type blind interface{ blind() }
+
+// isBlind reports whether the machine is.
+func (l *link) isBlind() bool {
+	_, is := l.machine.(blind)
+	return is
+}
+
 // moved says that the other end, or this one, has another address.
 func (l *link) moved() {
 	l.mu.Lock()
@@ -268,6 +278,16 @@ func (l *link) moved() {
 	}
 	m.moved()
 	l.pump(l.clock.Now())
+}
+
+// finish sends what goes with all that was posted: nothing more is for now.
+func (l *link) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, is := l.machine.(finishing); is && l.err == nil {
+		m.finish()
+		l.pump(l.clock.Now())
+	}
 }
 
 // release sends what waits, and what is posted from now on, at once: nobody

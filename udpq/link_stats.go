@@ -16,6 +16,8 @@ type LinkStats struct {
 	// With ReliabilityNack:
 	Sending   nack.SenderStats   // datagrams of ignored topics
 	Receiving nack.ReceiverStats // datagrams of emitters
+
+	FEC FECStats // with ReliabilityFEC
 }
 
 // linkSet is a server's links, for their sums.
@@ -63,4 +65,5 @@ func (s *LinkStats) add(l *link) {
 	s.Retransmits += c.Retransmits
 	s.Unacknowledged += c.Unacknowledged
 	s.Sending, s.Receiving = s.Sending.Plus(c.Sending), s.Receiving.Plus(c.Receiving)
+	s.FEC = s.FEC.plus(c.FEC)
 }

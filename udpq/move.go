@@ -96,11 +96,11 @@ func (g *group) displace(p *peer) {
 	p.leave()
 }
 
-// follow sends to another address from now on. Without a link, the goroutine
-// that writes sends again what may have gone to the old one.
+// follow sends to another address from now on. Without a link that does so
+// itself, the goroutine that writes sends again what may have gone to the old one.
 func (p *peer) follow(d *datagram) {
 	to := &datagram{from: d.from, addr: d.addr}
-	if p.link != nil {
+	if p.link != nil && !p.link.isBlind() {
 		p.to.Store(to)
 		p.link.moved()
 		return

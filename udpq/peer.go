@@ -56,6 +56,10 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 		g.refuse(d, f, framing.CodeVersion, "no common version")
 		return
 	}
+	if outOfBounds(string(f.Topic)) != nil {
+		g.refuse(d, f, framing.CodeLimit, "codes go up to "+mostFEC) // short: it must not be larger than the hello
+		return
+	}
 	p := g.find(d.from)
 	if p == nil || !p.isThatOf(f, &h) {
 		if !g.shown(d, f) {

@@ -232,6 +232,7 @@ func (p *peer) closeLink() {
 	if p.link == nil {
 		return
 	}
+	p.link.finish()
 	for _, b := range p.link.close(errLeft) {
 		p.session.LoseFrames(b)
 	}

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"rawlab/udpq/ack"
+	"rawlab/udpq/fec"
 	"rawlab/udpq/nack"
 )
 
-// Reliability is what is done for events that the wire loses.
+// Reliability is what is done for events that the wire loses. That of
+// ReliabilityFEC may name its code, such as "fec:8+2", see [fec.Params].
 type Reliability string
 
 // The rungs.
@@ -18,7 +20,11 @@ const (
 	ReliabilityNone Reliability = "none" // nothing: each is sent once
 	ReliabilityAck  Reliability = "ack"  // each is sent until it is acknowledged, or the conversation is given up
 	ReliabilityNack Reliability = "nack" // what is missed is asked for, and sent again while it is kept
+	ReliabilityFEC  Reliability = "fec"  // each is sent once, and parity that repairs
 )
+
+// codeMark stands between the name of a rung and its code.
+const codeMark = ":"
 
 // rungs are those that a hello may ask for: the bytes that each adds to a
 // datagram of events at most, and its state machines.
@@ -28,6 +34,7 @@ var rungs = map[Reliability]struct {
 }{
 	ReliabilityAck:  {ack.HeaderBytes, newAckMachine},
 	ReliabilityNack: {nack.HeaderBytes, newNackMachine},
+	ReliabilityFEC:  {fec.Overhead, newFECMachine},
 }
 
 // tuning is what the machines of a link are told besides their rung.
@@ -37,7 +44,7 @@ type tuning struct {
 }
 
 // maxHeaderBytes is the most that a rung adds to a datagram.
-const maxHeaderBytes = ack.HeaderBytes
+const maxHeaderBytes = max(ack.HeaderBytes, fec.Overhead)
 
 // Reliabilities returns the names of all rungs, none first.
 func Reliabilities() []string {
@@ -49,14 +56,27 @@ func Reliabilities() []string {
 	return names
 }
 
+// name returns the rung's name alone.
+func (r Reliability) name() Reliability {
+	name, _, _ := strings.Cut(string(r), codeMark)
+	return Reliability(name)
+}
+
 // ParseReliability returns the rung of that name; none for no name.
 func ParseReliability(name string) (Reliability, error) {
 	r := Reliability(name)
-	if _, known := rungs[r]; known {
-		return r, nil
-	}
 	if r == "" || r == ReliabilityNone {
 		return ReliabilityNone, nil
+	}
+	if r.name() == ReliabilityFEC {
+		code, err := codeOf(r)
+		if err != nil {
+			return "", err
+		}
+		return ReliabilityFEC + codeMark + Reliability(code.String()), nil
+	}
+	if _, known := rungs[r]; known {
+		return r, nil
 	}
 	all := Reliabilities()
 	last := len(all) - 1
@@ -74,17 +94,33 @@ type rung struct {
 const unorderedSuffix = ",unordered"
 
 // newRung returns what a client's hello asks for.
-func newRung(r Reliability, unordered bool) rung {
-	if _, known := rungs[r]; !known {
-		return rung{}
+func newRung(r Reliability, unordered bool) (rung, error) {
+	r, err := ParseReliability(string(r))
+	if err != nil || r == ReliabilityNone {
+		return rung{}, err
 	}
-	return rung{r, unordered}
+	return rung{r, unordered}, nil
 }
 
 // parseRung returns the rung asked for; none if it is not known here.
 func parseRung(s string) rung {
 	name, unordered := strings.CutSuffix(withoutPieces(s), unorderedSuffix)
-	return newRung(Reliability(name), unordered)
+	r, err := newRung(Reliability(name), unordered)
+	if err != nil || r.String() != withoutPieces(s) {
+		return rung{}
+	}
+	return r
+}
+
+// outOfBounds says what is wrong with the code that a hello asks for, nil if
+// nothing is.
+func outOfBounds(s string) error {
+	name, _ := strings.CutSuffix(withoutPieces(s), unorderedSuffix)
+	if Reliability(name).name() != ReliabilityFEC {
+		return nil
+	}
+	_, err := codeOf(Reliability(name))
+	return err
 }
 
 func (r rung) String() string {
@@ -95,7 +131,7 @@ func (r rung) String() string {
 }
 
 // headerBytes is what the rung adds to a datagram of events at most.
-func (r rung) headerBytes() int { return rungs[r.reliability].headerBytes }
+func (r rung) headerBytes() int { return rungs[r.reliability.name()].headerBytes }
 
 // machine is the state machines of one end of a conversation on a rung. It
 // knows neither sockets nor a clock, and is used by one goroutine at a time:
@@ -147,6 +183,10 @@ type timely interface{ due() bool }
 // doubtful is a machine that may be idle because nobody answers: then unsure
 // is why what was posted may not have come.
 type doubtful interface{ unsure() error }
+
+// finishing is a machine that keeps something back for what may be posted
+// next. Finish lets it leave at once, since nothing is.
+type finishing interface{ finish() }
 
 // opened is what a datagram turned out to be.
 type opened struct {

@@ -219,7 +219,10 @@ func TestAckServerStops(t *testing.T) {
 }
 
 func TestParseReliability(t *testing.T) {
-	for name, want := range map[string]udpq.Reliability{"": "none", "none": "none", "ack": "ack", "fec": ""} {
+	for name, want := range map[string]udpq.Reliability{
+		"": "none", "none": "none", "ack": "ack", "fec": "fec:8+2", "fec:4+1x3": "fec:4+1x3",
+		"ack:8+2": "", "fec:": "", "fec:8": "", "fec:65+2": "", "nuck": "",
+	} {
 		if got, err := udpq.ParseReliability(name); got != want || (err != nil) != (want == "") {
 			t.Errorf("ParseReliability(%q) = %q, %v, want %q", name, got, err, want)
 		}

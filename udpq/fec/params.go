@@ -41,7 +41,7 @@ func ParseParams(s string) (Params, error) {
 	p.Data, errs[0] = strconv.Atoi(data)
 	p.Parity, errs[1] = strconv.Atoi(parity)
 	p.Depth, errs[2] = strconv.Atoi(depth)
-	if !found || errors.Join(errs[:]...) != nil {
+	if !found || errors.Join(errs[:]...) != nil || s != p.String() && s != p.String()+"x1" {
 		return Params{}, fmt.Errorf("%w: %q: want data+parity such as 8+2, or interleaved by a depth such as 8+2x4", ErrParams, s)
 	}
 	return p, p.Check()
