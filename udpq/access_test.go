@@ -31,8 +31,8 @@ func TestTokens(t *testing.T) {
 		}
 	}})
 	_, err = udpq.Dial(t.Context(), s.addr, nil)
-	if e, ok := errors.AsType[*udpq.RefusedError](err); !ok || e.Code != framing.CodeUnauthorized {
-		t.Errorf("Dial() without a token = %v, want it refused", err)
+	if e, ok := errors.AsType[*udpq.RefusedError](err); !ok || e.Code != framing.CodeUnauthorized || e.Words == "" {
+		t.Errorf("Dial() without a token = %v, want it refused, in words", err)
 	}
 	c := dial(t, s, &udpq.ClientConfig{Token: []byte("secret")})
 	if _, err := c.Subscribe(t.Context(), "a"); err != nil {

@@ -106,6 +106,7 @@ func (g *group) shown(d *datagram, asked *framing.Frame) bool {
 		g.refuse(d, asked, framing.CodeVersion, "a hello needs an offset, for a cookie: this client is older than the server")
 		return false
 	case s.seals.opens(now, d.from, asked.Offset):
+		d.shown = true
 		return true
 	case asked.Offset != 0:
 		s.forged.Add(1) // or held too long

@@ -95,14 +95,14 @@ func (g *group) answer(d *datagram, f *framing.Frame) {
 	g.reply(d, f)
 }
 
-// reply sends a frame to an address without a session: no more bytes than came
-// from there, and no more datagrams.
+// reply sends a frame to an address without a session: no more datagrams than
+// came from there, nor bytes, unless it is shown to be its sender's.
 func (g *group) reply(d *datagram, f *framing.Frame) {
 	f.Flags |= framing.FlagCRC
-	if f.Size() > len(d.b) {
+	if f.Size() > len(d.b) && !d.shown {
 		f.Payload = nil
 	}
-	if d.answered || f.Size() > len(d.b) {
+	if d.answered || f.Size() > len(d.b) && !d.shown {
 		return
 	}
 	d.answered = true

@@ -12,6 +12,7 @@ type datagram struct {
 	addr net.Addr // the same for a socket of another network stack, nil otherwise
 
 	answered bool // its sender, who has no session
+	shown    bool // its sender has shown a cookie
 }
 
 // Datagrams taken from the kernel in one call. A client keeps less memory for

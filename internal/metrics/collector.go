@@ -6,6 +6,7 @@ import (
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
+	"rawlab/udpq/dtls"
 )
 
 // MaxTopics bounds the stored topics that have series of their own: the first
@@ -16,6 +17,7 @@ const MaxTopics = 100
 type Sources struct {
 	TCP   *tcpq.Server
 	UDP   *udpq.Server
+	DTLS  *dtls.Socket
 	Queue *queue.Queue
 }
 
@@ -32,6 +34,13 @@ var (
 	dropped     = desc("events_dropped_total", "Events that were not handed on, by fate; counted for each subscriber they were meant for.", "transport", "fate")
 	read        = desc("read_bytes_total", "Bytes of frames read from TCP clients.")
 	sent        = desc("sent_bytes_total", "Bytes of frames written to TCP clients.")
+	retries     = desc("udp_retries_total", "Hellos that a cookie was asked for: each client says one.")
+	strangers   = desc("udp_strangers_total", "Frames from addresses without a session.")
+	forged      = desc("udp_forged_total", "Hellos, moves and byes that showed what they were not given, or too late.")
+	moved       = desc("udp_moves_total", "Times that a session went on from another address.")
+	standing    = desc("dtls_associations", "DTLS associations open now.")
+	handshakes  = desc("dtls_handshakes_total", "DTLS handshakes, by how they ended.", "end")
+	noRecords   = desc("dtls_datagrams_dropped_total", "Datagrams that were no record of an association, or came faster than deciphered.")
 	datagrams   = desc("datagrams_received_total", "UDP datagrams received.")
 
 	topics   = desc("topics", "Topics that are listened to or stored.")
@@ -44,6 +53,7 @@ var (
 	lagOf    = desc("topic_lag_events", "Events that the client furthest behind has not acknowledged; the first 100 stored topics by name.", "topic")
 	allDescs = []*prometheus.Desc{
 		connections, accepted, refused, received, forwarded, dropped, read, sent, datagrams,
+		retries, strangers, forged, moved, standing, handshakes, noRecords,
 		topics, stored, events, size, lag, expired, depthOf, lagOf,
 	}
 )
@@ -74,6 +84,18 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		door{to, "udp"}.tell(s.Sessions, s.Accepted, s.Received, s.Forwarded, s.Dropped)
 		count(to, refused, s.Refused, "udp", "any")
 		count(to, datagrams, s.Datagrams)
+		count(to, retries, s.Retries)
+		count(to, strangers, s.Strangers)
+		count(to, forged, s.Forged)
+		count(to, moved, s.Moved)
+	}
+	if c.DTLS != nil {
+		s := c.DTLS.Stats()
+		gauge(to, standing, float64(s.Associations))
+		count(to, handshakes, s.Established, "established")
+		count(to, handshakes, s.Failed, "failed")
+		count(to, handshakes, s.Refused, "refused")
+		count(to, noRecords, s.Dropped)
 	}
 	if c.Queue != nil {
 		c.collectQueue(to)

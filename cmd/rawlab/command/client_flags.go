@@ -22,6 +22,7 @@ type clientFlags struct {
 	ca          string
 	fingerprint string
 	insecure    bool
+	pskFile     string
 	reconnect   bool
 	reliability string
 	unordered   bool
@@ -31,9 +32,10 @@ type clientFlags struct {
 
 func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.tokenFile, "token-file", "", "the server knows you by the token in this `file` (default: in $"+access.TokenEnv+", if it is set)")
-	s.StringVar(&f.ca, "tls-ca", "", "tls://: believe servers that a root in this PEM `file` vouches for, not the system's")
-	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://: believe the certificate with this `SHA-256`, whoever signed it")
-	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://: believe whoever answers")
+	s.StringVar(&f.ca, "tls-ca", "", "tls://, udps://: believe servers that a root in this PEM `file` vouches for, not the system's")
+	s.StringVar(&f.fingerprint, "tls-fingerprint", "", "tls://, udps://: believe the certificate with this `SHA-256`, whoever signed it")
+	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://, udps://: believe whoever answers")
+	s.StringVar(&f.pskFile, "psk-file", "", "udps://: the server and you know each other by the identity and key in this `file`, not by a certificate")
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
 	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'nack' while it is kept if it is asked for, 'none' once")
 	s.StringVar(&f.fragments, "fragments", "own", "udp://: who cuts an event that is larger than a datagram: 'own' this program, 'ip' the kernel")
@@ -47,7 +49,7 @@ func (f *clientFlags) token() ([]byte, error) { return access.ReadToken(f.tokenF
 func (f *clientFlags) tls(server endpoint) (*tls.Config, error) {
 	if !server.secure {
 		if f.ca != "" || f.fingerprint != "" || f.insecure {
-			return nil, usagef("%s is not encrypted, so --tls-ca, --tls-fingerprint and --tls-insecure mean nothing; say tls://%s", server, server.address)
+			return nil, usagef("%s is not encrypted, so --tls-ca, --tls-fingerprint and --tls-insecure mean nothing; say %s://%s", server, endpoint{server.transport, true, ""}.scheme(), server.address)
 		}
 		return nil, nil
 	}
@@ -67,7 +69,7 @@ func (f *clientFlags) tls(server endpoint) (*tls.Config, error) {
 }
 
 // overUDP returns what a client over UDP is to be.
-func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, error) {
+func (f *clientFlags) overUDP(server endpoint, config *tcpq.ClientConfig) (*udpq.ClientConfig, error) {
 	reliability, err := udpq.ParseReliability(f.reliability)
 	switch {
 	case err != nil:
@@ -81,10 +83,14 @@ func (f *clientFlags) overUDP(config *tcpq.ClientConfig) (*udpq.ClientConfig, er
 	if err != nil {
 		return nil, usagef("--fragments: %w", err)
 	}
-	return &udpq.ClientConfig{
+	c := &udpq.ClientConfig{
 		Name: config.Name, Token: config.Token, Report: config.Report, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
 		Fragments: fragments, OnReceipt: config.OnReceipt, OnLost: config.OnLost, Deduplicate: config.Deduplicate,
-	}, nil
+	}
+	if server.secure {
+		err = f.encrypt(c, config.TLS)
+	}
+	return c, err
 }
 
 // acknowledges reports whether a server tells its clients what it has.

@@ -258,7 +258,7 @@ func TestUsageOfQueueVerbs(t *testing.T) {
 		want string
 	}{
 		"no URL":          {[]string{"emit", "127.0.0.1:9700", "t", "x"}, 2, "say tcp://127.0.0.1:9700"},
-		"websocket":       {[]string{"listen", "ws://127.0.0.1:9700", "t"}, 2, "speaks tcp://, tls:// and udp://"},
+		"websocket":       {[]string{"listen", "ws://127.0.0.1:9700", "t"}, 2, "speaks tcp://, tls://, udp:// and udps://"},
 		"other scheme":    {[]string{"listen", "http://127.0.0.1:9700", "t"}, 2, `unknown transport "http"`},
 		"no port":         {[]string{"emit", "tcp://127.0.0.1", "t", "x"}, 2, "no port"},
 		"no host":         {[]string{"emit", "tcp://:9700", "t", "x"}, 2, "no host"},

@@ -13,6 +13,7 @@ import (
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
+	"rawlab/udpq/dtls"
 )
 
 // serveFlags are what a user said to serve.
@@ -40,9 +41,10 @@ func newServe() *cobra.Command {
 			"under a name makes it so, or --topic NAME=store. Stored events live in memory,\n" +
 			"or in the folder --data, from which a server that starts again goes on, or on\n" +
 			"brokers, --jetstream, where several servers share them.\n\n" +
-			"Beyond loopback a server wants TLS (--tls-cert and --tls-key, or --tls-self-signed)\n" +
-			"and --tokens; clients then use tls://host:port and a token. What a client may take\n" +
-			"is bounded; one that goes over a bound is told which.\n\n" +
+			"Beyond loopback a server wants TLS (--tls-cert and --tls-key, or --tls-self-signed;\n" +
+			"for UDP alone --psk-file too) and --tokens; clients then use tls://host:port or\n" +
+			"udps://host:port, which is DTLS, and a token. What a client may take is bounded;\n" +
+			"one that goes over a bound is told which.\n\n" +
 			"The first SIGINT or SIGTERM drains for up to --drain and sums up, the second ends\n" +
 			"at once.",
 		Example: "  rawlab serve\n  rawlab serve --data ./queue --topic news=store\n" +
@@ -104,13 +106,13 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 	if s.log, err = f.logs.logger(s.stderr); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.shared.check(f.data), f.limits.check(), f.group.check(f.access.insecure), f.access.check(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
+	if err := errors.Join(f.shared.check(f.data), f.limits.check(), f.group.check(f.access.insecure), f.access.check(), f.checkPack(), f.access.checkAddress("tcp", f.tcp), f.access.checkAddress("udp", f.udp), f.access.checkAddress("metrics", f.metrics)); err != nil {
 		return nil, err
 	}
 	if s.queue, err = f.openQueue(s.stderr, s.log, policies); err != nil {
 		return nil, err
 	}
-	if s.credentials, err = f.access.open(f.tlsFolder(), f.tcp); err != nil { // after the queue, which wants its folder empty at first
+	if s.credentials, err = f.access.open(f.tlsFolder(), f.tcp, f.udp); err != nil { // after the queue, which wants its folder empty at first
 		return nil, errors.Join(err, s.queue.Close())
 	}
 	if err := s.credentials.objection(clock.Real.Now()); err != nil {
@@ -122,6 +124,9 @@ func (f *serveFlags) prepare(stderr io.Writer) (*service, error) {
 		tcp.TLS = s.credentials.certificate.ServerConfig()
 	}
 	f.limits.apply(tcp, udp)
+	if f.access.encrypts("udp") {
+		udp.Datagram = max(dtls.Budget, udp.PackBudget)
+	}
 	s.tcp, s.udp = tcpq.NewServer(tcp), udpq.NewServer(udp)
 	return s, nil
 }

@@ -143,7 +143,7 @@ func TestUsageOfServe(t *testing.T) {
 		"use TLS and --tokens":            {"--tcp", ":0"},
 		"say who may with --tokens":       {"--tcp", ":0", "--tls-self-signed"},
 		"could be read on the way":        {"--tcp", ":0", "--tokens", "f"},
-		"neither encrypted":               {"--udp", ":0", "--tls-self-signed", "--tokens", "f"},
+		"--tls-self-signed or --psk-file": {"--udp", ":0", "--tls-self-signed", "--dtls=false", "--tokens", "f"},
 		"can be read from other machines": {"--metrics", ":0"},
 		"belong together":                 {"--tls-cert", "f"},
 		"leave out --tls-cert":            {"--tls-cert", "f", "--tls-key", "f", "--tls-self-signed"},

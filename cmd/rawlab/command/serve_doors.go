@@ -16,6 +16,7 @@ import (
 	"rawlab/internal/queue"
 	"rawlab/tcpq"
 	"rawlab/udpq"
+	"rawlab/udpq/dtls"
 )
 
 // service is a queue and its doors.
@@ -28,6 +29,7 @@ type service struct {
 	udp         *udpq.Server
 	listener    net.Listener
 	socket      net.PacketConn
+	dtls        *dtls.Socket      // that socket, if it speaks DTLS
 	metrics     net.Listener      // nil: not shown
 	group       *udpq.GroupSender // nil: no multicast
 }
@@ -44,10 +46,9 @@ func (s *service) listen(f *serveFlags) (err error) {
 		fmt.Fprintf(s.stderr, "rawlab: listening on %s://%s\n", scheme, s.listener.Addr())
 	}
 	if f.udp != "" {
-		if s.socket, err = udpq.Listen(f.udp); err != nil {
-			return listenError("--udp", f.udp, err)
+		if err := s.listenUDP(f); err != nil {
+			return err
 		}
-		fmt.Fprintf(s.stderr, "rawlab: listening on udp://%s\n", s.socket.LocalAddr())
 	}
 	if f.metrics != "" {
 		if s.metrics, err = net.Listen("tcp", f.metrics); err != nil {
@@ -91,7 +92,7 @@ func (s *service) showMetrics(ctx context.Context, stopping context.Context) {
 	if s.metrics == nil {
 		return
 	}
-	sources := metrics.Sources{TCP: s.tcp, UDP: s.udp, Queue: s.queue}
+	sources := metrics.Sources{TCP: s.tcp, UDP: s.udp, DTLS: s.dtls, Queue: s.queue}
 	if s.listener == nil {
 		sources.TCP = nil
 	}
@@ -159,6 +160,7 @@ func (s *service) summarize() {
 		}
 	}
 	s.summarizeGroup()
+	s.summarizeDTLS()
 	s.account()
 	if expired := s.queue.Dropped()[queue.FateExpired]; expired > 0 {
 		fmt.Fprintf(s.stderr, "rawlab: %d stored events expired before a client that was away came for them\n", expired)

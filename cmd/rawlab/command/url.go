@@ -21,18 +21,25 @@ const defaultAddress = "127.0.0.1:9700"
 // endpoint is a server's URL, taken apart.
 type endpoint struct {
 	transport string // "tcp" or "udp"
-	secure    bool   // TLS over TCP
+	secure    bool   // TLS over TCP, DTLS over UDP
 	address   string // host:port
 }
 
 func (e endpoint) String() string {
-	if e.secure {
-		return "tls://" + e.address
-	}
-	return e.transport + "://" + e.address
+	return e.scheme() + "://" + e.address
 }
 
-// parseEndpoint reads tcp://host:port, tls://host:port or udp://host:port.
+func (e endpoint) scheme() string {
+	switch {
+	case e.secure && e.transport == "udp":
+		return "udps"
+	case e.secure:
+		return "tls"
+	}
+	return e.transport
+}
+
+// parseEndpoint reads tcp://host:port, and the same with tls, udp or udps.
 // Its errors are usage errors.
 func parseEndpoint(s string) (endpoint, error) {
 	if !strings.Contains(s, "://") {
@@ -43,14 +50,14 @@ func parseEndpoint(s string) (endpoint, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return endpoint{}, usagef("%q is no URL: want tcp://host:port, tls://host:port or udp://host:port", s)
+		return endpoint{}, usagef("%q is no URL: want tcp://host:port, or the same with tls, udp or udps", s)
 	}
 	switch u.Scheme {
-	case "tcp", "tls", "udp":
+	case "tcp", "tls", "udp", "udps":
 	case "ws", "wss":
-		return endpoint{}, usagef("%s: this build speaks tcp://, tls:// and udp://, not %s://", s, u.Scheme)
+		return endpoint{}, usagef("%s: this build speaks tcp://, tls://, udp:// and udps://, not %s://", s, u.Scheme)
 	default:
-		return endpoint{}, usagef("%s: unknown transport %q: want tcp://, tls:// or udp://", s, u.Scheme)
+		return endpoint{}, usagef("%s: unknown transport %q: want tcp://, tls://, udp:// or udps://", s, u.Scheme)
 	}
 	switch {
 	case u.Hostname() == "":
@@ -60,8 +67,11 @@ func parseEndpoint(s string) (endpoint, error) {
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return endpoint{}, usagef("%s: nothing may follow %s://%s; the topic is an argument of its own", s, u.Scheme, u.Host)
 	}
-	if u.Scheme == "tls" {
+	switch u.Scheme {
+	case "tls":
 		return endpoint{"tcp", true, u.Host}, nil
+	case "udps":
+		return endpoint{"udp", true, u.Host}, nil
 	}
 	return endpoint{u.Scheme, false, u.Host}, nil
 }
@@ -130,15 +140,18 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 	if config.TLS, err = f.tls(e); err != nil {
 		return nil, err
 	}
+	if err := f.checkPSK(e); err != nil {
+		return nil, err
+	}
 	if e.transport == "udp" {
-		udp, err := f.overUDP(config)
+		udp, err := f.overUDP(e, config)
 		if err != nil {
 			return nil, err
 		}
 		return f.dialUDP(ctx, e.address, udp)
 	}
 	if f.unordered || f.repairsUDP() {
-		return nil, usagef("%s: TCP sends again by itself, and in order; --reliability and --unordered are for udp://", e)
+		return nil, usagef("%s: TCP sends again by itself, and in order; --reliability and --unordered are for udp:// and udps://", e)
 	}
 	if f.fragments != string(udpq.FragmentsOwn) {
 		return nil, usagef("%s: TCP cuts its stream by itself; --fragments is for udp://", e)
