@@ -40,11 +40,7 @@ func runLoss(ctx context.Context, o *Options) (*Outcome, error) {
 
 func lossChecks(o *Options, out *Outcome) []report.Check {
 	tcp, udp := &out.Result.Runs[0], &out.Result.Runs[1]
-	checks := []report.Check{{
-		Claim:    "TCP delivers every event exactly once",
-		Measured: fmt.Sprintf("%s of %s, %d twice", report.Count(tcp.Delivered), report.Count(tcp.Emitted), tcp.Duplicates),
-		Held:     tcp.Delivered == tcp.Emitted && tcp.Duplicates == 0,
-	}}
+	checks := []report.Check{tcpCheck(tcp)}
 	switch {
 	case udp.OnRung():
 		checks = append(checks, rungChecks(o, udp, out.Evidence[1].Ledger, o.udp().complete)...)
@@ -52,6 +48,14 @@ func lossChecks(o *Options, out *Outcome) []report.Check {
 		checks = append(checks, lossCheck(o, udp))
 	}
 	return append(checks, retransmitCheck(out.Evidence[0].Ledger))
+}
+
+func tcpCheck(tcp *report.Run) report.Check {
+	return report.Check{
+		Claim:    "TCP delivers every event exactly once",
+		Measured: fmt.Sprintf("%s of %s, %d twice", report.Count(tcp.Delivered), report.Count(tcp.Emitted), tcp.Duplicates),
+		Held:     tcp.Delivered == tcp.Emitted && tcp.Duplicates == 0,
+	}
 }
 
 // plainLoss tells whether the wire does nothing but lose and delay packets,

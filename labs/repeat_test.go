@@ -29,6 +29,9 @@ func repeatable(l *labs.Lab) labs.Options {
 func TestHundredRunsLoseTheSame(t *testing.T) {
 	for _, backend := range []string{labs.BackendKernel, labs.BackendVirtual} {
 		for _, l := range labs.Catalog {
+			if l == labs.ReliableUDP {
+				continue // see TestRungsAreHitAlike
+			}
 			o := repeatable(l)
 			o.Backend = backend
 			runs := 100

@@ -96,3 +96,16 @@ func TestRungGivesUp(t *testing.T) {
 		t.Errorf("%d delivered, fates %v, want some of %d delivered and the others connection-lost", u.Delivered, u.Fates, o.Events)
 	}
 }
+
+// TestReliableUDP: every rung is there, and loses nothing that it promises
+// not to, on hosts of a kernel.
+func TestReliableUDP(t *testing.T) {
+	t.Parallel()
+	o := options(labs.ReliableUDP, 300)
+	out := run(t, labs.ReliableUDP, o)
+	holds(t, out)
+	fitsATerminal(t, out)
+	if got, want := len(out.Result.Runs), 1+len(udpq.Reliabilities()); got != want {
+		t.Errorf("%d runs, want TCP's and one for each of %v", got, udpq.Reliabilities())
+	}
+}

@@ -100,13 +100,14 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 }
 
 func TestVirtualLabsHold(t *testing.T) {
-	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss} {
+	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss, labs.ReliableUDP} {
 		o := l.Defaults
 		if testing.Short() {
 			o.Events = min(o.Events, 800)
 		}
 		out := runVirtual(t, l, o)
 		holds(t, out)
+		fitsATerminal(t, out)
 		if out.Result.Backend != labs.BackendVirtual {
 			t.Errorf("%s: backend %q", l.Name, out.Result.Backend)
 		}

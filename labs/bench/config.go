@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
 	"time"
+
+	"rawlab/udpq"
 )
 
 // Defaults of [Config].
@@ -29,14 +32,15 @@ const (
 
 // Config says what to measure. The zero value of a field is its default.
 type Config struct {
-	Transports []string      // "tcp", "udp" or both, default both
-	Rates      []float64     // events per second, all emitters together; 0 is as fast as possible. Default DefaultRate, then 0
-	Duration   time.Duration // of each transport at each rate, all rounds together; default DefaultDuration
-	Events     int           // instead of Duration: emitted over each transport at each rate
-	Size       int           // payload of an event in bytes, default DefaultSize
-	Parallel   int           // pairs of emitter and subscriber, default 1
-	Omit       time.Duration // warm-up of each transport at each rate that is not measured
-	Rounds     int           // that share Duration or Events, default DefaultRounds
+	Transports  []string         // "tcp", "udp" or both, default both
+	Rates       []float64        // events per second, all emitters together; 0 is as fast as possible. Default DefaultRate, then 0
+	Duration    time.Duration    // of each transport at each rate, all rounds together; default DefaultDuration
+	Events      int              // instead of Duration: emitted over each transport at each rate
+	Size        int              // payload of an event in bytes, default DefaultSize
+	Parallel    int              // pairs of emitter and subscriber, default 1
+	Omit        time.Duration    // warm-up of each transport at each rate that is not measured
+	Reliability udpq.Reliability // of UDP, default none
+	Rounds      int              // that share Duration or Events, default DefaultRounds
 
 	// Server returns the command that runs this package's Serve for a
 	// transport, its standard input and output left free.
@@ -75,6 +79,7 @@ func (c *Config) orDefault() Config {
 	if d.Parallel == 0 {
 		d.Parallel = 1
 	}
+	d.Reliability = cmp.Or(d.Reliability, udpq.ReliabilityNone)
 	if d.Rounds == 0 {
 		d.Rounds = DefaultRounds
 		if d.Events == 0 {

@@ -32,7 +32,8 @@ type Machine struct {
 // Run is one transport at one rate.
 type Run struct {
 	Transport   string            `json:"transport"`
-	Rate        *float64          `json:"rate"` // events per second meant; null is as fast as possible
+	Reliability string            `json:"reliability"` // "tcp", or UDP's rung
+	Rate        *float64          `json:"rate"`        // events per second meant; null is as fast as possible
 	Rounds      int               `json:"rounds"`
 	Emitted     uint64            `json:"emitted"`
 	Delivered   uint64            `json:"delivered"` // each counted once
@@ -106,7 +107,10 @@ const (
 
 // result closes the account of a session.
 func (s *session) result() (Run, error) {
-	r := Run{Transport: s.transport, Rounds: len(s.sum.rounds)}
+	r := Run{Transport: s.transport, Reliability: s.transport, Rounds: len(s.sum.rounds)}
+	if s.transport == "udp" {
+		r.Reliability = string(s.config.Reliability)
+	}
 	if s.rate > 0 {
 		r.Rate = &s.rate
 		r.Behind = percentiles(s.sum.behind, time.Duration(s.sum.behind.Max()))

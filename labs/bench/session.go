@@ -63,14 +63,14 @@ func (s *session) connect(ctx context.Context) error {
 	for i := range s.config.Parallel {
 		p := &pair{topic: topic(i), recorder: newRecorder(s.clock)}
 		var err error
-		if p.listener, err = dial(ctx, s.transport, s.server.addr, p.recorder.deliver); err != nil {
+		if p.listener, err = s.dial(ctx, p.recorder.deliver); err != nil {
 			return err
 		}
 		s.pairs = append(s.pairs, p)
 		if _, err = p.listener.Subscribe(ctx, p.topic); err != nil {
 			return err
 		}
-		if p.emitter, err = dial(ctx, s.transport, s.server.addr, nil); err != nil {
+		if p.emitter, err = s.dial(ctx, nil); err != nil {
 			return err
 		}
 	}

@@ -53,9 +53,9 @@ func newReport(received, forwarded uint64, dropped map[queue.Fate]uint64) report
 }
 
 // dial connects a client; onEvent gets what it subscribes to.
-func dial(ctx context.Context, transport, addr string, onEvent func(*framing.Frame)) (client, error) {
-	if transport == "tcp" {
-		return tcpq.Dial(ctx, addr, &tcpq.ClientConfig{OnEvent: onEvent})
+func (s *session) dial(ctx context.Context, onEvent func(*framing.Frame)) (client, error) {
+	if s.transport == "tcp" {
+		return tcpq.Dial(ctx, s.server.addr, &tcpq.ClientConfig{OnEvent: onEvent})
 	}
-	return udpq.Dial(ctx, addr, &udpq.ClientConfig{OnEvent: onEvent, Fragments: udpq.FragmentsIP})
+	return udpq.Dial(ctx, s.server.addr, &udpq.ClientConfig{OnEvent: onEvent, Reliability: s.config.Reliability, Fragments: udpq.FragmentsIP})
 }

@@ -110,7 +110,7 @@ func (r *Result) table(w io.Writer) error {
 	t := newTable(w, r.alignment())
 	header := []string{""}
 	for i := range r.Runs {
-		header = append(header, r.Runs[i].heading())
+		header = append(header, r.Runs[i].heading(len(r.Runs) > manyRuns))
 	}
 	t.Header(header)
 	for _, line := range r.rows() {
@@ -128,14 +128,20 @@ func (r *Result) table(w io.Writer) error {
 	return t.Render()
 }
 
+// manyRuns is more than stand beside each other with their names in one line.
+const manyRuns = 3
+
 // heading is the run's name with its transport in capitals, in two lines if
-// it has many words.
-func (r *Run) heading() string {
-	name := r.Name()
-	if r.OnRung() && r.Variant != "" {
+// it is long or stands beside many.
+func (r *Run) heading(many bool) string {
+	name := strings.ToUpper(r.Transport) + r.Name()[len(r.Transport):]
+	switch {
+	case r.OnRung() && r.Variant != "":
 		name = strings.TrimSuffix(name, " "+r.Variant) + "\n" + r.Variant
+	case many:
+		name = strings.Replace(name, " ", "\n", 1)
 	}
-	return strings.ToUpper(r.Transport) + name[len(r.Transport):]
+	return name
 }
 
 // newTable makes a table without borders.

@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"rawlab/labs/bench"
+	"rawlab/udpq"
 )
 
 func newBench() *cobra.Command {
@@ -33,6 +35,7 @@ type benchFlags struct {
 	events, rate     countValue
 	size             bytesValue
 	parallel, rounds int
+	reliability      udpq.Reliability
 	json             bool
 }
 
@@ -58,6 +61,9 @@ func newBenchRun(name, short string, transports ...string) *cobra.Command {
 	s.IntVarP(&f.parallel, "parallel", "P", 1, "pairs of emitter and subscriber")
 	s.VarP(&f.omit, "omit", "O", "`seconds` of warm-up that are not measured")
 	s.IntVar(&f.rounds, "rounds", 0, "that share the time or the events; transports take turns (default 5)")
+	if slices.Contains(transports, "udp") {
+		registerReliability(s, &f.reliability)
+	}
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of a table")
 	return c
 }
@@ -104,7 +110,7 @@ func (f *benchFlags) check(c *cobra.Command) error {
 func (f *benchFlags) config(c *cobra.Command, transports []string) *bench.Config {
 	config := &bench.Config{
 		Transports: transports, Duration: time.Duration(f.seconds), Events: int(f.events),
-		Size: int(f.size), Parallel: f.parallel, Omit: time.Duration(f.omit), Rounds: f.rounds, Server: benchServer,
+		Size: int(f.size), Parallel: f.parallel, Omit: time.Duration(f.omit), Rounds: f.rounds, Reliability: f.reliability, Server: benchServer,
 	}
 	if c.Flags().Changed("rate") {
 		config.Rates = []float64{float64(f.rate)}

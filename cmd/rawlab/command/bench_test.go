@@ -13,7 +13,7 @@ import (
 
 func TestBenchJSON(t *testing.T) {
 	var out, errs bytes.Buffer
-	args := strings.Fields("bench compare -n 0.4K -l 1K -b 20K -P 2 -O 10ms --rounds 2 --json")
+	args := strings.Fields("bench compare -n 0.4K -l 1K -b 20K -P 2 -O 10ms --rounds 2 --reliability ack --json")
 	if code := command.Main(t.Context(), args, nil, &out, &errs); code != 0 {
 		t.Fatalf("%s = %d, %s", args, code, errs.String())
 	}
@@ -26,6 +26,9 @@ func TestBenchJSON(t *testing.T) {
 	}
 	for i, transport := range []string{"tcp", "udp"} {
 		run := r.Runs[i]
+		if want := []string{"tcp", "ack"}[i]; run.Reliability != want {
+			t.Errorf("run %d is on rung %q, want %q", i, run.Reliability, want)
+		}
 		if run.Transport != transport || run.Emitted != 400 || run.Unexplained != 0 || run.Rate == nil || *run.Rate != 20_000 {
 			t.Errorf("run %d = %+v, want 400 events over %s at 20,000 a second, all explained", i, run, transport)
 		}
@@ -88,6 +91,7 @@ func TestBenchUsage(t *testing.T) {
 		"bench tcp udp", "bench sctp", "bench tcp -t 1 -n 100", "bench tcp -t x", "bench tcp -t -1", "bench tcp -t 0", "bench tcp -t NaN",
 		"bench tcp -n 0", "bench tcp -n 1.5", "bench tcp -n 9T", "bench tcp -n -5", "bench tcp -n 2", "bench tcp -l 0", "bench tcp -l 1M",
 		"bench tcp -b -1", "bench tcp -b 1G", "bench tcp -P 0", "bench tcp -P 65", "bench tcp -O -1", "bench tcp --rounds 0", "bench tcp --rounds 1000",
+		"bench tcp --reliability ack", "bench udp --reliability most",
 	} {
 		var out, errs bytes.Buffer
 		if code := command.Main(t.Context(), strings.Fields(line), nil, &out, &errs); code != 2 || errs.Len() == 0 || out.Len() > 0 {

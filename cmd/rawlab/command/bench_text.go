@@ -10,6 +10,7 @@ import (
 
 	"rawlab/labs/bench"
 	"rawlab/labs/report"
+	"rawlab/udpq"
 )
 
 const notMeasured = "–"
@@ -26,7 +27,7 @@ func writeBench(w io.Writer, r *bench.Result) error {
 	if len(r.Runs) > 0 {
 		align, header := tw.Alignment{tw.AlignLeft}, []string{""}
 		for _, run := range r.Runs {
-			align, header = append(align, tw.AlignRight), append(header, strings.ToUpper(run.Transport)+"\n"+runRate(&run))
+			align, header = append(align, tw.AlignRight), append(header, benchHeading(&run)+"\n"+runRate(&run))
 		}
 		if err := writeTable(&b, align, header, benchRows(r.Runs)); err != nil {
 			return err
@@ -37,6 +38,14 @@ func writeBench(w io.Writer, r *bench.Result) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// benchHeading names a run's transport, with UDP's rung if it is on one.
+func benchHeading(r *bench.Run) string {
+	if r.Transport == "udp" && r.Reliability != string(udpq.ReliabilityNone) {
+		return "UDP " + r.Reliability
+	}
+	return strings.ToUpper(r.Transport)
 }
 
 // runRate is the rate in a table's head, as short as it is given with -b.
@@ -156,19 +165,22 @@ func benchNotes(r *bench.Result) []string {
 		return notes
 	}
 	notes = append(notes, fmt.Sprintf("Rates and CPU are the median of up to %d rounds above their range; the clients' CPU includes what measuring costs.", roundsOf(r)))
-	paced, flatOut := false, false
+	paced, flatOut, what := false, false, "UDP loses what does not fit"
 	for _, run := range r.Runs {
+		if heading := benchHeading(&run); strings.HasPrefix(heading, "UDP ") {
+			what = heading + " does so too, and sends again what is lost"
+		}
 		paced, flatOut = paced || run.Rate != nil, flatOut || run.Rate == nil
 		if run.Behind != nil && run.Behind.P50 > lateEmitter {
 			notes = append(notes, fmt.Sprintf("The emitter could not keep %s over %s: half of the events were sent over %s late. Latency says how far it fell behind.",
-				rateWords(*run.Rate), strings.ToUpper(run.Transport), report.Milliseconds(run.Behind.P50)))
+				rateWords(*run.Rate), benchHeading(&run), report.Milliseconds(run.Behind.P50)))
 		}
 	}
 	if paced {
 		notes = append(notes, "At a rate, latency counts from the moment when an event was meant to be sent, so a wait before sending counts too.")
 	}
 	if flatOut {
-		notes = append(notes, "Flat out, latency is time spent in full buffers: TCP makes the emitter wait for them, UDP loses what does not fit.")
+		notes = append(notes, "Flat out, latency is time spent in full buffers: TCP makes the emitter wait for them, "+what+".")
 	}
 	return notes
 }
