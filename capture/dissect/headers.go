@@ -80,7 +80,8 @@ type span struct{ from, to int }
 // Parser reads headers of packets of one link type. It is not safe for
 // concurrent use.
 type Parser struct {
-	start func(data []byte) (*gopacket.DecodingLayerParser, []byte, error)
+	ethernet bool
+	start    func(data []byte) (*gopacket.DecodingLayerParser, []byte, error)
 
 	eth  layers.Ethernet
 	vlan layers.Dot1Q
@@ -108,6 +109,7 @@ func NewParser(linkType uint16) *Parser {
 	p.udpOnly = p.from(layers.LayerTypeUDP)
 	switch linkType {
 	case LinkEthernet:
+		p.ethernet = true
 		p.link, p.start = p.from(layers.LayerTypeEthernet), p.startLink
 	case LinkSLL:
 		p.link, p.start = p.from(layers.LayerTypeLinuxSLL), p.startLink
@@ -180,7 +182,15 @@ func (p *Parser) startRaw(data []byte) (*gopacket.DecodingLayerParser, []byte, e
 // Parse reads the headers of one packet. A packet that is neither IP nor ARP
 // is [Other] and no error. With an error, Headers holds what could be read
 // before it, and Payload the bytes where reading ended. In the steady state nothing is allocated.
-func (p *Parser) Parse(data []byte) (Headers, error) {
+func (p *Parser) Parse(data []byte) (h Headers, err error) {
+	if p.ethernet && h.fast(data) {
+		return h, nil
+	}
+	return p.parse(data)
+}
+
+// parse is Parse of any packet.
+func (p *Parser) parse(data []byte) (Headers, error) {
 	p.decoded = p.decoded[:0]
 	p.ext = extension{}
 	first, rest, err := p.start(data)
