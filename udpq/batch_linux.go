@@ -25,6 +25,7 @@ type kernel struct {
 	arrivals  *arrivals
 	refused   atomic.Bool // sendmmsg is, since
 	cuts      atomic.Bool // trains may be sent
+	prober    *prober     // of the same socket, nil: none
 
 	recvmmsg, sendmmsg call // so that tests can have them refused
 }
@@ -52,6 +53,14 @@ func newKernelWith(conn *net.UDPConn, batch int, connected, offload bool, get, p
 	})
 	if err != nil || !able {
 		return nil
+	}
+	return k
+}
+
+// with has what meets the socket set for probes sent again.
+func (k *kernel) with(p *prober) *kernel {
+	if k != nil {
+		k.prober = p
 	}
 	return k
 }

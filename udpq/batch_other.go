@@ -12,6 +12,8 @@ type kernel struct{}
 
 func newKernel(*net.UDPConn, int, bool, bool) *kernel { return nil }
 
+func (k *kernel) with(*prober) *kernel { return k }
+
 func (*kernel) receive() ([]datagram, error) { return nil, nil }
 
 func (*kernel) send([]byte, []int, netip.AddrPort, func([]byte, error)) (bytes, count int) {

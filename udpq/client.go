@@ -71,7 +71,7 @@ type ClientConfig struct {
 
 	Nack nack.Config // bounds what ReliabilityNack spends on repairs, default see package nack
 
-	PackBudget      int           // gather events into datagrams of up to so many bytes, default 0: one event each
+	PackBudget      int           // gather events into datagrams of up to so many bytes, or PackAuto; default 0: one event each
 	Fragments       Fragments     // who cuts events larger than Datagram, default FragmentsOwn
 	Datagram        int           // the largest datagram in bytes that events are packed or cut for, see Config
 	FragmentTimeout time.Duration // an event of which no piece came for so long is lost, see Config
@@ -128,7 +128,7 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	if d.PackBudget > 0 {
 		d.PackBudget = max(1, d.PackBudget-d.rung().headerBytes())
 	}
-	d.Datagram = datagramBudget(d.Datagram, d.PackBudget)
+	d.Datagram = datagramBudget(d.Datagram)
 	if d.Gather <= 0 && d.PackBudget > 0 && d.Offload {
 		d.Gather = maxTrain
 	}
@@ -155,6 +155,9 @@ type ClientStats struct {
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
 	Moves       uint64 // times that the session went on from another address
 
+	Datagram   int    // the largest datagram that events are packed or cut for now
+	BlackHoles uint64 // times that the path did not take any more what it had taken
+
 	Fragments        uint64 // pieces of events received
 	FragmentsRefused uint64 // of them: doubled, late, or in contradiction to others
 	FragmentLost     uint64 // events of which pieces came, and not all
@@ -177,6 +180,7 @@ type Client struct {
 	addr   string // of the server
 	line   atomic.Pointer[line]
 	link   *link // nil: nothing is done for lost events
+	path   *path // to the server
 	whole  *reassembly
 	origin uint64
 	born   uint64 // when the first hello was said: with origin it names the session
@@ -221,8 +225,8 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 		return nil, err
 	}
 	c.inbox = edge.NewInbox(c.config.InboxBytes)
-	if c.config.PackBudget > 0 {
-		c.packer = framing.NewPacker(c.config.PackBudget)
+	if c.config.PackBudget != 0 {
+		c.packer = framing.NewPacker(max(1, c.config.PackBudget))
 	}
 	first, err := c.connect(ctx)
 	if err != nil {
@@ -294,6 +298,7 @@ func (c *Client) Stats() ClientStats {
 	defer c.mu.Unlock()
 	s := c.stats
 	s.Refused, s.Moves = c.refusals.Load(), c.moves.Load()
+	s.Datagram, s.BlackHoles = c.room(), c.path.blackHoles()
 	s.Fragments, s.FragmentsRefused = c.whole.pieces.Load(), c.whole.refused.Load()
 	if c.link != nil {
 		c.link.stats(&s)
@@ -316,6 +321,7 @@ func (c *Client) fail(err error) {
 		c.link.close(err)
 	}
 	c.whole.close()
+	c.path.close()
 	c.inbox.Close(err)
 	c.requests.Close(err)
 	c.replies.Close(err)

@@ -3,10 +3,16 @@ package udpq
 import (
 	"rawlab/framing"
 	"rawlab/udpq/fragment"
+	"rawlab/udpq/pmtu"
 )
 
 // openFragments gets the client what it needs for events in pieces.
 func (c *Client) openFragments() {
+	c.path = newPath(c.config.Clock, c.config.Datagram, c.prober())
+	if c.link != nil && c.config.Fragments != FragmentsIP {
+		c.path.fit = func() { c.link.fit(c.budget()) }
+		c.path.fit()
+	}
 	timeout := c.config.FragmentTimeout
 	switch c.config.Reliability {
 	case ReliabilityAck:
@@ -54,8 +60,52 @@ func (c *Client) maxEmit() int {
 	return MaxWhole
 }
 
+// prober returns what sends probes, nil if there is no use in them.
+func (c *Client) prober() func(pmtu.Probe) error {
+	if c.config.Fragments == FragmentsIP && c.config.PackBudget != PackAuto || c.line.Load().prober == nil {
+		return nil
+	}
+	return func(p pmtu.Probe) error {
+		l := c.line.Load()
+		if l.prober == nil {
+			return nil // it is another socket by now: unanswered
+		}
+		return l.probe(padded(p, c.origin), nil)
+	}
+}
+
+// room is the largest datagram to make.
+func (c *Client) room() int {
+	room := int(c.path.size.Load())
+	if pack := c.config.PackBudget; pack > 0 {
+		return max(room, pack+c.config.rung().headerBytes())
+	}
+	return room
+}
+
 // budget is what an event may take of a datagram.
-func (c *Client) budget() int { return c.config.Datagram - c.config.rung().headerBytes() }
+func (c *Client) budget() int { return c.room() - c.config.rung().headerBytes() }
+
+// mustCut reports whether a frame must be cut. The caller holds mu.
+func (c *Client) mustCut(size int) bool {
+	if !c.cuts || size+c.config.rung().headerBytes() <= pmtu.Base {
+		return false
+	}
+	c.path.use()
+	return size > c.budget()
+}
+
+// fitPacker makes an empty packer as large as the path takes, if that is
+// wanted. The caller holds mu.
+func (c *Client) fitPacker() {
+	if c.config.PackBudget != PackAuto || c.packer.Len() > 0 {
+		return
+	}
+	c.path.use()
+	if budget := c.budget(); budget != c.fitted {
+		c.packer, c.fitted = framing.NewPacker(budget), budget
+	}
+}
 
 // sendCut sends an encoded event in pieces. The caller holds mu.
 func (c *Client) sendCut(f *framing.Frame, event []byte) error {

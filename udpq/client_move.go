@@ -90,6 +90,7 @@ func (c *Client) move(ctx context.Context, tries int) error {
 		return err
 	}
 	c.moves.Add(1)
+	c.path.moved()
 	c.silenced.Store(false)
 	if c.link != nil {
 		c.link.moved()

@@ -33,6 +33,12 @@ const (
 	maxFrame    = MaxEmit + storedBytes // the largest frame that comes in pieces
 )
 
+// PackAuto is a PackBudget: as much as the path takes, see Datagram.
+const PackAuto = -1
+
+// leastDatagram is the smallest datagram in bytes that is made room for.
+const leastDatagram = fragment.MinBudget
+
 // Defaults of [Config] and [ClientConfig].
 const (
 	DefaultMaxSessions   = 10_000
@@ -48,9 +54,9 @@ type Config struct {
 	Queue            *queue.Queue   // shared with other servers; default one of its own
 	OutboxBytes      int            // events waiting for a subscriber, default queue.DefaultOutboxBytes, with queue.Block DefaultBlockBytes
 	Policy           queue.Overflow // what happens at OutboxBytes, default queue.DropOldest
-	PackBudget       int            // gather what waits into datagrams of so many bytes, default 0: one event each
+	PackBudget       int            // gather what waits into datagrams of so many bytes, or PackAuto; default 0: one event each
 	Fragments        Fragments      // who cuts what is larger than Datagram, default FragmentsOwn
-	Datagram         int            // the largest datagram in bytes that is packed or cut for, default framing.DefaultDatagram or PackBudget, whichever is larger
+	Datagram         int            // the largest datagram in bytes that is packed or cut for, default what the path takes, as probes find out (RFC 8899): pmtu.Base before, and where the system does not tell, or PackBudget if that is larger
 	FragmentTimeout  time.Duration  // an event of which no piece came for so long is lost, default fragment.DefaultTimeout; with ReliabilityAck never
 	ReceiveBuffer    int            // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
 	Offload          bool           // let Linux cut and join datagrams (UDP GSO, GRO): faster, and captures on this machine show trains of them
@@ -82,7 +88,7 @@ func (c *Config) orDefault() Config {
 	}
 	d.Clock = clock.Or(d.Clock)
 	d.Logger = cmp.Or(d.Logger, slog.New(slog.DiscardHandler))
-	d.Datagram = datagramBudget(d.Datagram, d.PackBudget)
+	d.Datagram = datagramBudget(d.Datagram)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
 	d.MaxSessions = cmp.Or(d.MaxSessions, DefaultMaxSessions)
 	d.ReplayWindow = cmp.Or(d.ReplayWindow, 64)
@@ -99,12 +105,12 @@ func (c *Config) limit() uint32 {
 	return MaxEmit
 }
 
-// datagramBudget returns the largest datagram to make.
-func datagramBudget(wanted, pack int) int {
+// datagramBudget returns the largest datagram wanted, 0 for none in particular.
+func datagramBudget(wanted int) int {
 	if wanted <= 0 {
-		wanted = max(framing.DefaultDatagram, pack)
+		return 0
 	}
-	return min(max(wanted, fragment.MinBudget), MaxDatagram)
+	return min(max(wanted, leastDatagram), MaxDatagram)
 }
 
 // Listen opens a UDP socket at an address, for Serve.

@@ -32,7 +32,7 @@ func (p *peer) send(c *queue.Chunk) {
 // post is send over a link, which numbers its datagrams.
 func (p *peer) post(c *queue.Chunk) {
 	p.sendControl(c.Control)
-	budget := p.packBudget()
+	budget := p.packBudget(len(c.Kept) + len(c.Live))
 	for _, part := range [...][]byte{c.Kept, c.Live} {
 		for len(part) > 0 {
 			n := fill(part, budget)
@@ -50,7 +50,7 @@ func (p *peer) post(c *queue.Chunk) {
 // measure appends the sizes of the datagrams that frames are to leave in, as
 // far as there is room or up to one that must be cut, and returns their sum.
 func (p *peer) measure(frames []byte, sizes []int) (measured []int, bytes int) {
-	budget := p.packBudget()
+	budget := p.packBudget(len(frames))
 	for bytes < len(frames) && len(sizes) < cap(sizes) && !p.isOver(frames[bytes:]) {
 		n := fill(frames[bytes:], budget)
 		sizes = append(sizes, n)

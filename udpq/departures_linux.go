@@ -43,6 +43,12 @@ func (k *kernel) send(b []byte, sizes []int, to netip.AddrPort, sent func([]byte
 		if err == nil || k.adapt(err, d.counts[0]) {
 			continue
 		}
+		if k.prober != nil && d.counts[0] == 1 {
+			err = k.prober.again(err, func() error {
+				_, err := k.put(d.messages[:1])
+				return err
+			})
+		}
 		first := d.vectors[0].Len
 		sent(b[bytes:bytes+int(first)], err)
 		bytes, count = bytes+int(first), count+d.counts[0]

@@ -158,7 +158,9 @@ func (p *peer) obey(f *framing.Frame) {
 			return
 		}
 		p.session.Reply(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
-	case framing.KindPong, framing.KindError:
+	case framing.KindPong:
+		p.path.answered(f.Sequence)
+	case framing.KindError:
 	default:
 		p.invalid()
 	}

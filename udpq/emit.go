@@ -17,6 +17,7 @@ import (
 type sender struct {
 	numbering  edge.Numbering
 	packer     *framing.Packer // nil: one event per datagram
+	fitted     int             // with PackAuto: its budget
 	train      train           // datagrams that wait to leave together
 	posted     int             // that the link has, and may not have sent
 	cutter     cutter          // of events that are larger than a datagram
@@ -103,6 +104,7 @@ func (c *Client) flushNow() error {
 
 // pack gathers an event into the next datagram. The caller holds mu.
 func (c *Client) pack(f *framing.Frame) error {
+	c.fitPacker()
 	fits, err := c.packer.Add(f)
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
 		return errors.Join(c.flush(), c.sendEvent(f, c.carry))
@@ -188,7 +190,7 @@ func (c *Client) send(f *framing.Frame) error { return c.encode(f, c.transmit) }
 
 // sendEvent sends an event as one datagram, or in pieces. The caller holds mu.
 func (c *Client) sendEvent(f *framing.Frame, send func([]byte) error) error {
-	if c.cuts && f.Size() > c.budget() {
+	if c.mustCut(f.Size()) {
 		return errors.Join(c.flush(), c.encode(f, func(event []byte) error { return c.sendCut(f, event) }))
 	}
 	return c.encode(f, send)

@@ -193,11 +193,11 @@ func TestDoubledPieces(t *testing.T) {
 			emitter.Emit("news", filled(4000))
 		}
 		time.Sleep(2 * fragment.DefaultTimeout)
-		if st := s.Stats(); st.Received != 2 || st.Fragments != 12 || st.FragmentsRefused != 6 || st.Dropped[queue.FateFragmentLost] != 0 {
-			t.Errorf("server: %+v, want 2 events out of 12 pieces, 6 refused", st)
+		if st := s.Stats(); st.Received != 2 || st.Fragments != 16 || st.FragmentsRefused != 8 || st.Dropped[queue.FateFragmentLost] != 0 {
+			t.Errorf("server: %+v, want 2 events out of 16 pieces, 8 refused", st)
 		}
-		if st := listener.Stats(); st.Delivered != 2 || st.FragmentsRefused != 6 || st.FragmentLost != 0 {
-			t.Errorf("client: %+v, want 2 events, 6 pieces refused", st)
+		if st := listener.Stats(); st.Delivered != 2 || st.FragmentsRefused != 8 || st.FragmentLost != 0 {
+			t.Errorf("client: %+v, want 2 events, 8 pieces refused", st)
 		}
 		emitter.Close()
 		listener.Close()

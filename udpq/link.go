@@ -255,6 +255,18 @@ func (l *link) pass() error {
 	return nil
 }
 
+// fitting is a machine that makes datagrams of several that were posted.
+type fitting interface{ fit(bytes int) }
+
+// fit says how much of a datagram frames may take.
+func (l *link) fit(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, ok := l.machine.(fitting); ok {
+		m.fit(bytes)
+	}
+}
+
 // mover is a machine that does something about another path.
 type mover interface{ moved() }
 

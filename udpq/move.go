@@ -100,6 +100,7 @@ func (g *group) displace(p *peer) {
 // itself, the goroutine that writes sends again what may have gone to the old one.
 func (p *peer) follow(d *datagram) {
 	to := &datagram{from: d.from, addr: d.addr}
+	defer p.path.moved()
 	if p.link != nil && !p.link.isBlind() {
 		p.to.Store(to)
 		p.link.moved()

@@ -32,6 +32,7 @@ type peer struct {
 	published chan struct{}     // with a link: closed when nothing more is published
 	touched   bool              // is in group.touched
 	opened    bool              // is in group.opened
+	path      *path             // to the client
 	cuts      bool              // the client knows pieces of frames
 	whole     *reassembly       // of events that come in pieces
 	cutter    cutter            // of frames that leave in pieces
@@ -163,6 +164,7 @@ func (p *peer) write() {
 	}
 	p.closeLink()
 	p.whole.close()
+	p.path.close()
 	if !p.replaced {
 		p.sayLast()
 	}

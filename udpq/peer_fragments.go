@@ -8,6 +8,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/queue"
 	"rawlab/udpq/fragment"
+	"rawlab/udpq/pmtu"
 )
 
 // poolBytes bounds the pieces that wait for others at a server.
@@ -17,6 +18,7 @@ const poolBytes = 64 << 20
 func (p *peer) openFragments(hello *framing.Frame) {
 	s := p.group.server
 	p.cuts = s.config.Fragments != FragmentsIP && takesPieces(string(hello.Topic))
+	p.path = newPath(s.config.Clock, s.config.Datagram, p.prober())
 	timeout := s.config.FragmentTimeout
 	switch p.rung.reliability {
 	case ReliabilityAck:
@@ -57,19 +59,43 @@ func (p *peer) openFragment(f *framing.Frame) *framing.Frame {
 	return inner
 }
 
+// prober returns what sends probes, nil if there is no use in them.
+func (p *peer) prober() func(pmtu.Probe) error {
+	config := &p.group.server.config
+	if !p.cuts && config.PackBudget != PackAuto || p.group.socket.prober == nil {
+		return nil
+	}
+	return func(probe pmtu.Probe) error { return p.group.socket.probe(padded(probe, 0), p.to.Load()) }
+}
+
 // budget is what frames may take of a datagram.
-func (p *peer) budget() int { return p.group.server.config.Datagram - p.rung.headerBytes() }
+func (p *peer) budget() int {
+	return max(int(p.path.size.Load()), p.group.server.config.PackBudget) - p.rung.headerBytes()
+}
 
 // isOver reports whether the frame that comes next must be cut.
-func (p *peer) isOver(frames []byte) bool { return p.cuts && frameSize(frames) > p.budget() }
-
-// packBudget is what frames may share of a datagram.
-func (p *peer) packBudget() int {
-	budget := p.group.server.config.PackBudget - p.rung.headerBytes()
-	if p.cuts {
-		return min(budget, p.budget())
+func (p *peer) isOver(frames []byte) bool {
+	if !p.cuts {
+		return false
 	}
-	return budget
+	size := frameSize(frames)
+	if size+p.rung.headerBytes() <= pmtu.Base {
+		return false
+	}
+	p.path.use()
+	return size > p.budget()
+}
+
+// packBudget is what frames may share of a datagram, when so many bytes wait.
+func (p *peer) packBudget(waiting int) int {
+	wanted := p.group.server.config.PackBudget
+	if wanted != PackAuto {
+		return wanted - p.rung.headerBytes()
+	}
+	if waiting > pmtu.Base {
+		p.path.use()
+	}
+	return p.budget()
 }
 
 // cut returns the datagrams that carry a frame.
@@ -154,13 +180,14 @@ func (p *peer) postCut(frame []byte, wait bool) {
 // sent says of the frames of a datagram that they left for the first time. An
 // event in pieces leaves with the last of them.
 func (p *peer) sent(frames []byte) {
-	f, _, err := framing.Parse(frames, len(frames))
-	if err != nil || f.Kind != framing.KindFragment {
-		p.session.SentFrames(frames, true)
-		return
-	}
-	piece, err := framing.ParseFragment(f.Payload)
-	if err == nil && int(piece.Position)+len(piece.Piece) == int(piece.Total) {
-		p.session.SentFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}), true)
+	for len(frames) > 0 {
+		n := frameSize(frames)
+		f, _, err := framing.Parse(frames[:n], n)
+		if err != nil || f.Kind != framing.KindFragment {
+			p.session.SentFrames(frames[:n], true)
+		} else if piece, err := framing.ParseFragment(f.Payload); err == nil && int(piece.Position)+len(piece.Piece) == int(piece.Total) {
+			p.session.SentFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}), true)
+		}
+		frames = frames[n:]
 	}
 }

@@ -31,6 +31,10 @@ func (p *peer) openLink() {
 	}
 	p.link.deliver = p.takeIn
 	p.group.server.links.add(p.link)
+	if p.cuts {
+		p.path.fit = func() { p.link.fit(p.budget()) }
+		p.path.fit()
+	}
 	p.intake, p.published = newIntake(), make(chan struct{})
 	p.group.all.Go(p.publish)
 }

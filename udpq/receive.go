@@ -155,12 +155,14 @@ func (c *Client) obey(f *framing.Frame) error {
 		return c.notAccepted(f)
 	case framing.KindError:
 		return c.refusedBy(f)
+	case framing.KindPong:
+		c.path.answered(f.Sequence)
 	case framing.KindPing:
 		return c.say(&framing.Frame{Kind: framing.KindPong, Sequence: f.Sequence, Time: f.Time})
 	case framing.KindBye:
 		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
 	}
-	return nil // a pong, or a kind that a later server sends
+	return nil // or a kind that a later server sends
 }
 
 // refusedBy sorts an error: of an event, which stays lost; of a request; or

@@ -29,6 +29,10 @@ func newAckMachine(r rung, _ tuning) machine {
 
 func (m *ackMachine) post(_ time.Time, frames []byte) { m.sender.Send(frames) }
 
+func (m *ackMachine) fit(bytes int) {
+	m.sender.Pack(min(bytes, framing.DefaultDatagram-ack.HeaderBytes))
+}
+
 func (m *ackMachine) room() bool { return m.sender.Room() }
 
 func (m *ackMachine) idle() bool { return m.sender.Idle() }

@@ -34,6 +34,7 @@ type socket struct {
 	single
 	close  func() error
 	kernel *kernel // many per call; nil: cannot
+	prober *prober // nil: it does not say whether it fragments
 	buf    []byte  // of one by one, made when it is needed
 	batch  [1]datagram
 }
@@ -41,7 +42,9 @@ type socket struct {
 // newServerSocket returns the socket of a server.
 func newServerSocket(conn net.PacketConn, offload bool) *socket {
 	if udp, ok := conn.(*net.UDPConn); ok {
-		return &socket{single: ownLink{udp}, close: conn.Close, kernel: newKernel(udp, serverBatch, false, offload)}
+		s := &socket{single: ownLink{udp}, close: conn.Close, prober: newProber(udp)}
+		s.kernel = newKernel(udp, serverBatch, false, offload).with(s.prober)
+		return s
 	}
 	return &socket{single: otherLink{conn}, close: conn.Close}
 }
@@ -50,7 +53,8 @@ func newServerSocket(conn net.PacketConn, offload bool) *socket {
 func newClientSocket(conn net.Conn, offload bool) *socket {
 	s := &socket{single: connectedLink{conn}, close: conn.Close}
 	if udp, ok := conn.(*net.UDPConn); ok {
-		s.kernel = newKernel(udp, clientBatch, true, offload)
+		s.prober = newProber(udp)
+		s.kernel = newKernel(udp, clientBatch, true, offload).with(s.prober)
 	}
 	return s
 }
@@ -66,6 +70,21 @@ func (s *socket) receive() ([]datagram, error) {
 	var err error
 	s.batch[0], err = s.single.receive(s.buf)
 	return s.batch[:], err
+}
+
+// send sends a datagram. It is safe for concurrent use.
+func (s *socket) send(b []byte, to *datagram) error {
+	err := s.single.send(b, to)
+	if err != nil && s.prober != nil {
+		err = s.prober.again(err, func() error { return s.single.send(b, to) })
+	}
+	return err
+}
+
+// probe sends a datagram that is not fragmented; errTooLong says that the
+// kernel did not for its size.
+func (s *socket) probe(b []byte, to *datagram) error {
+	return s.prober.send(func() error { return s.single.send(b, to) })
 }
 
 // sendAll sends the datagrams that lie end to end in b, of those sizes, and

@@ -160,6 +160,9 @@ func (s *Sender) buffer() []byte {
 	return b
 }
 
+// Pack bounds the datagrams that frames which wait to leave share from now on.
+func (s *Sender) Pack(bytes int) { s.config.PackBytes = bytes }
+
 // Release lets everything leave at once, once: there is nobody left to wait
 // for acknowledgements.
 func (s *Sender) Release() { s.open = true }

@@ -83,6 +83,10 @@ func (s *Search) State() State { return s.state }
 // BlackHoles returns how often a size that had held did not any more.
 func (s *Search) BlackHoles() uint64 { return s.blackHoles }
 
+// Used reports whether a large datagram was sent since the budget was last
+// confirmed: then Use would change nothing.
+func (s *Search) Used() bool { return s.used && s.state != Idle }
+
 // Use says that a datagram larger than the base is sent. The first begins the
 // search.
 func (s *Search) Use(now time.Time) {
