@@ -65,6 +65,55 @@
 // emitter, or in the outbox by its policy, and then share datagrams whatever
 // the budget for packing.
 //
+// # Reliability: nack
+//
+// Events are sent once, and nobody waits for acknowledgements: who receives
+// finds what is missing and asks for it, who sent it sends it again while it
+// is kept. Package nack draws the bytes and says when it asks.
+//
+//	client                                   server
+//	  hello topic "nack" or "nack,unordered" →                           again until answered
+//	                                   ←   welcome topic the same        none: the server does not speak it
+//	  emit, number                     →                                 once, and when it is asked for
+//	                                   ←   event, number                 the same; of an ignored topic
+//	                                   ←   event, offset                 the same; of a stored topic, from its log
+//	  nack missing numbers             ↔   nack missing numbers          10 ms after the gap, then less and less often
+//	  nack topic, missing offsets      →                                 the same
+//	  nack numbers that are gone       ↔   nack numbers that are gone    when they are asked for
+//	                                   ←   nack topic, offsets gone      when they are asked for, and trimmed
+//	  nack up to                       ↔   nack [topic,] up to           20 ms after the last event, until answered
+//	  ack up to                        ↔   ack up to                     the answer
+//	  nack topic, up to                →                                 the answer
+//
+// It promises that each event comes once, in order or, if the client wants it
+// so, as it comes, or that its fate is told: expired, when its sender no
+// longer keeps it, or given up, when it was asked for about 10 s in vain. What
+// was emitted and has not reached the server counts there as expired, by origin
+// and sequence as far as later events of the same stream, in order, tell them;
+// the emitter learns how many datagrams that were. A subscriber is told by
+// OnLost, in its place, and by OnGap. Events of stored topics always come in
+// the order of their log, since that is what is acknowledged.
+//
+// What it keeps for that is bounded, see [nack.Config]: the last 4 MiB and 10 s
+// of numbered datagrams at who sent them, let go as soon as the other end
+// answers; and 1 MiB at who waits for something earlier. Of stored events the
+// server keeps nothing for a client: they are read from their log again, as
+// long as retention keeps them, whichever life of client or server they were
+// sent in. A server that stops repairs nothing more: what a client missed of
+// ignored topics in the last moment is lost, and of stored ones it comes when
+// the client is back.
+//
+// It promises nothing beyond: an emitter that outruns the server or the path
+// is not slowed down, and what the ring has lost by the time it is asked for
+// is gone. Flush and Close wait until nothing is missing any more, and say so
+// if nobody answers. A server that publishes more slowly than events come lets
+// them be missing, and asks again.
+//
+// It costs 36 bytes in each numbered datagram, none in those of stored events,
+// and while there are events five datagrams of 44 bytes in a second each way,
+// with their answers of 52; a round trip and 10 ms for what is lost, and in
+// order for all that follows it. Repairs leave at 4 MiB/s at most.
+//
 // # Reliability: fec
 //
 // Each datagram of events is sent once, and behind every k of them m of
