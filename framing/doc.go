@@ -42,6 +42,11 @@
 // ack of the request's identity, from the requester, says that it waits no
 // longer.
 //
+// A request of origin 0 to a name that begins with $ is no event but a question
+// to the server itself. Its sequence is the number of the question, as in a
+// subscribe; an ack of that number, with the answer as its payload, or an error
+// answers it.
+//
 // # Addresses
 //
 // Over UDP anybody can write any source address. A server therefore answers a

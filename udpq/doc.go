@@ -191,6 +191,31 @@
 // path (RFC 9000 section 9.4). Without acknowledgements, events of topics that
 // are not stored are lost while the server sends to the old address.
 //
+// # What became of each event
+//
+// A client that wants to know ([ClientConfig].Report) says so before it emits.
+// A question is an emit frame of no origin, with a number as a subscribe has
+// one, and is no event; package fates draws what is in it:
+//
+//	client                                   server
+//	  emit request $fates {begin}, number →                              again until answered
+//	                                   ←   ack number {ledger}           or error number
+//	  emit request $fates {from}, number →                               again until answered
+//	                                   ←   ack number {runs, next}       up to 1200 bytes; then from next on
+//
+// On a rung, the answer tells of all that was taken in before the question.
+// What the kernel here refused, and what is not acknowledged, only the client
+// knows: [Client.Report] joins both. Who forges the origin of a client without
+// a session can have events told as unauthorized that the client never emitted.
+//
+// # Groups
+//
+// [Server.Multicast] sends events to a multicast group (RFC 1112, RFC 4291
+// section 2.7) as well, frame by frame as to any client: an event in one
+// datagram, once however many have joined. [ListenGroup] joins and only
+// listens: without a session, acknowledgements or replays. Everybody on the
+// network can listen, and send.
+//
 // Who starts a goroutine waits for it: Serve returns, and Close returns, when
 // all of theirs have ended.
 package udpq
