@@ -65,6 +65,9 @@ func (q *Queue) joinAll(pattern string, s *Session, request uint64, wish framing
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p := q.standing(pattern, s)
+	if p == nil {
+		return nil, nil // the session has ended
+	}
 	p.terms, p.live.terms = terms, terms
 	var expired uint64
 	p.receipt = framing.Receipt{Epoch: q.Epoch()}
@@ -96,14 +99,14 @@ func (q *Queue) joinAll(pattern string, s *Session, request uint64, wish framing
 }
 
 // standing returns the named client's pattern, or a new one, as that of
-// session s.
+// session s; nil if the client has it in a newer session.
 func (q *Queue) standing(pattern string, s *Session) *patternSub {
 	p := q.away[pattern][s.name]
 	if p == nil {
 		p = &patternSub{pattern: pattern}
 	}
-	if p.session != nil {
-		p.session.End(framing.CodeLimit, "another client listens under this name now")
+	if p.session != nil && p.session != s && !s.displaces(p.session) {
+		return nil
 	}
 	p.session, p.live = s, &subscription{session: s}
 	return p

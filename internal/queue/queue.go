@@ -79,6 +79,7 @@ type Queue struct {
 	attached   attached
 	requests   requests
 	origins    origins
+	sessions   atomic.Uint64 // attached so far
 	generation atomic.Uint64 // of patterns, see topic.listeners; 0 while there are none
 	gathered   atomic.Int64  // subscriptions in audiences
 

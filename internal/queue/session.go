@@ -44,6 +44,7 @@ type SessionConfig struct {
 // concurrent use.
 type Session struct {
 	q           *Queue
+	nth         uint64 // of all that were attached: the newest of a name is the client
 	origin      uint64
 	name        string
 	checksum    bool
@@ -86,7 +87,7 @@ func (q *Queue) Attach(config *SessionConfig) *Session {
 		c.Meter = q.NewMeter(q.clock, nil)
 	}
 	s := &Session{
-		q: q, origin: c.Origin, name: c.Name, checksum: c.Checksum,
+		q: q, nth: q.sessions.Add(1), origin: c.Origin, name: c.Name, checksum: c.Checksum,
 		maxSubs:    positive(c.MaxSubscriptions, DefaultMaxSubscriptions),
 		maxMatched: positive(c.MaxMatched, DefaultMaxMatched), window: c.Window,
 		maxRequests: positive(c.MaxRequests, DefaultMaxRequests),

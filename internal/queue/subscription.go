@@ -111,13 +111,25 @@ func (t *topic) setCursor(name string, next uint64) error {
 }
 
 // takeOver ends the sessions that listened here under the same name: the
-// client has come back before the server knew that it was away.
+// client has come back before the server knew that it was away. Or it ends s,
+// whose subscription took so long that its client is back in another session.
 func (t *topic) takeOver(s *Session) {
 	for _, other := range t.subscribers() {
 		if s.name != "" && other.session.name == s.name && other.session != s {
-			other.session.End(framing.CodeLimit, "another client listens under this name now")
+			s.displaces(other.session)
 		}
 	}
+}
+
+// displaces ends the older of two sessions of one client, and reports whether
+// that is the other.
+func (s *Session) displaces(other *Session) bool {
+	older := other
+	if s.nth < other.nth {
+		older = s
+	}
+	older.End(framing.CodeLimit, "another client listens under this name now")
+	return older == other
 }
 
 // ack moves the cursor behind offset, never behind what was sent, never back.
