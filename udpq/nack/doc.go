@@ -31,7 +31,7 @@
 // # What is done
 //
 // A number that is skipped may only be late: it is asked for when it has been
-// missing for ReorderWait. It is asked for again after two round trips, then
+// missing for ReorderWait, or longer where that has proved to be too early. It is asked for again after two round trips, then
 // after twice as long each time, up to 2 s; after Tries times in vain, about
 // 10 s, it is given up. What the sender no longer has, it says is gone. Either
 // way the receiver goes on behind it and says so, in its place if in order.
@@ -52,7 +52,7 @@
 //
 // The ways of asking are those of RFC 5740 (NORM) and RFC 4585 (early NACK
 // feedback of RTP), without their groups; round trips are smoothed as in RFC
-// 6298, with Karn's algorithm.
+// 6298, with Karn's algorithm; the wait for what is late adapts as in RFC 8985.
 //
 // No type here is safe for concurrent use.
 package nack

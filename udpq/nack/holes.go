@@ -46,7 +46,7 @@ func (r *Receiver) reach(now time.Time, top uint64) bool {
 	case len(r.holes) >= maxHoles:
 		return false
 	default:
-		due := now.Add(r.config.ReorderWait)
+		due := now.Add(r.config.ReorderWait + r.reorder)
 		r.holes = append(r.holes, hole{span: span{r.top + 1, top + 1}, due: due})
 		r.askAt = earlier(r.askAt, due)
 	}
@@ -71,6 +71,7 @@ func (r *Receiver) fill(now time.Time, number uint64) bool {
 			r.sample(now.Sub(h.asked))
 		}
 		r.revive(now, &h)
+		r.mend(number)
 	}
 	before, after := h, h
 	before.to, after.from = number, number+1
@@ -89,6 +90,28 @@ func (r *Receiver) fill(now time.Time, number uint64) bool {
 func (r *Receiver) revive(now time.Time, h *hole) {
 	if h.tries > 0 {
 		h.tries, h.again, h.due = 1, true, earlier(h.due, now.Add(r.patience(0)))
+	}
+}
+
+// Asking too early costs a repair for each datagram that is only late. As in
+// RFC 8985 section 6.2 the wait grows by a quarter of a round trip each time
+// that both come, up to a round trip, and shrinks again while they do not. The
+// round trip is never known well then: what is only late looks like an answer.
+const (
+	maxReorder = 100 * time.Millisecond // or a round trip
+	maxMended  = 256                    // stretches of numbers remembered
+	calmDown   = 64                     // the share that the wait loses with each repair
+)
+
+func (r *Receiver) mend(number uint64) {
+	r.mended.add(number, number+1, maxMended)
+	r.reorder -= r.reorder / calmDown
+}
+
+// doubled takes a number that has come once more.
+func (r *Receiver) doubled(number uint64) {
+	if r.mended.has(number) {
+		r.reorder = min(r.reorder+max(r.rtt/4, time.Millisecond), max(r.rtt, maxReorder))
 	}
 }
 

@@ -207,3 +207,20 @@ func TestGoodWire(t *testing.T) {
 		t.Errorf("%d messages in half a second without a loss, want no more than beats and answers", said)
 	}
 }
+
+// Where much is only late, a receiver learns to wait before it asks.
+func TestReorderIsLearnt(t *testing.T) {
+	c := trial{
+		Events: 5000, Size: 64, Burst: 5, Pause: 5 * ms, Reorder: 20, Delay: 20 * ms, Receipt: true,
+		Config: nack.Config{RingBytes: 4 << 20, HeldBytes: 1 << 20},
+	}
+	w, err := c.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range w.ends {
+		if n, sent := len(e.numbers.delivered), e.send.Stats(); n != c.Events || sent.Repaired > uint64(c.Events/10) {
+			t.Errorf("end %d: %d delivered of %d, %+v: want all, and repairs of a few that were late", i, n, c.Events, sent)
+		}
+	}
+}

@@ -11,7 +11,7 @@ type ReceiverStats struct {
 	Asked      uint64 // found missing and asked for, each once however often it was
 	Repaired   uint64 // came after that
 	Late       uint64 // came before that: only overtaken
-	Duplicates uint64 // came once more
+	Duplicates uint64 // came once more: doubled on the way, or asked for too early
 	Refused    uint64 // times that one came and found no room to wait for what was before it
 	Expired    uint64 // will not come: the sender no longer has them
 	GivenUp    uint64 // will not come: asked for too often in vain
@@ -53,10 +53,12 @@ type Receiver struct {
 	askAt    time.Time // when the first hole is due; zero: none is
 	askedAt  time.Time // when something was asked for last
 	rtt      time.Duration
-	progress time.Time // when something that was asked for came last
-	startAt  time.Time // with next 0: when to start at the lowest that has come
-	owes     bool      // an answer
-	promised uint64    // once next is past it, an answer is due
+	reorder  time.Duration // how long to wait for what may only be late, besides ReorderWait
+	mended   spans         // numbers that have come after they were asked for, the latest of them
+	progress time.Time     // when something that was asked for came last
+	startAt  time.Time     // with next 0: when to start at the lowest that has come
+	owes     bool          // an answer
+	promised uint64        // once next is past it, an answer is due
 }
 
 // loss is numbers that will not come.
@@ -97,6 +99,7 @@ func (r *Receiver) accept(now time.Time, number uint64, frames []byte) {
 		return
 	case number <= r.top && r.hole(number) < 0:
 		r.stats.Duplicates++
+		r.doubled(number)
 		return
 	}
 	r.size += (len(frames) - r.size + 7) / 8

@@ -36,6 +36,12 @@ func (s *spans) add(from, to uint64, limit int) (added uint64) {
 	return to - from - had
 }
 
+// has reports whether a number is in the set.
+func (s spans) has(number uint64) bool {
+	i, _ := slices.BinarySearchFunc(s, number+1, func(x span, n uint64) int { return cmpUint(x.to, n) })
+	return i < len(s) && s[i].from <= number
+}
+
 // shift takes up to n numbers off the front.
 func (s *spans) shift(n uint64) span {
 	first := (*s)[0]
