@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"rawlab/framing"
 	"rawlab/internal/clock"
 )
 
@@ -90,7 +91,7 @@ func (l *link) open(datagram []byte) opened {
 	defer l.mu.Unlock()
 	now := l.clock.Now()
 	o := l.machine.open(now, datagram)
-	if o.events {
+	if _, _, event := framing.Identify(datagram); event && o.events { // and not parity alone
 		l.taken++
 	}
 	return o
