@@ -37,7 +37,7 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.insecure, "tls-insecure", false, "tls://, udps://: believe whoever answers")
 	s.StringVar(&f.pskFile, "psk-file", "", "udps://: the server and you know each other by the identity and key in this `file`, not by a certificate")
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
-	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'nack' while it is kept if it is asked for, 'none' once")
+	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'nack' while it is kept if it is asked for, 'fec' once with parity that repairs (8+2, or as in 'fec:4+2' or 'fec:8+2x4'), 'none' once")
 	s.StringVar(&f.fragments, "fragments", "own", "udp://: who cuts an event that is larger than a datagram: 'own' this program, 'ip' the kernel")
 	s.BoolVar(&f.unordered, "unordered", false, "with --reliability, deliver events as they come, not in order")
 }
@@ -75,7 +75,7 @@ func (f *clientFlags) overUDP(server endpoint, config *tcpq.ClientConfig) (*udpq
 	case err != nil:
 		return nil, usagef("--reliability: %w", err)
 	case f.unordered && reliability == udpq.ReliabilityNone:
-		return nil, usagef("--unordered is how what is sent again is delivered: add --reliability ack or nack")
+		return nil, usagef("--unordered is how what is sent again or repaired is delivered: add --reliability ack, nack or fec")
 	case f.unordered && f.reconnect:
 		return nil, usagef("--reconnect: %w; leave out --unordered", udpq.ErrUnordered)
 	}

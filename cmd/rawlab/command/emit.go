@@ -38,6 +38,7 @@ type emitReport struct {
 	Acknowledged *uint64        `json:"acknowledged"`      // null over UDP without --reliability ack: nobody says
 	Fates        *fatesReport   `json:"fates,omitempty"`   // with --report
 	Repairs      *repairsReport `json:"repairs,omitempty"` // with --reliability nack
+	Parity       *parityReport  `json:"parity,omitempty"`  // with --reliability fec
 	told         bool           // the server acknowledges
 	unflushed    error
 }
@@ -51,7 +52,9 @@ func newEmit() *cobra.Command {
 			"Over tcp:// it succeeds only once the server has acknowledged every event; over\n" +
 			"udp:// events are sent, and nobody says whether they arrived; with --reliability\n" +
 			"ack they are sent until the server has acknowledged them; with nack the server\n" +
-			"asks for what it misses, and it succeeds once nothing is missing any more.\n" +
+			"asks for what it misses, and it succeeds once nothing is missing any more; with\n" +
+			"fec every 8 datagrams are followed by 2 of parity, which make good for any two\n" +
+			"that are lost, or with fec:K+MxD, by M for K, of D groups that take turns.\n" +
 			"Over udp:// an event larger than a datagram travels in pieces, up to 1 MiB.\n\n" +
 			"With --reply each event is a question to who listens now: the first reply is\n" +
 			"printed, and when nobody can answer that is told at once (over udp:// without\n" +
@@ -221,7 +224,7 @@ func (f *emitFlags) emitAll(ctx context.Context, e client, r *emitReport, next f
 	if r.told {
 		r.Acknowledged = acknowledged(r.Emitted, unflushed)
 	}
-	r.Repairs = f.client.repairs(e, repairsSent)
+	r.Repairs, r.Parity = f.client.repairs(e, repairsSent), f.client.parity(e)
 	if err == nil {
 		err = r.Repairs.err()
 	}
@@ -291,6 +294,7 @@ func (f *emitFlags) report(c *cobra.Command, r *emitReport) error {
 	if r.Repairs != nil {
 		r.Repairs.write(c.ErrOrStderr())
 	}
+	r.Parity.write(c.ErrOrStderr())
 	if r.Fates != nil {
 		err = errors.Join(err, r.Fates.write(c.OutOrStdout()))
 	}

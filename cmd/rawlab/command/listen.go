@@ -108,6 +108,7 @@ func (f *listenFlags) run(c *cobra.Command, args []string) (err error) {
 		if r := f.client.repairs(l, repairsReceived); r != nil {
 			r.write(c.ErrOrStderr())
 		}
+		f.client.parity(l).write(c.ErrOrStderr())
 	}()
 	return f.follow(ctx, l, p, answers)
 }

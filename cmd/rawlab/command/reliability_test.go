@@ -58,3 +58,32 @@ func TestReliabilityNack(t *testing.T) {
 	s.stop()
 	s.end(0)
 }
+
+// With parity both ends say what it came to.
+func TestReliabilityFEC(t *testing.T) {
+	s, _, udp := startServer(t)
+	var all strings.Builder
+	for n := range 1000 {
+		all.WriteString(strconv.Itoa(n) + "\n")
+	}
+	l := start(t, nil, "listen", udp, "news", "--reliability", "fec", "--count", "1000")
+	l.await("listening to news")
+	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "fec:4+1")
+	e.await(`^1000 events sent, not acknowledged\nparity: \d{3} sent, 0 datagrams of events repaired, 0 not, 0 late\n`)
+	e.end(0)
+	l.end(0)
+	l.await(`parity: 0 sent, \d+ datagrams of events repaired, 0 not, 0 late\n`)
+	if l.stdout.String() != all.String() {
+		t.Errorf("listen printed %d bytes, want every event in order, %d bytes", len(l.stdout.String()), all.Len())
+	}
+	for flags, want := range map[string]string{
+		"--reliability fec:65+2": "65 datagrams in a group: 1 to 64",
+		"--reliability fec:8":    "want data\\+parity such as 8\\+2",
+	} {
+		p := start(t, nil, append([]string{"emit", udp, "news", "x"}, strings.Fields(flags)...)...)
+		p.end(2)
+		p.await(want)
+	}
+	s.stop()
+	s.end(0)
+}
