@@ -68,3 +68,22 @@ func Unpack(datagram []byte) iter.Seq2[Frame, error] {
 		}
 	}
 }
+
+// UnpackAgain yields every frame of bytes that Unpack has yielded without an
+// error before. It does not look at their checksums again.
+func UnpackAgain(frames []byte) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		for b := frames; len(b) > 0; {
+			n, err := Peek(b, len(b))
+			if err != nil || n > len(b) {
+				yield(Frame{}, ErrInvalid)
+				return
+			}
+			var f Frame
+			if err = f.parseSums(b[:n:n], false); !yield(f, err) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}

@@ -149,3 +149,38 @@ func TestUnpackStopsEarly(t *testing.T) {
 		t.Errorf("%d frames seen after break, want 1", seen)
 	}
 }
+
+// What Unpack has let pass, UnpackAgain yields the same.
+func TestUnpackAgain(t *testing.T) {
+	var datagram []byte
+	var want []framing.Frame
+	for n := range uint64(5) {
+		f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagCRC, Sequence: n + 1, Topic: []byte("t"), Payload: make([]byte, n)}
+		if n == 3 {
+			f.Flags, f.Offset = f.Flags|framing.FlagOffset, 9
+		}
+		b, err := f.Append(datagram)
+		if err != nil {
+			t.Fatal(err)
+		}
+		datagram = b
+	}
+	for f, err := range framing.Unpack(datagram) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, f)
+	}
+	var got []framing.Frame
+	for f, err := range framing.UnpackAgain(datagram) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(got) != 5 {
+		t.Errorf("UnpackAgain() differs from Unpack (-want +got):\n%s", diff)
+	}
+	for range framing.UnpackAgain(datagram[:len(datagram)-1]) { // must end, and not panic
+	}
+}

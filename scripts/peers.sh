@@ -58,11 +58,13 @@ wants() { [[ ! $words =~ \ (hosts|tcpq|udpq)\  || $words == *" $1 "* ]]; }
 if wants hosts; then
 	have toxiproxy-server toxiproxy
 fi
+if wants tcpq || wants udpq; then
+	rivals >&2 || echo "the clients of NATS, Redis, KCP and QUIC could not be built" >&2
+fi
 if wants tcpq; then
 	have redis-server from_debian redis-server
 	have rawlab-zeromq zeromq
 	have rawlab-pebble pebble
-	rivals >&2 || echo "the clients of NATS and Redis could not be built" >&2
 fi
 
 go build -o "$program/" ./scripts/peers ./cmd/rawlab

@@ -1,7 +1,6 @@
 package udpq
 
 import (
-	"bytes"
 	"iter"
 	"sync"
 )
@@ -13,9 +12,10 @@ const intakeBytes = 1 << 20
 type intake struct {
 	mu      sync.Mutex
 	stirred sync.Cond
-	waiting [][]byte
-	bytes   int
-	asked   int // questions among what waits
+	waiting []byte // frames, end to end
+	fresh   int    // bytes of what waits that take room
+	bytes   int    // the same, with what is being published
+	asked   int    // questions among what waits
 	closed  bool
 	leaves  bool // the client leaves after the last of them
 }
@@ -39,8 +39,9 @@ func (i *intake) room(bounded bool) bool {
 func (i *intake) put(frames []byte) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.waiting = append(i.waiting, bytes.Clone(frames))
+	i.add(frames)
 	i.bytes += len(frames)
+	i.fresh += len(frames)
 	i.stirred.Signal()
 }
 
@@ -54,7 +55,7 @@ func (i *intake) ask(frame []byte) {
 	if i.closed || i.asked == maxAsked {
 		return
 	}
-	i.waiting = append(i.waiting, frame)
+	i.add(frame)
 	i.asked++
 	i.stirred.Signal()
 }
@@ -74,29 +75,51 @@ func (i *intake) left() bool {
 	return i.leaves
 }
 
-// batches yields what waits until the intake is closed and empty. What was
-// yielded takes room until the next; done is told how much.
-func (i *intake) batches(done func(bytes int)) iter.Seq[[][]byte] {
-	return func(yield func([][]byte) bool) {
+// batches yields the frames that wait until the intake is closed and empty.
+// What was yielded takes room until the next; done is told how much.
+func (i *intake) batches(done func(bytes int)) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
 		for {
 			batch, size := i.next()
-			if batch == nil || !yield(batch) {
+			if len(batch) == 0 || !yield(batch) {
 				return
 			}
-			i.mu.Lock()
-			i.bytes -= size
-			i.mu.Unlock()
+			i.finish(batch, size)
 			done(size)
 		}
 	}
 }
 
-func (i *intake) next() (batch [][]byte, size int) {
+func (i *intake) next() (batch []byte, size int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for len(i.waiting) == 0 && !i.closed {
 		i.stirred.Wait()
 	}
-	batch, i.waiting, i.asked = i.waiting, nil, 0
-	return batch, i.bytes
+	batch, i.waiting = i.waiting, nil
+	size, i.fresh, i.asked = i.fresh, 0, 0
+	return batch, size
+}
+
+// finish makes room for as much again.
+func (i *intake) finish(batch []byte, size int) {
+	if cap(batch) == intakeBuffer {
+		intakeBuffers.Put((*[intakeBuffer]byte)(batch[:intakeBuffer]))
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.bytes -= size
+}
+
+// Buffers of this size go from one intake to another: a quiet one keeps none.
+const intakeBuffer = 128 << 10
+
+var intakeBuffers = sync.Pool{New: func() any { return new([intakeBuffer]byte) }}
+
+// add appends frames to what waits. The caller holds mu.
+func (i *intake) add(frames []byte) {
+	if i.waiting == nil {
+		i.waiting = intakeBuffers.Get().(*[intakeBuffer]byte)[:0]
+	}
+	i.waiting = append(i.waiting, frames...)
 }

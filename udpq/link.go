@@ -97,9 +97,17 @@ func (l *link) open(datagram []byte) opened {
 	return o
 }
 
-// tellIfReady is tell, if it is worth it. The caller holds mu.
+// tellIfReady is tell, if it is worth it: who was woken for each datagram that
+// has room would be woken too often. The caller holds mu.
 func (l *link) tellIfReady() {
-	if l.machine.idle() || l.machine.room() {
+	if l.changed == nil {
+		return
+	}
+	ready := l.machine.room
+	if m, is := l.machine.(spacious); is {
+		ready = m.spacious
+	}
+	if l.machine.idle() || ready() {
 		l.tell()
 	}
 }

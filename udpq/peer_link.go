@@ -66,19 +66,38 @@ func (p *peer) openLinked(d *datagram) bool {
 // takeIn has what the link delivers published.
 func (p *peer) takeIn(ready [][]byte) error {
 	for _, b := range ready {
+		if !whole(b) { // it would take what follows along
+			p.invalid()
+			continue
+		}
 		p.intake.put(b)
 	}
 	return nil
 }
 
+// whole reports whether bytes are frames end to end, by what they say of their
+// sizes.
+func whole(frames []byte) bool {
+	for len(frames) > 0 {
+		n, err := framing.Peek(frames, len(frames))
+		if err != nil || n > len(frames) {
+			return false
+		}
+		frames = frames[n:]
+	}
+	return true
+}
+
 // publish publishes what was taken in until the intake is closed.
 func (p *peer) publish() {
 	defer close(p.published)
+	unpack := framing.Unpack
+	if p.link.bounds() { // then it has looked at the checksums
+		unpack = framing.UnpackAgain
+	}
 	for batch := range p.intake.batches(p.doneWith) {
-		for _, b := range batch {
-			for f, err := range framing.Unpack(b) {
-				p.publishFrame(&f, err)
-			}
+		for f, err := range unpack(batch) {
+			p.publishFrame(&f, err)
 		}
 		p.session.Commit()
 	}

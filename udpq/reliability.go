@@ -188,6 +188,9 @@ type doubtful interface{ unsure() error }
 // next. Finish lets it leave at once, since nothing is.
 type finishing interface{ finish() }
 
+// spacious is a machine that tells apart room for one datagram and for many.
+type spacious interface{ spacious() bool }
+
 // opened is what a datagram turned out to be.
 type opened struct {
 	mine    bool // of the rung's making; else it is frames that are no events, to be obeyed as without a rung

@@ -35,6 +35,8 @@ func (m *ackMachine) fit(bytes int) {
 
 func (m *ackMachine) room() bool { return m.sender.Room() }
 
+func (m *ackMachine) spacious() bool { return m.sender.Spacious() }
+
 func (m *ackMachine) idle() bool { return m.sender.Idle() }
 
 // open takes what the other end says has come.

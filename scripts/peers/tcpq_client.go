@@ -43,7 +43,11 @@ func runClient(ctx context.Context, args []string) error {
 	milliseconds := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	switch addr := args[1]; args[0] {
 	case "udp-pub":
-		return emitDatagrams(ctx, addr, numbers[0], milliseconds(numbers[1]), numbers[2])
+		return emitDatagrams(ctx, addr, numbers[0], milliseconds(numbers[1]), numbers[2], numbers[3])
+	case "ack-pub":
+		return emitAcknowledged(ctx, addr, numbers[0], milliseconds(numbers[1]))
+	case "ack-sink":
+		return takeAcknowledged(ctx, addr)
 	case "udp-sub":
 		return countDatagrams(ctx, addr, numbers[0] > 0)
 	case "relay":

@@ -15,17 +15,24 @@ import (
 
 // The clients of the UDP queue, and a plain relay with clients of its own,
 // each with the arguments and answers of those in runClient:
-// "udp-pub ADDR BYTES MILLISECONDS PACK", "udp-sub ADDR OFFLOAD", "relay
+// "udp-pub ADDR BYTES MILLISECONDS PACK PER-SECOND", "udp-sub ADDR OFFLOAD", "relay
 // ADDR", "relay-pub ADDR BYTES MILLISECONDS" and "relay-sub ADDR".
 
-// emitDatagrams emits for a while, packed and with offload if pack is not 0.
-func emitDatagrams(ctx context.Context, addr string, size int, lasting time.Duration, pack int) error {
-	c, err := udpq.Dial(ctx, addr, &udpq.ClientConfig{PackBudget: pack, Offload: pack > 0})
+// emitDatagrams emits for a while, packed and with offload if pack is not 0,
+// otherwise each event in a datagram of its own, 64 to a system call. It emits
+// no more than so many per second, unless that is 0.
+func emitDatagrams(ctx context.Context, addr string, size int, lasting time.Duration, pack, perSecond int) error {
+	c, err := udpq.Dial(ctx, addr, &udpq.ClientConfig{PackBudget: pack, Offload: pack > 0, Gather: 64})
 	if err != nil {
 		return err
 	}
 	n, payload := 0, make([]byte, size)
-	for now, end := time.Now(), time.Now().Add(lasting); now.Before(end); now = time.Now() {
+	began := time.Now()
+	for now, end := began, began.Add(lasting); now.Before(end); now = time.Now() {
+		if early := float64(n)/float64(max(1, perSecond)) - now.Sub(began).Seconds(); perSecond > 0 && early > 0 {
+			time.Sleep(time.Duration(early * 1e9))
+			continue
+		}
 		for range 64 {
 			if _, err := c.EmitAt(now, clientTopic, payload); err != nil {
 				return err

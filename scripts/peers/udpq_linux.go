@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"strconv"
 	"time"
 
@@ -41,7 +42,7 @@ func udpqTopic(s *settings) (list []comparison, closing func() error, err error)
 		lasting = 500 * time.Millisecond
 	}
 	plain, packed, peer := sides[0], sides[1], sides[2]
-	return []comparison{
+	list = []comparison{
 		{
 			name: "relay 128 B, unpacked, plain wire-size datagrams", peerName: plainRelay, unit: "events/s", must: 1.4,
 			ours: plain.fanOut(128, 1, lasting, false), peer: peer.fanOut(128, 1, lasting, false),
@@ -50,7 +51,66 @@ func udpqTopic(s *settings) (list []comparison, closing func() error, err error)
 			name: "relay 128 B, packed + GSO/GRO", peerName: plainRelay, unit: "events/s", must: 15,
 			ours: packed.fanOut(128, 1, lasting, false), peer: peer.fanOut(128, 1, lasting, false),
 		},
-	}, closing, nil
+		{
+			name: "relay 128 B, packed + GSO/GRO, paced: of 1.5 M events/s", peerName: "all delivered", unit: "events/s", must: 0.995, // what was emitted late counts as not delivered
+			ours: packed.paced(1_500_000).fanOut(128, 1, lasting, true), peer: limit(1_500_000),
+		},
+	}
+	streams, err := streamRows(lasting)
+	return append(list, streams...), closing, err
+}
+
+// streamRows compare acknowledged events in order with streams, over one hop:
+// a publisher and whoever takes what it sends. All pack what waits.
+func streamRows(lasting time.Duration) (list []comparison, err error) {
+	if _, err := exec.LookPath("rivals"); err != nil {
+		return nil, nil // peers.sh has said so
+	}
+	ours, err := streamOf("ack", os.Args[0], clientRole, "ack-pub", "ack-sink")
+	if err != nil {
+		return nil, err
+	}
+	for _, peer := range []struct {
+		kind, name string
+		must       float64
+	}{
+		{"kcp", "kcp-go stream", 2},
+		{"quic", "quic-go stream, which encrypts", 2},
+	} {
+		theirs, err := streamOf(peer.name, "rivals", peer.kind, "pub", "sub")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, comparison{
+			name: "ack stream 128 B, one hop, beside " + peer.kind, peerName: peer.name, unit: "events/s", must: peer.must,
+			ours: ours.fanOut(128, 1, lasting, true), peer: theirs.fanOut(128, 1, lasting, false),
+		})
+	}
+	return list, nil
+}
+
+// streamOf is a side without a server.
+func streamOf(name, program, role, publish, take string) (*side, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	return &side{
+		name: name,
+		publish: func(size int, lasting time.Duration) []string {
+			return []string{program, role, publish, addr, strconv.Itoa(size), strconv.FormatInt(lasting.Milliseconds(), 10)}
+		},
+		counts: []string{program, role, take, addr, "128"},
+	}, nil
+}
+
+// paced is the side with a publisher that emits so many events per second.
+func (s *side) paced(perSecond int) *side {
+	slow := *s
+	slow.publish = func(size int, lasting time.Duration) []string {
+		return append(s.publish(size, lasting), strconv.Itoa(perSecond))
+	}
+	return &slow
 }
 
 // datagramServer starts rawlab, which packs up to so many bytes and then has

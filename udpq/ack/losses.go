@@ -42,8 +42,9 @@ func (s *Sender) detect(now time.Time) {
 	wait := l.took + l.late(&s.rtt)
 	i := 0
 	var row silence
-	for ; i < len(s.flight) && s.flight[i].order < l.order; i++ {
-		t := s.flight[i]
+	flight := s.flight.list
+	for ; i < len(flight) && flight[i].order < l.order; i++ {
+		t := flight[i]
 		if s.current(t) {
 			due := t.sent.Add(wait)
 			if now.Before(due) && (l.overtaken || t.order+packetThreshold > l.order) {
@@ -58,10 +59,10 @@ func (s *Sender) detect(now time.Time) {
 		s.control.OnPersistent(s.order)
 	}
 	slices.Sort(s.again)
-	for i < len(s.flight) && !s.current(s.flight[i]) {
+	for i < len(flight) && !s.current(flight[i]) {
 		i++
 	}
-	s.flight = s.flight[i:]
+	s.flight.cut(i)
 }
 
 // silence is the longest time in which nothing that was sent has come (RFC 9002

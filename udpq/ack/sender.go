@@ -74,20 +74,21 @@ type Sender struct {
 	stats   SenderStats
 
 	base     uint64 // number of slots[0], the oldest not acknowledged
-	slots    []slot
-	fresh    int            // index of the first slot not sent yet
-	flight   []transmission // in the order they were made
-	again    []uint64       // numbers that are lost, the earliest first: others may wait for it
-	spare    [][]byte       // buffers to be used again
-	order    uint64         // of the next transmission
-	stamp    uint64         // of the last one
-	end      uint64         // bytes of frames in all slots so far
-	limit    uint64         // of them, what the other end takes; see Header.Limit
-	told     bool           // it has said so
-	buffered int            // bytes in slots
-	inFlight int            // bytes on the way
-	probes   int            // datagrams that may leave now, whatever the window says
-	probed   uint64         // number of the last one
+	slots    []slot // queue.list
+	queue    sliding[slot]
+	fresh    int                   // index of the first slot not sent yet
+	flight   sliding[transmission] // in the order they were made
+	again    []uint64              // numbers that are lost, the earliest first: others may wait for it
+	spare    [][]byte              // buffers to be used again
+	order    uint64                // of the next transmission
+	stamp    uint64                // of the last one
+	end      uint64                // bytes of frames in all slots so far
+	limit    uint64                // of them, what the other end takes; see Header.Limit
+	told     bool                  // it has said so
+	buffered int                   // bytes in slots
+	inFlight int                   // bytes on the way
+	probes   int                   // datagrams that may leave now, whatever the window says
+	probed   uint64                // number of the last one
 	lastSent time.Time
 	progress time.Time // when the oldest was acknowledged, or refused
 	measured time.Time // when the round trip was first
@@ -110,6 +111,11 @@ func NewSender(c SenderConfig) *Sender {
 // over the bound by that one.
 func (s *Sender) Room() bool {
 	return s.open || s.buffered < s.config.BufferBytes && len(s.slots) < 2*Window
+}
+
+// Spacious reports whether there is room for as much again as waits.
+func (s *Sender) Spacious() bool {
+	return s.open || s.buffered <= s.config.BufferBytes/2 && len(s.slots) <= Window
 }
 
 // Idle reports whether everything is acknowledged.
@@ -145,7 +151,8 @@ func (s *Sender) Send(frames []byte) {
 		d.frames = append(d.frames, frames...)
 		return
 	}
-	s.slots = append(s.slots, slot{frames: append(s.buffer(), frames...), start: s.end - uint64(len(frames))})
+	s.queue.add(slot{frames: append(s.buffer(), frames...), start: s.end - uint64(len(frames))})
+	s.slots = s.queue.list
 }
 
 const maxSpare = 64 // buffers
@@ -253,7 +260,7 @@ func (s *Sender) transmit(now time.Time, i int, probe bool) {
 	d.order, d.last = s.order, d.order
 	d.tries++
 	d.used = 2*s.inFlight >= s.control.Window()
-	s.flight = append(s.flight, transmission{number, s.order, s.stamp, now})
+	s.flight.add(transmission{number, s.order, s.stamp, now})
 	s.order++
 	s.lastSent = now
 	if probe {

@@ -85,11 +85,11 @@ func (s *Sender) arrived(n *news, d *slot) {
 // acknowledged: there was no room for it. Nothing is lost then, and somebody
 // is there.
 func (s *Sender) refused(now time.Time, echo uint64) bool {
-	i, found := slices.BinarySearchFunc(s.flight, echo, func(t transmission, stamp uint64) int { return cmp.Compare(t.stamp, stamp) })
-	if !found || !s.current(s.flight[i]) {
+	i, found := slices.BinarySearchFunc(s.flight.list, echo, func(t transmission, stamp uint64) int { return cmp.Compare(t.stamp, stamp) })
+	if !found || !s.current(s.flight.list[i]) {
 		return false
 	}
-	t := s.flight[i]
+	t := s.flight.list[i]
 	d := s.drop(t)
 	s.limit, s.told = min(s.limit, d.start), true // until there is more
 	s.progress = now
@@ -108,13 +108,13 @@ func (s *Sender) forget(now time.Time) {
 		if len(s.spare) < maxSpare && cap(b) <= 2*segment {
 			s.spare = append(s.spare, b[:0])
 		}
-		s.slots[i].frames = nil
 	}
 	if i == 0 {
 		return
 	}
 	s.progress = now
-	s.slots = s.slots[i:]
+	s.queue.cut(i)
+	s.slots = s.queue.list
 	s.base += uint64(i)
 	s.fresh -= i
 }

@@ -5,6 +5,8 @@
 //
 //	rivals nats|redis pub ADDR BYTES MILLISECONDS prints how many it published
 //	rivals nats|redis sub ADDR                 prints "ready", then how many came in how many seconds
+//	rivals kcp|quic pub ADDR BYTES MILLISECONDS the same, to the subscriber itself: there is no server
+//	rivals kcp|quic sub ADDR BYTES
 //	rivals nats keep ADDR BYTES PUBLISHERS WINDOW MILLISECONDS prints how many JetStream acknowledged per second
 //	rivals nats answer ADDR                    prints "ready"
 //	rivals nats ask ADDR COUNT                 prints the median round trip in microseconds
@@ -48,6 +50,16 @@ func run(args []string) error {
 	case "redis pub":
 		size, lasting := load(args)
 		return redisPublish(args[2], size, lasting)
+	case "kcp pub":
+		size, lasting := load(args)
+		return kcpPublish(args[2], size, lasting)
+	case "kcp sub":
+		return kcpSubscribe(args[2], number(args, 3))
+	case "quic pub":
+		size, lasting := load(args)
+		return quicPublish(args[2], size, lasting)
+	case "quic sub":
+		return quicSubscribe(args[2], number(args, 3))
 	case "redis sub":
 		return redisSubscribe(args[2])
 	}
