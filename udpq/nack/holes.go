@@ -11,6 +11,7 @@ import (
 type hole struct {
 	span
 	tries int       // times in a row that it was asked for and nothing of it came
+	began time.Time // when it was asked for first
 	asked time.Time // last
 	due   time.Time // when to ask next, or to give up
 	again bool      // asked for more than once
@@ -67,8 +68,11 @@ func (r *Receiver) fill(now time.Time, number uint64) bool {
 	} else {
 		r.stats.Repaired++
 		r.progress = now
-		if !h.again { // else it is not known which request was answered: Karn's algorithm
+		switch {
+		case !h.again:
 			r.sample(now.Sub(h.asked))
+		case r.rtt == 0: // it is not known which request was answered, Karn's algorithm; but it is no longer than that
+			r.sample(now.Sub(h.began))
 		}
 		r.revive(now, &h)
 		r.mend(number)
@@ -207,6 +211,7 @@ func (r *Receiver) ask(now time.Time) (missing framing.Ranges) {
 		h := r.split(i, uint64(max(1, room)))
 		if h.tries == 0 {
 			r.stats.Asked += h.count()
+			h.began = now
 		}
 		h.asked, h.due, h.again = now, now.Add(r.patience(h.tries)), h.tries > 0
 		h.tries++

@@ -224,3 +224,25 @@ func TestReorderIsLearnt(t *testing.T) {
 		}
 	}
 }
+
+// On a long path, too, nothing is asked for again before it can have come.
+func TestLongPath(t *testing.T) {
+	c := trial{
+		Events: 4000, Size: 64, Burst: 20, Pause: 2 * ms, Loss: 5, Delay: 120 * ms, Receipt: true,
+		Config: nack.Config{RingBytes: 4 << 20, HeldBytes: 4 << 20},
+	}
+	w, err := c.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repairs := 0
+	for i, e := range w.ends {
+		repairs += int(e.send.Stats().Repaired)
+		if n := len(e.numbers.delivered); n != c.Events {
+			t.Errorf("end %d: %d delivered of %d", i, n, c.Events)
+		}
+	}
+	if repairs > w.spoilt*3/2 {
+		t.Errorf("%d repairs for %d lost datagrams", repairs, w.spoilt)
+	}
+}
