@@ -42,6 +42,8 @@ const leastDatagram = fragment.MinBudget
 // Defaults of [Config] and [ClientConfig].
 const (
 	DefaultMaxSessions   = 10_000
+	DefaultMaxPerAddress = 2_000
+	DefaultSourceRate    = 1_000
 	DefaultIdleTimeout   = time.Minute
 	DefaultDrainTimeout  = 5 * time.Second
 	DefaultReceiveBuffer = 4 << 20 // bytes asked for; the system may grant less
@@ -61,6 +63,8 @@ type Config struct {
 	ReceiveBuffer    int            // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
 	Offload          bool           // let Linux cut and join datagrams (UDP GSO, GRO): faster, and captures on this machine show trains of them
 	MaxSessions      int            // default DefaultMaxSessions
+	MaxPerAddress    int            // sessions from one IP address, of IPv6 one /64, default DefaultMaxPerAddress, negative: as many as there may be
+	SourceRate       int            // hellos, and frames without a session, heeded a second from one such address, default DefaultSourceRate, negative: all
 	MaxSubscriptions int            // of a session, default queue.DefaultMaxSubscriptions
 	ReplayWindow     int            // replayed events on the way unacknowledged, default 64
 	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
@@ -91,6 +95,8 @@ func (c *Config) orDefault() Config {
 	d.Datagram = datagramBudget(d.Datagram)
 	d.ReceiveBuffer = cmp.Or(d.ReceiveBuffer, DefaultReceiveBuffer)
 	d.MaxSessions = cmp.Or(d.MaxSessions, DefaultMaxSessions)
+	d.MaxPerAddress = cmp.Or(d.MaxPerAddress, DefaultMaxPerAddress)
+	d.SourceRate = cmp.Or(d.SourceRate, DefaultSourceRate)
 	d.ReplayWindow = cmp.Or(d.ReplayWindow, 64)
 	d.IdleTimeout = cmp.Or(d.IdleTimeout, DefaultIdleTimeout)
 	d.DrainTimeout = cmp.Or(d.DrainTimeout, DefaultDrainTimeout)

@@ -152,7 +152,8 @@ func TestDatagramOfHellos(t *testing.T) {
 	})
 }
 
-// Hellos from forged addresses leave nothing behind.
+// Hellos from forged addresses leave no session behind, and take no more
+// memory than the sources do that the server remembers.
 func TestForgedHellos(t *testing.T) {
 	const forged = 100_000
 	inBubble(t, nil, func(t *testing.T, l *link, s *udpq.Server) {
@@ -168,8 +169,8 @@ func TestForgedHellos(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if grown := int64(heap()) - int64(before); grown > 1<<20 {
-			t.Errorf("the heap has grown by %d bytes, want less than 1 MiB", grown)
+		if grown := int64(heap()) - int64(before); grown > 3<<20 {
+			t.Errorf("the heap has grown by %d bytes, want less than 3 MiB", grown)
 		}
 		if st := s.Stats(); st.Sessions != 0 || st.Accepted != 0 || st.Forged != forged+1 || st.Retries != forged+1 {
 			t.Errorf("Stats() = %+v, want %d forged and no session", st, forged+1)

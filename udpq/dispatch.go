@@ -52,8 +52,9 @@ func (g *group) invalid() { g.server.meter.Drop(queue.FateFrameInvalid, &framing
 // whoever does not know the session's key does not end it.
 func (g *group) bye(d *datagram, p *peer, f *framing.Frame) bool {
 	switch {
-	case p == nil:
+	case p == nil && g.heed(d):
 		g.answer(d, &framing.Frame{Kind: framing.KindBye})
+	case p == nil:
 	case !same(f.Offset, p.key):
 		g.server.forged.Add(1)
 		return false
@@ -71,7 +72,7 @@ func (g *group) stranger(d *datagram, f *framing.Frame) {
 	if f.Kind == framing.KindEmit {
 		g.server.meter.Drop(queue.FateUnauthorized, f)
 	}
-	if f.Kind != framing.KindError {
+	if g.heed(d) && f.Kind != framing.KindError {
 		g.answer(d, &framing.Frame{Kind: framing.KindError, Code: framing.CodeUnauthorized, Payload: []byte(noSession)})
 	}
 }
@@ -79,7 +80,12 @@ func (g *group) stranger(d *datagram, f *framing.Frame) {
 // refuse answers a hello that gets no session.
 func (g *group) refuse(d *datagram, hello *framing.Frame, code framing.Code, words string) {
 	g.server.refused.Add(1)
-	g.answer(d, &framing.Frame{Kind: framing.KindError, Code: code, Sequence: hello.Sequence, Payload: []byte(words)})
+	f := &framing.Frame{Kind: framing.KindError, Code: code, Sequence: hello.Sequence, Payload: []byte(words)}
+	if d.shown {
+		g.reply(d, f)
+		return
+	}
+	g.answer(d, f)
 }
 
 const strangerInterval = time.Millisecond // between two answers to strangers

@@ -164,6 +164,11 @@
 // session is answered in more bytes or datagrams than came, so that the server
 // is of no use to who forges addresses.
 //
+// One source, an IP address or an IPv6 /64, is heeded SourceRate times a
+// second: a token bucket for each of the last maxSources sources. What comes
+// over that costs a look and is counted, an event with its fate as always. It
+// has MaxPerAddress sessions at most.
+//
 // # Another address
 //
 // A session is a client's, not an address's. When a NAT gives the client

@@ -29,7 +29,7 @@ func (g *group) move(d *datagram, f *framing.Frame) {
 		g.invalid()
 		return
 	}
-	if !g.shown(d, f) {
+	if !g.heed(d) || !g.shown(d, f) {
 		return
 	}
 	p := g.identified(identity{f.Origin, f.Time})
@@ -40,6 +40,9 @@ func (g *group) move(d *datagram, f *framing.Frame) {
 	if !hmac.Equal(f.Payload, proofOf(p.key, f.Offset)) {
 		g.server.forged.Add(1)
 		g.refuse(d, f, framing.CodeUnauthorized, noSession)
+		return
+	}
+	if sourceOf(p.at.Addr()) != sourceOf(d.from.Addr()) && !g.admits(d, f) {
 		return
 	}
 	moved, here := g.rehouse(p, d)
@@ -76,6 +79,8 @@ func (g *group) rehouse(p *peer, d *datagram) (moved, here bool) {
 		return false, false
 	}
 	delete(g.peers, p.at)
+	g.crowd.leave(p.at)
+	g.crowd.enter(d.from)
 	g.peers[d.from], p.at = p, d.from
 	return true, true
 }

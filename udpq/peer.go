@@ -63,7 +63,7 @@ func (g *group) admit(d *datagram, f *framing.Frame) {
 	}
 	p := g.find(d.from)
 	if p == nil || !p.isThatOf(f, &h) {
-		if !g.shown(d, f) {
+		if !g.heed(d) || !g.shown(d, f) {
 			return
 		}
 		p = g.replace(p, d, f, &h)
@@ -94,6 +94,9 @@ func (g *group) replace(old *peer, d *datagram, f *framing.Frame, h *framing.Hel
 	if old != nil {
 		g.displace(old)
 	}
+	if !g.admits(d, f) {
+		return nil
+	}
 	return g.join(p, d, f)
 }
 
@@ -120,6 +123,7 @@ func (g *group) join(p *peer, d *datagram, f *framing.Frame) *peer {
 	p.openLink()
 	g.mu.Lock()
 	g.peers[d.from], g.sessions[p.identity()] = p, p
+	g.crowd.enter(d.from)
 	g.mu.Unlock()
 	g.all.Go(p.write)
 	p.renew() // the keyring may have changed since it was asked

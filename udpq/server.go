@@ -34,6 +34,7 @@ type Server struct {
 	strangers atomic.Uint64
 	forged    atomic.Uint64
 	moved     atomic.Uint64
+	limited   atomic.Uint64
 
 	overflowed atomic.Uint64
 	links      linkSet
@@ -52,6 +53,7 @@ type Stats struct {
 	Retries   uint64                // hellos answered by a cookie, to be shown with the next
 	Strangers uint64                // frames from addresses without a session
 	Forged    uint64                // hellos, moves and byes that showed what they were not given, or too late
+	Limited   uint64                // hellos, moves and strangers' frames passed over, since too many had come from their source
 	Moved     uint64                // times that a session went on from another address
 	Datagrams uint64                // received
 	Overflow  uint64                // datagrams the kernel dropped since the receive buffer was full, as it has said with those that came later (Linux, SO_RXQ_OVFL); with Offload a train counts once
@@ -83,7 +85,7 @@ func (s *Server) Stats() Stats {
 	dropped := s.meter.Dropped()
 	return Stats{
 		Sessions: int(s.open.Load()), Accepted: s.accepted.Load(), Refused: s.refused.Load(),
-		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(), Moved: s.moved.Load(),
+		Retries: s.retries.Load(), Strangers: s.strangers.Load(), Forged: s.forged.Load(), Moved: s.moved.Load(), Limited: s.limited.Load(),
 		Datagrams: s.datagrams.Load(), Overflow: s.overflowed.Load(), Received: s.meter.Received(), Forwarded: s.meter.Forwarded(),
 		Dropped: dropped, Due: s.meter.Due(), Invalid: dropped[queue.FateFrameInvalid],
 		Links: s.links.sum(), Repaired: s.repaired.Load(),
@@ -106,7 +108,7 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 		s.log.Warn("setting the receive buffer", "err", err)
 	}
 	s.checkReceiveBuffer(conn)
-	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer), sessions: make(map[identity]*peer)}
+	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer), sessions: make(map[identity]*peer), crowd: make(crowd), sources: newSources(s.config.SourceRate)}
 	g.expireLater()
 	if s.config.Keyring != nil {
 		defer s.config.Keyring.OnChange(g.renew)()
@@ -123,13 +125,15 @@ type group struct {
 	server     *Server
 	socket     *socket
 	lastReply  time.Time // to a stranger
-	touched    []*peer   // have published since the last commit
-	opened     []*peer   // have had datagrams of their rung opened since then
+	sources    sources
+	touched    []*peer // have published since the last commit
+	opened     []*peer // have had datagrams of their rung opened since then
 	buffer     buffer
 	all        sync.WaitGroup
 	mu         sync.Mutex
 	peers      map[netip.AddrPort]*peer
 	sessions   map[identity]*peer
+	crowd      crowd
 	expiry     clock.Timer
 	expiryDone bool
 }
@@ -257,6 +261,7 @@ func (g *group) remove(p *peer) {
 	defer g.mu.Unlock()
 	if g.peers[p.at] == p {
 		delete(g.peers, p.at)
+		g.crowd.leave(p.at)
 		g.server.open.Add(-1)
 	}
 	if g.sessions[p.identity()] == p {

@@ -37,6 +37,7 @@ var (
 	retries     = desc("udp_retries_total", "Hellos that a cookie was asked for: each client says one.")
 	strangers   = desc("udp_strangers_total", "Frames from addresses without a session.")
 	forged      = desc("udp_forged_total", "Hellos, moves and byes that showed what they were not given, or too late.")
+	limited     = desc("udp_limited_total", "Hellos, moves and strangers' frames passed over, since too many had come from their source.")
 	moved       = desc("udp_moves_total", "Times that a session went on from another address.")
 	standing    = desc("dtls_associations", "DTLS associations open now.")
 	handshakes  = desc("dtls_handshakes_total", "DTLS handshakes, by how they ended.", "end")
@@ -53,7 +54,7 @@ var (
 	lagOf    = desc("topic_lag_events", "Events that the client furthest behind has not acknowledged; the first 100 stored topics by name.", "topic")
 	allDescs = []*prometheus.Desc{
 		connections, accepted, refused, received, forwarded, dropped, read, sent, datagrams,
-		retries, strangers, forged, moved, standing, handshakes, noRecords,
+		retries, strangers, forged, limited, moved, standing, handshakes, noRecords,
 		topics, stored, events, size, lag, expired, depthOf, lagOf,
 	}
 )
@@ -87,6 +88,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		count(to, retries, s.Retries)
 		count(to, strangers, s.Strangers)
 		count(to, forged, s.Forged)
+		count(to, limited, s.Limited)
 		count(to, moved, s.Moved)
 	}
 	if c.DTLS != nil {

@@ -13,17 +13,18 @@ import (
 
 // limitFlags are the bounds of a server.
 type limitFlags struct {
-	connections, perAddress, topics, subscriptions int
-	handshake, frame, idle, drain                  time.Duration
-	frameBytes, outbox, pack                       bytesValue
-	offload                                        bool
-	fragments                                      string
+	connections, perAddress, topics, subscriptions, sourceRate int
+	handshake, frame, idle, drain                              time.Duration
+	frameBytes, outbox, pack                                   bytesValue
+	offload                                                    bool
+	fragments                                                  string
 }
 
 func (f *limitFlags) register(s *pflag.FlagSet) {
 	f.frameBytes = framing.DefaultLimit
 	s.IntVar(&f.connections, "max-connections", tcpq.DefaultMaxConnections, "TCP connections, and UDP sessions, at a time")
-	s.IntVar(&f.perAddress, "max-per-address", tcpq.DefaultMaxPerAddress, "TCP connections from one address (of IPv6: one /64)")
+	s.IntVar(&f.perAddress, "max-per-address", tcpq.DefaultMaxPerAddress, "TCP connections, and UDP sessions, from one address (of IPv6: one /64)")
+	s.IntVar(&f.sourceRate, "udp-source-rate", udpq.DefaultSourceRate, "hellos, and frames without a session, that are heeded a second from one such address over UDP")
 	s.IntVar(&f.topics, "max-topics", queue.DefaultMaxTopics, "topics that are listened to or stored")
 	s.IntVar(&f.subscriptions, "max-subscriptions", queue.DefaultMaxSubscriptions, "topics and patterns that one client listens to")
 	s.Var(&f.frameBytes, "max-frame", "largest frame over TCP; K, M and G are powers of 1024")
@@ -40,6 +41,7 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 func (f *limitFlags) check() error {
 	for name, v := range map[string]int{
 		"max-connections": f.connections, "max-per-address": f.perAddress, "max-topics": f.topics, "max-subscriptions": f.subscriptions,
+		"udp-source-rate": f.sourceRate,
 	} {
 		if v < 1 {
 			return usagef("--%s %d: want 1 or more", name, v)
@@ -69,7 +71,7 @@ func (f *limitFlags) check() error {
 
 func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
 	t.MaxConnections, u.MaxSessions = f.connections, f.connections
-	t.MaxPerAddress = f.perAddress
+	t.MaxPerAddress, u.MaxPerAddress, u.SourceRate = f.perAddress, f.perAddress, f.sourceRate
 	t.MaxSubscriptions, u.MaxSubscriptions = f.subscriptions, f.subscriptions
 	t.FrameLimit = int(f.frameBytes)
 	t.OutboxBytes, u.OutboxBytes = int(f.outbox), int(f.outbox)
