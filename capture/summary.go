@@ -3,7 +3,7 @@ package capture
 import (
 	"fmt"
 	"net/netip"
-	"strings"
+	"strconv"
 
 	"rawlab/capture/dissect"
 	"rawlab/framing"
@@ -22,73 +22,96 @@ type Summary struct {
 // Summarizer reads packets for their summaries. It is not safe for
 // concurrent use.
 type Summarizer struct {
+	link    uint16 // of the packet before
+	parser  *dissect.Parser
 	parsers map[uint16]*dissect.Parser
+	frames  []framing.Frame
+	detail  []byte
 }
 
 // Summarize reads one packet of a link type. Frames of our protocol are told
 // where they start with the payload; one that goes on from an earlier TCP
 // segment needs the stream put together, which package dissect does. The
-// frames alias the packet.
+// frames alias the packet, and are valid until the next call.
 func (s *Summarizer) Summarize(p *Packet, linkType uint16) Summary {
-	parser := s.parsers[linkType]
-	if parser == nil {
-		parser = dissect.NewParser(linkType)
-		if s.parsers == nil {
-			s.parsers = make(map[uint16]*dissect.Parser)
-		}
-		s.parsers[linkType] = parser
+	if s.parser == nil || linkType != s.link {
+		s.turnTo(linkType)
 	}
-	h, err := parser.Parse(p.Data)
+	h, err := s.parser.Parse(p.Data)
 	sum := Summary{Source: h.Src, Target: h.Dst, Protocol: h.Protocol.String(), Length: p.Length, Payload: h.PayloadLength}
-	var details []string
+	s.detail = s.detail[:0]
 	if h.Protocol == dissect.TCP && !(h.Fragment && h.FragmentOffset > 0) {
-		details = append(details, tcpDetail(&h))
+		s.tcpDetail(&h)
 	}
 	if h.Fragment {
-		details = append(details, fragmentDetail(&h))
+		s.fragmentDetail(&h)
 	}
 	if err != nil {
-		details = append(details, err.Error())
+		s.detail = append(s.separated(), err.Error()...)
 	} else if !h.Fragment {
-		sum.Frames = framesOf(&h)
+		sum.Frames = s.framesOf(&h)
 	}
-	sum.Detail = strings.Join(details, ", ")
+	sum.Detail = string(s.detail)
 	return sum
 }
 
-func tcpDetail(h *dissect.Headers) string {
-	var flags []string
-	for _, f := range []struct {
+// turnTo takes the parser of a link type.
+func (s *Summarizer) turnTo(linkType uint16) {
+	if s.parsers == nil {
+		s.parsers = make(map[uint16]*dissect.Parser)
+	}
+	if s.parsers[linkType] == nil {
+		s.parsers[linkType] = dissect.NewParser(linkType)
+	}
+	s.link, s.parser = linkType, s.parsers[linkType]
+}
+
+// separated returns the detail so far, for another to be appended.
+func (s *Summarizer) separated() []byte {
+	if len(s.detail) == 0 {
+		return s.detail
+	}
+	return append(s.detail, ", "...)
+}
+
+func (s *Summarizer) tcpDetail(h *dissect.Headers) {
+	b := append(s.separated(), '[')
+	start := len(b)
+	for _, f := range [...]struct {
 		set  bool
 		name string
 	}{{h.SYN, "SYN"}, {h.FIN, "FIN"}, {h.RST, "RST"}, {h.PSH, "PSH"}, {h.ACK, "ACK"}} {
+		if f.set && len(b) > start {
+			b = append(b, ' ')
+		}
 		if f.set {
-			flags = append(flags, f.name)
+			b = append(b, f.name...)
 		}
 	}
-	return fmt.Sprintf("[%s] seq %d ack %d", strings.Join(flags, " "), h.Seq, h.Ack)
+	b = strconv.AppendUint(append(b, "] seq "...), uint64(h.Seq), 10)
+	s.detail = strconv.AppendUint(append(b, " ack "...), uint64(h.Ack), 10)
 }
 
-func fragmentDetail(h *dissect.Headers) string {
+func (s *Summarizer) fragmentDetail(h *dissect.Headers) {
 	more := "the last"
 	if h.More {
 		more = "more follow"
 	}
-	return fmt.Sprintf("fragment of %d at byte %d, %s", h.ID, h.FragmentOffset, more)
+	s.detail = fmt.Appendf(s.separated(), "fragment of %d at byte %d, %s", h.ID, h.FragmentOffset, more)
 }
 
 // framesOf returns the whole frames at the start of a payload. On UDP each
 // must have its checksum (package framing demands it); on TCP bytes of
 // another protocol are no frame unless they look like one in every field.
-func framesOf(h *dissect.Headers) []framing.Frame {
-	var frames []framing.Frame
+func (s *Summarizer) framesOf(h *dissect.Headers) []framing.Frame {
+	s.frames = s.frames[:0]
 	switch h.Protocol {
 	case dissect.UDP:
 		for f, err := range framing.Unpack(h.Payload) {
 			if err != nil {
 				break
 			}
-			frames = append(frames, f)
+			s.frames = append(s.frames, f)
 		}
 	case dissect.TCP:
 		for b := h.Payload; ; {
@@ -96,8 +119,8 @@ func framesOf(h *dissect.Headers) []framing.Frame {
 			if err != nil {
 				break
 			}
-			frames, b = append(frames, f), b[n:]
+			s.frames, b = append(s.frames, f), b[n:]
 		}
 	}
-	return frames
+	return s.frames
 }

@@ -72,16 +72,11 @@ func save(t *testing.T, protocol byte, payloads ...[]byte) string {
 	}
 	sequence := uint32(1)
 	for i, payload := range payloads {
-		transport := binary.BigEndian.AppendUint16([]byte{0xc0, 0, 0x25, 0xe4}, uint16(8+len(payload))) // 49152 → 9700
-		transport = append(transport, 0, 0)
+		data := ipPacket(protocol, payload)
 		if protocol == 6 {
-			transport = binary.BigEndian.AppendUint32(transport[:4], sequence)
-			transport = append(transport, 0, 0, 0, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0)
+			binary.BigEndian.PutUint32(data[14+20+4:], sequence)
 			sequence += uint32(len(payload))
 		}
-		ip := binary.BigEndian.AppendUint16([]byte{0x45, 0}, uint16(20+len(transport)+len(payload)))
-		ip = append(ip, 0, byte(i), 0, 0, 64, protocol, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2)
-		data := slices.Concat(make([]byte, 12), []byte{8, 0}, ip, transport, payload)
 		if err := w.WritePacket(&pcapng.Packet{Time: time.Unix(int64(i), 0), Data: data, Length: len(data)}); err != nil {
 			t.Fatal(err)
 		}
@@ -90,6 +85,21 @@ func save(t *testing.T, protocol byte, payloads ...[]byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// ipPacket returns a packet over Ethernet and IPv4, from port 49152 to 9700 if
+// the protocol has ports.
+func ipPacket(protocol byte, payload []byte) []byte {
+	var transport []byte
+	switch ports := []byte{0xc0, 0, 0x25, 0xe4}; protocol {
+	case 17:
+		transport = append(binary.BigEndian.AppendUint16(ports, uint16(8+len(payload))), 0, 0)
+	case 6:
+		transport = append(ports, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0)
+	}
+	ip := binary.BigEndian.AppendUint16([]byte{0x45, 0}, uint16(20+len(transport)+len(payload)))
+	ip = append(ip, 0, 7, 0, 0, 64, protocol, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2)
+	return slices.Concat(make([]byte, 12), []byte{8, 0}, ip, transport, payload)
 }
 
 // vectors are the format's, as far as a dissector is concerned.

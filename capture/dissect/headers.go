@@ -74,6 +74,10 @@ type Headers struct {
 	partial bool // the capture cut the packet
 }
 
+// Extent returns where the IP header begins, and where what IP carries; both
+// are 0 in a packet without IP.
+func (h *Headers) Extent() (network, segment int) { return h.network.from, h.segment.from }
+
 // span is a range of bytes in a packet.
 type span struct{ from, to int }
 

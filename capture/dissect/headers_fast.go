@@ -7,8 +7,10 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
+// EthernetBytes is the size of an Ethernet header without tags.
+const EthernetBytes = 14
+
 const (
-	ethernetBytes   = 14
 	ipv4HeaderBytes = 20 // without options
 	tcpHeaderBytes  = 20 // the same
 )
@@ -18,10 +20,10 @@ const (
 // reports false, having read nothing, and gopacket decodes it. A fuzz test
 // holds both to the same answer.
 func (h *Headers) fast(data []byte) bool {
-	if len(data) < ethernetBytes+ipv4HeaderBytes {
+	if len(data) < EthernetBytes+ipv4HeaderBytes {
 		return false
 	}
-	const ip = ethernetBytes
+	const ip = EthernetBytes
 	var transport, end int // of what IP carries
 	var protocol layers.IPProtocol
 	var src, dst netip.Addr

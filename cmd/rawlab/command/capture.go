@@ -33,6 +33,7 @@ type captureFlags struct {
 	json     bool
 	inside   bool
 	whole    bool
+	quiet    bool
 	help     bool
 	numeric  bool // always so: names are never looked up
 	filter   string
@@ -76,6 +77,7 @@ func newCapture() *cobra.Command {
 	s.BoolVarP(&f.list, "list-interfaces", "D", false, "list the interfaces")
 	s.BoolVarP(&f.hex, "hex", "X", false, "print each packet's bytes too, link header included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
+	s.BoolVarP(&f.quiet, "quiet", "q", false, "print no packets but, at the end, what each layer of them took")
 	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
 	s.BoolVar(&f.inside, strings.TrimPrefix(insideFlag, "--"), false, "what follows is a COMMAND to run and capture in a private network")
 	return c
@@ -101,6 +103,8 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 		return usagef("-r reads a file: leave out -i and %s", insideFlag)
 	case f.write != "" && (f.json || f.hex):
 		return usagef("-w writes packets instead of printing them: leave out --json and -X")
+	case f.quiet && (f.write != "" || f.hex):
+		return usagef("-q counts packets instead of printing or writing them: leave out -w and -X")
 	case f.rotates() && (f.write == "" || f.write == "-"):
 		return usagef("-C, -G and -W are about files: name one with -w")
 	case f.rotation.keep > 0 && !f.rotates():

@@ -33,6 +33,7 @@ func TestCaptureUsage(t *testing.T) {
 		"needs a command behind it":            {"--in-namespace"},
 		"leave out -i and --in-namespace":      {"-r", whole, "--in-namespace", "true"},
 		"leave out --json and -X":              {"-w", "x", "--json"},
+		"leave out -w and -X":                  {"-q", "-X"},
 		"name one with -w":                     {"-C", "1"},
 		"say with -C or -G":                    {"-w", "x", "-W", "3"},
 		"is no size: want a number":            {"-w", "x", "-C", "1T"},
@@ -179,5 +180,36 @@ func TestCaptureListsInterfaces(t *testing.T) {
 	code, stdout, _ := runCapture(t, nil, "-D")
 	if code != 0 || !strings.Contains(stdout, "loopback") {
 		t.Errorf("exit %d, stdout %q", code, stdout)
+	}
+}
+
+// TestCaptureTally: the layers' bytes are all bytes.
+func TestCaptureTally(t *testing.T) {
+	file := eventFile(t)
+	code, stdout, stderr := runCapture(t, nil, "-r", file, "-q")
+	if code != 0 || !strings.HasPrefix(stdout, "3 packets of ") || !strings.HasSuffix(stdout, "one: 3 emit\n") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	var tally struct {
+		Packets, Bytes int
+		Layers         []struct {
+			Name  string
+			Bytes int
+		}
+		Frames map[string]int
+	}
+	_, stdout, _ = runCapture(t, nil, "-r", file, "-q", "--json")
+	if err := json.Unmarshal([]byte(stdout), &tally); err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, l := range tally.Layers {
+		sum += l.Bytes
+	}
+	if tally.Packets != 3 || sum != tally.Bytes || sum == 0 || tally.Frames["emit"] != 3 {
+		t.Errorf("%s: the layers have %d bytes", stdout, sum)
+	}
+	if code, stdout, _ := runCapture(t, nil, "-r", file, "-q", "tcp"); code != 0 || stdout != "no packets\n" {
+		t.Errorf("no packets: exit %d, stdout %q", code, stdout)
 	}
 }
