@@ -29,6 +29,9 @@
 //
 // # Bodies
 //
+// The time of a fragment is that of its cutting: pieces of two cuts do not
+// belong together.
+//
 // Hello, welcome, subscribe, receipt, nack, fragment and parity carry a
 // structured payload; see the types of those names. The payload of an emit
 // or an event is the user's bytes, behind the identity of the request if it

@@ -142,6 +142,46 @@
 // and 1 MiB that wait for something earlier; a quiet conversation takes
 // about 10 KiB.
 //
+// # Size
+//
+// A frame that is larger than a datagram may be is cut into fragment frames,
+// both ways and on every rung, up to [MaxEmit]: package fragment draws them,
+// and says what the other end refuses. A rung sees datagrams like any others,
+// and repairs what it repairs. A client says that it takes pieces behind the
+// rung it asks for ("ack,pieces"), a server by the limit in its welcome; who
+// says nothing, or wants [FragmentsIP], gets whole datagrams of up to
+// [MaxWhole], which IP cuts.
+//
+// An event of which no piece came for 5 s and some are missing has the fate
+// fragment-lost: at the server in Stats and Trace, with its identity, at the
+// client in Stats and OnFragmentLost. Over ReliabilityAck a piece comes or the
+// conversation ends. What waits for pieces is bounded: 4 MiB and 1024 events of
+// one conversation, 64 MiB of a server; beyond that the event that got none for
+// longest is given up, as server-queue.
+//
+// How large a datagram may be is found out by probes, pings that are padded
+// and not fragmented (package pmtu, RFC 8899):
+//
+//	ping number, padding             ↔   pong number                   three times, a second apart; then the size is too large
+//
+// They begin with the first frame over 1200 bytes, which is what is taken for
+// granted before; on Linux only, and with sockets of the machine's own. A path
+// that takes less than before is noticed within 9 s while something large is
+// sent. What was on the way at that time on ReliabilityAck keeps its size: if
+// the path swallows it for good, the conversation ends after 30 s, and a
+// [Reconnecting] goes on.
+//
+// # Requests, and coming back
+//
+// [Client.Request] emits an event with [framing.FlagRequest] and waits for the
+// first reply; both are as sure to arrive as any event of the rung. With
+// ReliabilityAck, what the queue says of events is sent until it has come too:
+// acks of those that want one, nacks, errors. A [Reconnecting] wants acks,
+// which come when a stored event is safe; after a restart of the server it
+// says hello under the same name and origin, subscribes where it was, and emits
+// again what was not acknowledged; the server accepts each number of an
+// origin once.
+//
 // # Strangers
 //
 // A hello may bear any source address. Before the server keeps anything for

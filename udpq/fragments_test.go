@@ -33,6 +33,7 @@ func TestLargeEvents(t *testing.T) {
 	for _, test := range []udpq.ClientConfig{
 		{}, {PackBudget: 1300}, {Datagram: 600}, {Name: "ada"}, {Reliability: udpq.ReliabilityAck},
 		{Reliability: udpq.ReliabilityAck, Unordered: true, Name: "ada", PackBudget: 900},
+		{Reliability: udpq.ReliabilityNack}, {Reliability: udpq.ReliabilityFEC},
 	} {
 		config := udpq.Config{Policy: queue.Block, PackBudget: test.PackBudget, Datagram: test.Datagram}
 		inBubble(t, &config, func(t *testing.T, l *link, s *udpq.Server) {
