@@ -96,7 +96,7 @@
 //
 // What it keeps for that is bounded, see [nack.Config]: the last 4 MiB and 10 s
 // of numbered datagrams at who sent them, let go as soon as the other end
-// answers; and 1 MiB at who waits for something earlier. Of stored events the
+// answers; and 4 MiB at who waits for something earlier. Of stored events the
 // server keeps nothing for a client: they are read from their log again, as
 // long as retention keeps them, whichever life of client or server they were
 // sent in. A server that stops repairs nothing more: what a client missed of

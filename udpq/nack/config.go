@@ -9,7 +9,7 @@ import (
 const (
 	DefaultRingBytes   = 4 << 20
 	DefaultRingAge     = 10 * time.Second
-	DefaultHeldBytes   = 1 << 20
+	DefaultHeldBytes   = 4 << 20
 	DefaultReorderWait = 10 * time.Millisecond
 	DefaultTries       = 10
 	DefaultRepairRate  = 4 << 20
@@ -19,14 +19,15 @@ const (
 type Config struct {
 	RingBytes   int           // of recent datagrams that can be sent again, what each costs included; default DefaultRingBytes
 	RingAge     time.Duration // how long one can, default DefaultRingAge
-	HeldBytes   int           // that wait for something missing before them; default DefaultHeldBytes
+	HeldBytes   int           // that wait for something missing before them, what each costs included; default DefaultHeldBytes
 	ReorderWait time.Duration // before what is missing is asked for: it may only be late; default DefaultReorderWait
 	Tries       int           // to ask for something in vain, then it is given up; default DefaultTries
 	RepairRate  int           // bytes per second that are sent again at most; default DefaultRepairRate
 }
 
-// Between two tries to ask for the same, the wait doubles: from two round
-// trips, at least minAskWait, or firstAskWait before one was measured.
+// Between two tries to ask for the same, the wait doubles: from the timeout of
+// RFC 6298 and half a round trip more than one, at least minAskWait, or
+// firstAskWait before one was measured.
 const (
 	minAskWait   = 20 * time.Millisecond
 	firstAskWait = 100 * time.Millisecond

@@ -31,7 +31,7 @@
 // # What is done
 //
 // A number that is skipped may only be late: it is asked for when it has been
-// missing for ReorderWait, or longer where that has proved to be too early. It is asked for again after two round trips, then
+// missing for ReorderWait, or longer where that has proved to be too early. It is asked for again after a round trip and what it varies by, then
 // after twice as long each time, up to 2 s; after Tries times in vain, about
 // 10 s, it is given up. What the sender no longer has, it says is gone. Either
 // way the receiver goes on behind it and says so, in its place if in order.

@@ -119,12 +119,14 @@ func (r *Receiver) doubled(number uint64) {
 	}
 }
 
-// sample takes a round-trip time, smoothed as in RFC 6298 section 2.3.
+// sample takes a round-trip time (RFC 6298 section 2). What was only late
+// makes it seem short, and its variance large.
 func (r *Receiver) sample(rtt time.Duration) {
 	if r.rtt == 0 {
-		r.rtt = rtt
+		r.rtt, r.rttvar = max(rtt, 1), rtt/2
 	}
-	r.rtt += (rtt - r.rtt) / 8
+	r.rttvar += ((r.rtt - rtt).Abs() - r.rttvar) / 4
+	r.rtt = max(r.rtt+(rtt-r.rtt)/8, 1)
 }
 
 // lose takes what is missing of s out of the holes: it will not come.
@@ -264,7 +266,7 @@ func (r *Receiver) split(i int, numbers uint64) *hole {
 func (r *Receiver) patience(tries int) time.Duration {
 	wait := firstAskWait
 	if r.rtt > 0 {
-		wait = max(minAskWait, 2*r.rtt)
+		wait = max(minAskWait, r.rtt*3/2, r.rtt+4*r.rttvar)
 	}
 	return min(wait<<min(tries, 8), maxAskWait)
 }

@@ -50,9 +50,10 @@ type Receiver struct {
 	size  int  // of a datagram in bytes, about
 	ready []Ready
 
-	askAt    time.Time // when the first hole is due; zero: none is
-	askedAt  time.Time // when something was asked for last
-	rtt      time.Duration
+	askAt    time.Time     // when the first hole is due; zero: none is
+	askedAt  time.Time     // when something was asked for last
+	rtt      time.Duration // smoothed
+	rttvar   time.Duration // how far it varies
 	reorder  time.Duration // how long to wait for what may only be late, besides ReorderWait
 	mended   spans         // numbers that have come after they were asked for, the latest of them
 	progress time.Time     // when something that was asked for came last
@@ -102,7 +103,7 @@ func (r *Receiver) accept(now time.Time, number uint64, frames []byte) {
 		r.doubled(number)
 		return
 	}
-	r.size += (len(frames) - r.size + 7) / 8
+	r.size += (heldBytes(frames) - r.size + 7) / 8
 	waits := !r.unordered && number != r.next
 	if waits && !r.fits(frames) {
 		r.stats.Refused++
@@ -139,10 +140,13 @@ func (r *Receiver) hold(number uint64, frames []byte) {
 		r.held = make(map[uint64][]byte)
 	}
 	r.held[number] = frames
-	*r.bytes += len(frames)
+	*r.bytes += heldBytes(frames)
 }
 
-func (r *Receiver) fits(frames []byte) bool { return *r.bytes+len(frames) <= r.config.HeldBytes }
+func (r *Receiver) fits(frames []byte) bool { return *r.bytes+heldBytes(frames) <= r.config.HeldBytes }
+
+// heldBytes is what frames cost that wait.
+func heldBytes(frames []byte) int { return len(frames) + slotBytes }
 
 // advance moves next on over all that has come or will not, and lets go of
 // what waited for that.
@@ -177,7 +181,7 @@ func (r *Receiver) letGo() bool {
 		return false
 	}
 	delete(r.held, r.next)
-	*r.bytes -= len(frames)
+	*r.bytes -= heldBytes(frames)
 	r.next++
 	r.ready = append(r.ready, Ready{Frames: frames})
 	return true

@@ -54,7 +54,7 @@ func (r *Receiver) start(now time.Time, first uint64) {
 	held := r.held
 	r.next, r.top, r.held, r.startAt = first, first-1, nil, time.Time{}
 	for _, frames := range held {
-		*r.bytes -= len(frames)
+		*r.bytes -= heldBytes(frames)
 	}
 	for _, n := range slices.Sorted(maps.Keys(held)) {
 		if n < first {
