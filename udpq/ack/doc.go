@@ -52,7 +52,10 @@
 // on radio links many: over a wire of 20 ms round trip that loses 5 %, 2,500
 // events/s of 128 B took 2.4 s in the median with NewReno, 0.85 s with CUBIC,
 // and 0.03 s with it (TestLateness). Beside each other and beside TCP it takes
-// no more than they do: the window it goes back to leaves no queue.
+// no more than they do: the window it goes back to leaves no queue. On a wire
+// of 10 Mbit/s and 20 ms each way, events got 45 to 50 % beside TCP's Reno
+// (Jain's index 0.99 to 1.00), and 17 to 30 % beside BBR, which takes more than
+// its share from whoever heeds losses.
 //
 // Acks are sent as RFC 9000 section 13.2 recommends.
 //
