@@ -60,7 +60,7 @@ type ClientConfig struct {
 	// Dial opens a connected socket, default one of this machine.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	Token []byte // what the server's keyring knows this client by, default none; it travels unencrypted
+	Token []byte // what the server's keyring knows this client by, default none; it travels unencrypted, unless over package dtls
 
 	// Reliability is what is done for lost events, in both directions; default
 	// ReliabilityNone. The server must speak it, else Dial fails with

@@ -78,7 +78,7 @@ type Config struct {
 	// one that is drawn. Who knows it can pretend to be any client.
 	Secret []byte
 
-	Keyring *access.Keyring // who may emit and listen to what, default everybody to everything; tokens travel unencrypted
+	Keyring *access.Keyring // who may emit and listen to what, default everybody to everything; tokens travel unencrypted, unless over package dtls
 
 	// Trace is told of every event received, and of every one forwarded or
 	// dropped. It must be quick and must not call the server.
