@@ -52,8 +52,8 @@ func udpqTopic(s *settings) (list []comparison, closing func() error, err error)
 			ours: packed.fanOut(128, 1, lasting, false), peer: peer.fanOut(128, 1, lasting, false),
 		},
 		{
-			name: "relay 128 B, packed + GSO/GRO, paced: of 1.5 M events/s", peerName: "all delivered", unit: "events/s", must: 0.995, // what was emitted late counts as not delivered
-			ours: packed.paced(1_500_000).fanOut(128, 1, lasting, true), peer: limit(1_500_000),
+			name: "relay 128 B, packed + GSO/GRO, paced: of 1.5 M events/s", peerName: "all delivered", unit: "events/s", must: 0.995, // lost or late counts as not delivered
+			ours: packed.paced(1_500_000).fanOut(128, 1, lasting, false), peer: limit(1_500_000),
 		},
 	}
 	streams, err := streamRows(lasting)
