@@ -17,13 +17,23 @@ func newResult(o *Options) *report.Result {
 // own, so that whatever else the machine does meets both. On virtual time
 // nothing else does, and one plan follows the other.
 func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) error {
+	groups := make([][]*plan, len(plans))
+	for i, p := range plans {
+		groups[i] = []*plan{p}
+	}
+	_, err := out.conductTogether(ctx, o, groups...)
+	return err
+}
+
+// conductTogether is conduct for groups of plans that share a network each.
+func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...[]*plan) ([]*Recording, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	evidence := make([]*report.Evidence, len(plans))
-	recordings := make([]*Recording, len(plans))
+	evidence := make([][]*report.Evidence, len(groups))
+	recordings := make([]*Recording, len(groups))
 	timer := watchTimer(o)
 	var wg sync.WaitGroup
-	for i, p := range plans {
+	for i, plans := range groups {
 		if o.backend() == BackendVirtual {
 			wg.Wait()
 			if ctx.Err() != nil {
@@ -32,7 +42,7 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 		}
 		wg.Go(func() {
 			var err error
-			if evidence[i], recordings[i], err = p.run(ctx, o); err != nil {
+			if evidence[i], recordings[i], err = carryOut(ctx, o, plans); err != nil {
 				cancel(err) // the others have nothing to be compared with
 			}
 		})
@@ -40,23 +50,25 @@ func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) err
 	wg.Wait()
 	out.Result.TimerLateUS = timer()
 	if err := context.Cause(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	for i, p := range plans {
-		out.add(evidence[i], p, o.Size)
-		out.Result.Runs[i].WireLateUS = report.Percentiles(recordings[i].Lateness)
-		if o.TCPInfo > 0 && p.transport.stream {
-			out.Result.Runs[i].TCPInfo = report.SumTCPInfo(o.TCPInfo, recordings[i].TCPInfo, recordings[i].TCPInfoExcess)
+	for i, plans := range groups {
+		r := recordings[i]
+		for j, p := range plans {
+			out.add(evidence[i][j], p, o, r)
 		}
-		out.Result.Scenario.CongestionControl = recordings[i].CongestionControl
+		out.Result.Scenario.CongestionControl = r.CongestionControl
 	}
-	return nil
+	return recordings, nil
 }
 
 // add puts one run's evidence into the outcome.
-func (out *Outcome) add(e *report.Evidence, p *plan, size int) {
-	run := report.FromLedger(p.transport.name, p.transport.reliability, size, e.Ledger)
-	run.Variant = p.variant
+func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording) {
+	run := report.FromLedger(p.transport.name, p.transport.reliability, o.Size, e.Ledger)
+	run.Variant, run.WireLateUS = p.variant, report.Percentiles(rec.Lateness)
+	if o.TCPInfo > 0 && p.transport.stream {
+		e.TCPInfo, run.TCPInfo = rec.TCPInfo, report.SumTCPInfo(o.TCPInfo, rec.TCPInfo, rec.TCPInfoExcess)
+	}
 	r := out.Result
 	r.Runs = append(r.Runs, run)
 	out.Evidence = append(out.Evidence, *e)

@@ -29,8 +29,8 @@ func repeatable(l *labs.Lab) labs.Options {
 func TestHundredRunsLoseTheSame(t *testing.T) {
 	for _, backend := range []string{labs.BackendKernel, labs.BackendVirtual} {
 		for _, l := range labs.Catalog {
-			if l == labs.ReliableUDP {
-				continue // see TestRungsAreHitAlike
+			if l == labs.ReliableUDP || l == labs.Fairness {
+				continue // see TestRungsAreHitAlike; a full queue loses what it meets
 			}
 			o := repeatable(l)
 			o.Backend = backend

@@ -14,7 +14,6 @@ import (
 	"rawlab/internal/queue"
 	"rawlab/labs/host"
 	"rawlab/labs/report"
-	"rawlab/labs/wire"
 	"rawlab/udpq"
 )
 
@@ -59,31 +58,24 @@ type transfer struct {
 	before   [2]host.Counters
 	input    account.Input
 	rung     account.Rung
-	stalled  string    // where the run stood still, if it did
-	looked   time.Time // when the run was last looked at
+	stalled  string       // where the run stood still, if it did
+	looked   time.Time    // when the run was last looked at
+	emitting [2]time.Time // from when to when the last events were emitted
 
 	mu         sync.Mutex
 	deliveries []account.Delivery
 }
 
-// run makes the network, carries the plan out and settles the account.
-func (p *plan) run(ctx context.Context, o *Options) (*report.Evidence, *Recording, error) {
-	ctx, n, err := newNetwork(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	x := &transfer{plan: p, options: o, network: n, clock: n.Clock(), trace: newServerTrace(o.Events)}
-	x.hosts = [2]Host{&cutHost{n.Client(), &x.sockets}, &cutHost{n.Server(), &x.sockets}}
-	recording, err := x.run(ctx)
-	if err := cutAs(ctx, errors.Join(err, n.Close())); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", p.title(), err)
-	}
+// settleAccount closes the account of a plan that has been carried out.
+func (x *transfer) settleAccount() *report.Evidence {
 	ledger := account.Settle(&x.input)
 	if x.stalled != "" {
 		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
 	}
-	e := &report.Evidence{Transport: p.transport.name, Reliability: p.transport.reliability, Variant: p.variant, Ledger: ledger, Taps: x.input.Taps, TCPInfo: recording.TCPInfo}
-	return e, recording, nil
+	return &report.Evidence{
+		Transport: x.transport.name, Reliability: x.transport.reliability, Variant: x.variant,
+		Ledger: ledger, Taps: x.input.Taps,
+	}
 }
 
 // title names the plan among those of its lab.
@@ -92,45 +84,12 @@ func (p *plan) title() string {
 	return r.Name()
 }
 
-// run carries out the plan. The path is itself from the start; only what
-// loses, doubles, changes or overtakes packets waits until the clients have
-// connected, and ends before they part.
-func (x *transfer) run(ctx context.Context) (r *Recording, err error) {
-	if err := x.impair(x.options.path()); err != nil {
-		return nil, err
-	}
-	defer x.abandon()
-	defer context.AfterFunc(ctx, x.sockets.cutAll)()
-	look := x.sample(ctx)
-	defer look.stop()
-	if err := x.connect(ctx); err != nil {
-		return nil, err
-	}
-	if err := x.impair(x.options.impairments()); err != nil {
-		return nil, err
-	}
-	if err := x.script(ctx, x); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(x.impair(x.options.path()), look.stop(), x.rest(ctx), x.disconnect(), x.drainWire(ctx), x.count()); err != nil {
-		return nil, err
-	}
-	if r, err = x.collect(); err == nil {
-		r.TCPInfo, r.TCPInfoExcess = look.samples, look.excess
-	}
-	return r, err
-}
-
 // steady is the plain script: emit everything, then wait until it has settled.
 func steady(ctx context.Context, x *transfer) error {
 	if err := x.emit(ctx, x.options.Events); err != nil {
 		return err
 	}
 	return x.settle(ctx, x.options.Events)
-}
-
-func (x *transfer) impair(i [2]wire.Impairment) error {
-	return x.network.Impair(x.options.Seed, i)
 }
 
 // connect starts the server, the subscriber and the emitter, in this order.
@@ -221,6 +180,7 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 	}
 	interval := float64(time.Second) / x.options.Pace
 	start := x.clock.Now()
+	defer func() { x.emitting = [2]time.Time{start, x.clock.Now()} }()
 	for i := range n {
 		due := start.Add(time.Duration(float64(i) * interval))
 		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
@@ -336,15 +296,8 @@ func (x *transfer) count() error {
 	return nil
 }
 
-// collect gathers what all witnesses saw.
-func (x *transfer) collect() (*Recording, error) {
-	r, err := x.network.Finish()
-	if err != nil {
-		return nil, err
-	}
-	if r.CongestionControl, err = x.network.Client().CongestionControl(); err != nil {
-		return nil, err
-	}
+// collect takes over what all witnesses saw.
+func (x *transfer) collect(r *Recording) {
 	x.input.Transport = x.transport.protocol
 	x.input.Port = serverPort
 	x.input.Deliveries = x.deliveries
@@ -355,5 +308,4 @@ func (x *transfer) collect() (*Recording, error) {
 	if x.transport.rung {
 		x.input.Rung = &x.rung
 	}
-	return r, nil
 }
