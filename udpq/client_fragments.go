@@ -111,7 +111,11 @@ func (c *Client) fitPacker() {
 func (c *Client) sendCut(f *framing.Frame, event []byte) error {
 	b, sizes := c.cutter.cut(c.config.Clock.Now(), event, f.Origin, f.Sequence, c.budget())
 	if c.link == nil {
-		return c.transmitAll(&train{b, sizes}, c.notSent)
+		err := c.transmitAll(&train{b, sizes}, func([]byte) {})
+		if err != nil {
+			c.notSent(event) // once, however many pieces were refused
+		}
+		return err
 	}
 	for _, n := range sizes {
 		if err := c.link.post(b[:n]); err != nil {

@@ -111,7 +111,9 @@ func Spans(datagrams [][]byte) (all []Span) {
 				panic("fates: own frame unreadable")
 			}
 			_, sequence := identity(b)
-			all = append(all, Span{sequence, sequence + 1})
+			if n := len(all); n == 0 || all[n-1].From != sequence { // else it is the next piece of the same event
+				all = append(all, Span{sequence, sequence + 1})
+			}
 			b = b[n:]
 		}
 	}
