@@ -2,7 +2,10 @@
 
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 func hostsTopic(*settings) ([]comparison, func() error, error) {
 	return nil, nil, errors.New("kernel hosts need Linux")
@@ -14,4 +17,8 @@ func tcpqTopic(*settings) ([]comparison, func() error, error) {
 
 func udpqTopic(*settings) ([]comparison, func() error, error) {
 	return nil, nil, errors.New("processes end with their parent as Linux does it")
+}
+
+func tellLatency(context.Context, string, int, int) error {
+	return errors.New("kernel hosts need Linux")
 }

@@ -56,6 +56,8 @@ func runClient(ctx context.Context, args []string) error {
 		return relayPublish(addr, numbers[0], milliseconds(numbers[1]))
 	case "relay-sub":
 		return relayCount(addr)
+	case "rung":
+		return tellLatency(ctx, args[1], numbers[0], numbers[1])
 	case "pub":
 		return emitAll(ctx, addr, numbers[0], milliseconds(numbers[1]))
 	case "sub":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,7 +58,7 @@ func udpqTopic(s *settings) (list []comparison, closing func() error, err error)
 		},
 	}
 	streams, err := streamRows(lasting)
-	return append(list, streams...), closing, err
+	return slices.Concat(list, streams, rungComparisons(s)), closing, err
 }
 
 // streamRows compare acknowledged events in order with streams, over one hop:
