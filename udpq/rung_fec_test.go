@@ -127,6 +127,7 @@ func TestFECGap(t *testing.T) {
 				t.Errorf("event %q came, want %d", e.Payload, n)
 			}
 		}
+		synctest.Wait()
 		if st := listener.Stats(); missed != 3 || st.FEC.Unrepaired != 3 || st.Missing != 3 {
 			t.Errorf("%d missed, Stats() = %+v, want 3 missed, unrepaired and missing", missed, st)
 		}
@@ -173,6 +174,7 @@ func TestFECOverBadWire(t *testing.T) {
 				}
 				next, missed = number+1, missed+e.Missed
 			}
+			synctest.Wait() // what Next has returned is counted a moment later
 			if st := listener.Stats(); st.Missing != missed || st.Delivered != events-missed {
 				t.Errorf("seed %d: Stats() = %+v, want %d missing, the other %d delivered", seed, st, missed, events-missed)
 			}
