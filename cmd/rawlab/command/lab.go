@@ -155,6 +155,9 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 		if c.Context().Err() != nil {
 			return fmt.Errorf("lab %s: interrupted", l.Name)
 		}
+		if wrong, ok := errors.AsType[*labs.OptionError](err); ok {
+			return usagef("%w", wrong)
+		}
 		return fmt.Errorf("lab %s: %w", l.Name, err)
 	}
 	if err := f.print(c.OutOrStdout(), out.Result); err != nil {
