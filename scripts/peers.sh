@@ -2,7 +2,7 @@
 # Measures rawlab against what people use today: side by side, interleaved,
 # in one run. Prints a Markdown table.
 #
-#   scripts/peers.sh [--quick] [--rounds N] [--only WORDS] [--json FILE] [hosts|tcpq|udpq]…
+#   scripts/peers.sh [--quick] [--rounds N] [--only WORDS] [--json FILE] [capture|hosts|tcpq|udpq]…
 #
 # Installs the peers it can into a folder of its own, leaves out the others
 # and says so.
@@ -53,8 +53,12 @@ pebble() { (cd scripts/peers/pebble && go build -o "$peers/rawlab-pebble" .); }
 
 # wants TOPIC: it was asked for, or none was.
 words=" $* "
-wants() { [[ ! $words =~ \ (hosts|tcpq|udpq)\  || $words == *" $1 "* ]]; }
+wants() { [[ ! $words =~ \ (capture|hosts|tcpq|udpq)\  || $words == *" $1 "* ]]; }
 
+if wants capture; then
+	have tcpdump from_debian tcpdump
+	have tshark from_debian tshark
+fi
 if wants hosts; then
 	have toxiproxy-server toxiproxy
 fi

@@ -7,6 +7,10 @@ import (
 	"errors"
 )
 
+func captureTopic(*settings) ([]comparison, func() error, error) {
+	return nil, nil, errors.New("capturing needs Linux")
+}
+
 func hostsTopic(*settings) ([]comparison, func() error, error) {
 	return nil, nil, errors.New("kernel hosts need Linux")
 }

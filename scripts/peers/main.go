@@ -31,9 +31,10 @@ func main() {
 
 // topics are what can be measured, by their names on the command line.
 var topics = map[string]func(*settings) ([]comparison, func() error, error){
-	"hosts": hostsTopic,
-	"tcpq":  tcpqTopic,
-	"udpq":  udpqTopic,
+	"capture": captureTopic,
+	"hosts":   hostsTopic,
+	"tcpq":    tcpqTopic,
+	"udpq":    udpqTopic,
 }
 
 // settings are how long and how often to measure.
