@@ -101,3 +101,20 @@ func (s *Session) endLedger() {
 	}
 	s.ledger, s.ledgerEnded = nil, true
 }
+
+// tellAcknowledged tells the ledgers of the origins whose events a subscriber
+// has acknowledged, from an offset up to another. What has left the log by then
+// is not told of, and nothing of a store that other servers share: to read it
+// would keep who acknowledges waiting.
+func (t *topic) tellAcknowledged(from, to uint64) {
+	q := t.q
+	if from >= to || q.shared != nil || !q.book.Active() {
+		return
+	}
+	q.store.Read(t.name, from, func(offset uint64, frame []byte) bool {
+		if offset < to {
+			q.book.Add(frame, fates.Outcome{Acknowledged: 1})
+		}
+		return offset+1 < to
+	}) // an error comes again, to who reads to deliver
+}

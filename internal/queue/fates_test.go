@@ -164,6 +164,11 @@ func TestFatesAreTold(t *testing.T) {
 	ada, _ := subscribe(t, q, &queue.SessionConfig{Origin: 4, Name: "ada"}, "kept")
 	publish(t, e, "kept", 16, 18)
 	take(t, ada)
+	for range 2 { // once more says nothing more
+		if err := ada.Ack([]byte("kept"), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ada.Close()
 	publish(t, e, "kept", 18, 19)
 	clock.advance(2 * time.Minute)
@@ -182,7 +187,8 @@ func TestFatesAreTold(t *testing.T) {
 		"13-13 lost-on-way",
 		"14-14 arrived due=1 unauthorized=1",
 		"15-15 lost-on-way",
-		"16-17 arrived received=1 stored=1 due=2 forwarded=1 expired=1",
+		"16-16 arrived received=1 stored=1 due=1 forwarded=1 acknowledged=1",
+		"17-17 arrived received=1 stored=1 due=2 forwarded=1 expired=1",
 		"18-18 arrived received=1 stored=1 due=1 expired=1",
 		"19-19 arrived received=1 stored=1",
 		"20-20 lost-on-way",

@@ -134,13 +134,22 @@ func (s *Session) displaces(other *Session) bool {
 
 // ack moves the cursor behind offset, never behind what was sent, never back.
 func (u *subscription) ack(offset uint64) error {
+	from, to, err := u.acknowledge(offset)
+	u.topic.tellAcknowledged(from, to)
+	return err
+}
+
+// acknowledge is ack, and returns from which offset up to which this was the
+// first acknowledgement.
+func (u *subscription) acknowledge(offset uint64) (from, to uint64, err error) {
 	t := u.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.stored.Load() || u.gone {
-		return nil
+		return 0, 0, nil
 	}
 	next := min(offset+1, u.next)
+	from, to = u.acked, next
 	u.acked = max(u.acked, next)
 	if next > u.window {
 		u.window = next
@@ -150,9 +159,9 @@ func (u *subscription) ack(offset uint64) error {
 		u.session.out.stir()
 	}
 	if u.session.name == "" || next <= t.cursors[u.session.name] {
-		return nil
+		return from, to, nil
 	}
-	return t.setCursor(u.session.name, next)
+	return from, to, t.setCursor(u.session.name, next)
 }
 
 // fill puts what the log has for a lagging subscription into its outbox, up

@@ -70,7 +70,7 @@ func (t *topic) becomeStored() error {
 	}
 	_, t.next = t.q.store.Bounds(t.name)
 	for _, sub := range t.subscribers() {
-		sub.next, sub.window = t.next, t.next
+		sub.next, sub.window, sub.acked = t.next, t.next, t.next
 	}
 	t.stored.Store(true)
 	return nil
