@@ -41,10 +41,11 @@ func rungComparisons(s *settings) (list []comparison) {
 	}
 	for _, c := range []struct {
 		rung udpq.Reliability
+		how  string
 		must float64
-	}{{udpq.ReliabilityFEC, 2}, {udpq.ReliabilityAck, 1.25}} {
+	}{{udpq.ReliabilityFEC, "in order", 2}, {udpq.ReliabilityAck, "as they come", 1.25}} {
 		list = append(list, comparison{
-			name: "p99 latency at 1 % loss, 20 ms RTT, 5,000 events/s: " + string(c.rung), peerName: "rawlab over TCP", unit: "ms",
+			name: fmt.Sprintf("p99 latency at 1 %% loss, 20 ms RTT, 5,000 events/s: %s, %s", c.rung, c.how), peerName: "rawlab over TCP", unit: "ms",
 			lowerIsBetter: true, must: c.must, ours: latencyOver(string(c.rung), events), peer: latencyOver(overTCP, events),
 		})
 	}
@@ -148,7 +149,8 @@ func (r *rungRun) connect(ctx context.Context) error {
 		return err
 	}
 	go udpq.NewServer(&udpq.Config{Policy: queue.Block}).Serve(ctx, conn) // until this process ends
-	config := udpq.ClientConfig{Reliability: udpq.Reliability(r.rung), Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+	rung := udpq.Reliability(r.rung)
+	config := udpq.ClientConfig{Reliability: rung, Unordered: rung == udpq.ReliabilityAck, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		return dial(ctx, network, address)
 	}}
 	emitter, err := udpq.Dial(ctx, addr, &config)

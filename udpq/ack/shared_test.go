@@ -254,3 +254,23 @@ func TestLateness(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is lost in the first round trips, events do not pile up at the
+// start: nothing of it was lost for want of room.
+func TestStartOverLossyWire(t *testing.T) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 8
+	}
+	for seed := range seeds {
+		p := newPath(seed)
+		p.loss, p.delay = 0.01, 10*ms
+		f := newFlow(p, ack.Westwood, false)
+		p.later(0, func() { f.emit(176, 200*time.Microsecond) })
+		p.run(1500 * ms)
+		slices.Sort(f.late)
+		if most := f.late[len(f.late)*99/100]; most > 80*ms {
+			t.Errorf("seed %d: p99 %v, want 80 ms at most: four one-way trips, and as much for what shares the window", seed, most)
+		}
+	}
+}
