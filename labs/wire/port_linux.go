@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,9 +26,12 @@ type port struct {
 	came    []arrival
 	last    int64 // when the latest frame came
 	outbox  *outbox
-	dropped uint64  // by the kernel because the ring was full
-	refused uint64  // frames that the interface did not take
-	holder  *holder // nil: its host cannot be held
+	dropped uint64 // by the kernel because the ring was full
+	refused uint64 // frames that the interface did not take
+
+	full     time.Time // since when it has taken none for want of room; zero: it has
+	tooLarge int       // bytes of a frame that found no room for so long that it never will; 0: none
+	holder   *holder   // nil: its host cannot be held
 }
 
 // arrival is a frame and when the kernel took it from the cable: ns on the
@@ -130,7 +134,13 @@ func (p *port) send(parcels []parcel) {
 		sent, err := p.outbox.send(parcels)
 		switch {
 		case sent > 0:
+			if p.full = (time.Time{}); len(parcels[sent-1].frame) >= p.tooLarge {
+				p.tooLarge = 0
+			}
 			parcels = parcels[sent:]
+		case err == unix.ENOBUFS && p.neverFits(len(parcels[0].frame)):
+			p.refused++
+			parcels = parcels[1:]
 		case err == unix.EAGAIN, err == unix.EINTR, err == unix.ENOBUFS:
 			unix.Poll([]unix.PollFd{{Fd: int32(p.tx), Events: unix.POLLOUT}}, 1)
 		case p.outbox.bundles:
@@ -141,6 +151,25 @@ func (p *port) send(parcels []parcel) {
 		}
 	}
 }
+
+// neverFits reports whether a frame is one that the other end of the cable
+// drops for its size, since somebody has narrowed it there. The kernel says
+// the same of that and of a full queue; but a queue empties.
+func (p *port) neverFits(size int) bool {
+	switch now := time.Now(); {
+	case p.tooLarge > 0 && size >= p.tooLarge:
+		return true
+	case p.full.IsZero():
+		p.full = now
+	case now.Sub(p.full) > fullTime:
+		p.full, p.tooLarge = time.Time{}, size
+		return true
+	}
+	return false
+}
+
+// fullTime is far longer than a host needs to empty its queue.
+const fullTime = time.Second
 
 // drops returns how many packets never made it into the ring.
 func (p *port) drops() uint64 {

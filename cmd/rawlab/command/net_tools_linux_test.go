@@ -60,6 +60,31 @@ func TestNetPing(t *testing.T) {
 	}
 }
 
+// TestNetNarrowedHost: what is too large for a host that somebody narrowed is
+// refused and counted, and does not hold up what is not.
+func TestNetNarrowedHost(t *testing.T) {
+	needTools(t, "ping", "ip")
+	m := newNet(t)
+	ping := func(bytes string) (string, int) {
+		return m.run("net", "exec", "client", "--", "ping", "-c", "1", "-W", "2", "-s", bytes, "10.77.0.2")
+	}
+	if out, code := ping("1400"); code != 0 {
+		t.Fatalf("before: exit code %d: %s", code, out)
+	}
+	if out, code := m.run("net", "exec", "server", "--", "ip", "link", "set", "eth0", "mtu", "1280"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	if out, code := ping("1400"); code == 0 {
+		t.Errorf("a packet of 1428 bytes crossed: %s", out)
+	}
+	if out, code := ping("56"); code != 0 {
+		t.Errorf("small packets are held up: exit code %d: %s", code, out)
+	}
+	if d := m.status(t).Directions[0]; d.Refused == 0 {
+		t.Errorf("nothing was refused: %+v", d)
+	}
+}
+
 // serve runs a server on a host until the test ends.
 func (m *marked) serve(t *testing.T, command ...string) {
 	t.Helper()
