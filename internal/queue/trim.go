@@ -54,8 +54,12 @@ func (t *topic) expire(first, to uint64) error {
 	var frames []byte
 	end := first
 	err := t.q.store.Read(t.name, first, func(offset uint64, frame []byte) bool {
+		if offset >= to { // another server of a shared store has dropped all before it, and counted
+			end = to
+			return false
+		}
 		if len(frames) == 0 {
-			first = offset // what was before it, another server of a shared store has dropped, and counted
+			first = offset // the same, of what was before it
 		}
 		frames = append(frames, frame...)
 		end = offset + 1
