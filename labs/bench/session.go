@@ -85,13 +85,31 @@ func (s *session) warmUp(ctx context.Context) error {
 		}
 	}
 	s.sum = newSums()
+	came := uint64(0)
 	for _, p := range s.pairs {
+		t, _ := p.recorder.state()
+		came += t.delivered + t.duplicates
 		p.recorder.restart(p.emitted + 1)
 		p.measured, p.refused = 0, 0
 	}
-	var err error
-	s.base, err = s.server.report()
-	return err
+	return s.takeBase(came)
+}
+
+// takeBase takes the server's counts once all that has happened is among them:
+// as many events were sent as have come, and nothing changes any more.
+func (s *session) takeBase(came uint64) error {
+	for n := range recounts {
+		now, err := s.server.report()
+		if err != nil {
+			return err
+		}
+		still := n > 0 && now.Received == s.base.Received && now.Forwarded == s.base.Forwarded
+		if s.base = now; still && now.Forwarded >= came {
+			break
+		}
+		time.Sleep(recountTime)
+	}
+	return nil
 }
 
 // close says goodbye to the server and ends its process.
