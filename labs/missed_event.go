@@ -71,7 +71,7 @@ func (a *absence) script(ctx context.Context, x *transfer) error {
 	if err := x.settle(ctx, a.before); err != nil {
 		return err
 	}
-	if err := x.leave(); err != nil {
+	if err := x.leave(ctx); err != nil {
 		return err
 	}
 	if err := x.emit(ctx, a.away); err != nil {

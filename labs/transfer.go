@@ -133,12 +133,16 @@ func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err err
 }
 
 // leave ends the subscriber, in good order.
-func (x *transfer) leave() error {
+func (x *transfer) leave(ctx context.Context) error {
 	x.socket = nil
 	if err := x.part(&x.listener); err != nil {
 		return fmt.Errorf("subscriber leaves: %w", err)
 	}
-	return nil
+	if x.server == nil || x.server.open == nil {
+		return nil
+	}
+	// A connection has ended for the client before it has for the server.
+	return x.until(ctx, func(standing, int) bool { return x.server.open() < 2 })
 }
 
 // prepare looks after the subscriber's socket: its buffer as asked for, and

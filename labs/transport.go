@@ -81,6 +81,7 @@ func (d *dialOptions) open(h Host) func(ctx context.Context, network, address st
 type runningServer struct {
 	socket any               // what it listens on
 	stats  func() udpq.Stats // over UDP
+	open   func() int        // connections, over TCP
 	cancel context.CancelFunc
 	stop   func() error // ends it in good order, once; waits
 }
@@ -119,7 +120,9 @@ var overTCP = &transport{
 			Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace,
 			IdleTimeout: -1, FrameTimeout: -1, HandshakeTimeout: patience, // nothing but events is on the wire, which may be as bad as it likes
 		})
-		return start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) }), nil
+		running := start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) })
+		running.open = func() int { return server.Stats().Connections }
+		return running, nil
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
