@@ -22,6 +22,11 @@ func (d *dissection) arp(at int) {
 	case layers.ARPRequest:
 		operation = "1 (request)"
 		meaning = fmt.Sprintf("Asks everyone on the link which hardware address has %v; until the answer comes, packets to it wait or are lost.", target)
+		if sender == target {
+			meaning = fmt.Sprintf("Announces to everyone on the link that %v is here (RFC 5227), so that what they remember is right.", target)
+		} else if sender.IsUnspecified() {
+			meaning = fmt.Sprintf("Asks whether anybody has %v already, before taking it (RFC 5227).", target)
+		}
 	case layers.ARPReply:
 		operation = "2 (reply)"
 		meaning = fmt.Sprintf("Answers that %v is at hardware address %s.", sender, macName(a.SourceHwAddress))

@@ -41,17 +41,10 @@ func (d *dissection) ipv4(at int) {
 			{"checksum", fmt.Sprintf("%#04x, %v", ip.Checksum, checksum), at + 10, at + 12},
 			{"source", d.src.String(), at + 12, at + 16},
 			{"destination", d.dst.String(), at + 16, at + 20},
-		}, ipv4Options(at, end)...),
+		}, d.ipv4Options(at+ipv4HeaderBytes, end)...),
 		Meaning: d.ipMeaning(int(ip.FragOffset)*fragmentUnitBytes, checksum),
 	})
 	d.carriedBy(ip.Protocol, end, int(ip.FragOffset) == 0)
-}
-
-func ipv4Options(at, end int) []Field {
-	if end-at <= 20 {
-		return nil
-	}
-	return []Field{{"options", fmt.Sprintf("%d bytes", end-at-20), at + 20, end}}
 }
 
 // ipMeaning is one sentence on what the network layer does with this packet.
@@ -92,6 +85,12 @@ func (d *dissection) carriedBy(p layers.IPProtocol, at int, start bool) {
 		d.icmp(at)
 	case layers.IPProtocolICMPv6:
 		d.icmpv6(at)
+	case layers.IPProtocolIGMP:
+		d.igmp(at)
+	case layers.IPProtocolAH:
+		d.authentication(at)
+	case layers.IPProtocolESP:
+		d.encapsulated(at)
 	case layers.IPProtocolIPv4:
 		d.ipv4(at)
 	case layers.IPProtocolIPv6:

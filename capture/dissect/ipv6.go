@@ -47,6 +47,9 @@ func (d *dissection) ipv6(at int) {
 	d.ipv6Next(ip.NextHeader, end)
 }
 
+// ipProtocolMobility is the mobility header's number (RFC 6275, section 6.1).
+const ipProtocolMobility layers.IPProtocol = 135
+
 // ipv6Next goes on with an extension header or what IP carries.
 func (d *dissection) ipv6Next(p layers.IPProtocol, at int) {
 	switch p {
@@ -54,31 +57,18 @@ func (d *dissection) ipv6Next(p layers.IPProtocol, at int) {
 		d.extension(p, at)
 	case layers.IPProtocolIPv6Fragment:
 		d.ipv6Fragment(at)
+	case ipProtocolMobility:
+		d.mobility(at)
 	default:
 		d.carriedBy(p, at, true)
 	}
 }
 
-func (d *dissection) extension(p layers.IPProtocol, at int) {
+// ipv6Fragment reads a fragment header (RFC 8200, section 4.5).
+func (d *dissection) ipv6Fragment(at int) {
 	if d.tooDeep(at) {
 		return
 	}
-	var x extension
-	if err := d.decode(&x, at); err != nil {
-		d.undecoded(osiNetwork, at, err)
-		return
-	}
-	end := at + len(x.contents)
-	d.header(Layer{
-		Name: "IPv6 extension " + protocolName(p), OSI: osiNetwork, From: at, To: end,
-		Fields:  []Field{{"next header", protocolName(x.next), at, at + 1}},
-		Meaning: "Options that IPv6 keeps out of its fixed header (RFC 8200, section 4).",
-	})
-	d.ipv6Next(x.next, end)
-}
-
-// ipv6Fragment reads a fragment header (RFC 8200, section 4.5).
-func (d *dissection) ipv6Fragment(at int) {
 	var x extension
 	if err := d.decode(fragmentExtension{&x}, at); err != nil {
 		d.undecoded(osiNetwork, at, err)
@@ -99,7 +89,11 @@ func (d *dissection) ipv6Fragment(at int) {
 		},
 		Meaning: d.ipMeaning(x.offset, ChecksumAbsent),
 	})
-	d.carriedBy(x.next, at+8, x.offset == 0)
+	if x.offset > 0 {
+		d.carriedBy(x.next, at+8, false)
+		return
+	}
+	d.ipv6Next(x.next, at+8)
 }
 
 var (

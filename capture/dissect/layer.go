@@ -31,6 +31,8 @@ type Layer struct {
 	Frame int `json:"frame,omitempty"`
 	// Of is that frame; nil if the layer is not a frame's.
 	Of *Frame `json:"-"`
+	// Quote is the packet that an ICMP error brings back; nil in other layers.
+	Quote *Quote `json:"-"`
 }
 
 // Field is one field of a layer.

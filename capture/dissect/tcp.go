@@ -1,7 +1,6 @@
 package dissect
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -29,7 +28,7 @@ func (d *dissection) tcp(at int) {
 			{"window", fmt.Sprintf("%d (before scaling)", t.Window), at + 14, at + 16},
 			{"checksum", fmt.Sprintf("%#04x, %v", t.Checksum, checksum), at + 16, at + 18},
 			{"urgent", fmt.Sprint(t.Urgent), at + 18, at + 20},
-		}, tcpOptions(t.Options, at+20)...),
+		}, segmentOptions{t.SYN, t.Ack}.fields(d.data[at+tcpHeaderBytes:end], at+tcpHeaderBytes)...),
 		Meaning: tcpMeaning(&t, d.end-end, checksum),
 	})
 	d.application(end)
@@ -75,38 +74,4 @@ func tcpMeaning(t *layers.TCP, payload int, checksum Checksum) string {
 		return "Closes one direction: no more bytes will follow."
 	}
 	return fmt.Sprintf("No data, only the news that every byte before %d has arrived.", t.Ack)
-}
-
-// tcpOptions names the options (RFC 9293, section 3.2; RFC 7323; RFC 2018).
-func tcpOptions(options []layers.TCPOption, at int) []Field {
-	var fields []Field
-	for _, o := range options {
-		length := max(int(o.OptionLength), 1)
-		if o.OptionType != layers.TCPOptionKindNop && o.OptionType != layers.TCPOptionKindEndList {
-			fields = append(fields, Field{"option", tcpOption(o), at, at + length})
-		}
-		at += length
-	}
-	return fields
-}
-
-func tcpOption(o layers.TCPOption) string {
-	b := o.OptionData
-	switch {
-	case o.OptionType == layers.TCPOptionKindMSS && len(b) == 2:
-		return fmt.Sprintf("largest segment %d bytes", binary.BigEndian.Uint16(b))
-	case o.OptionType == layers.TCPOptionKindWindowScale && len(b) == 1:
-		return fmt.Sprintf("window counts %d bytes", 1<<min(b[0], 14)) // RFC 7323, section 2.3
-	case o.OptionType == layers.TCPOptionKindSACKPermitted:
-		return "selective acknowledgement allowed"
-	case o.OptionType == layers.TCPOptionKindTimestamps && len(b) == 8:
-		return fmt.Sprintf("timestamp %d, echoing %d", binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]))
-	case o.OptionType == layers.TCPOptionKindSACK && len(b)%8 == 0:
-		var blocks []string
-		for ; len(b) >= 8; b = b[8:] {
-			blocks = append(blocks, fmt.Sprintf("%d to %d", binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])))
-		}
-		return "has also " + strings.Join(blocks, ", ")
-	}
-	return fmt.Sprintf("%d (%v), %d bytes", uint8(o.OptionType), o.OptionType, len(b))
 }
