@@ -19,6 +19,7 @@ type state struct {
 	at      int64 // where the next parcel goes
 	parcels uint64
 	first   int64 // size of the first parcel
+	remains bool  // of a parcel that failed, where the next one goes
 }
 
 const tmp = ".tmp"
@@ -58,8 +59,15 @@ func makeState(d files, number uint64, records []byte) (*state, error) {
 }
 
 // add makes a parcel of records safe. One that failed is written again at the
-// same place under the same number.
+// same place under the same number, once nothing is left by which the first
+// attempt could be taken for whole.
 func (s *state) add(records []byte) error {
+	if s.remains {
+		if err := s.wipe(); err != nil {
+			return fmt.Errorf("writing the state: %w", err)
+		}
+	}
+	s.remains = true
 	b := seal(append(make([]byte, parcelHeader, parcelHeader+len(records)+page), records...), stateMark(s.number), s.parcels+1)
 	if _, err := s.f.WriteAt(b, s.at); err != nil {
 		return fmt.Errorf("writing the state: %w", err)
@@ -69,7 +77,22 @@ func (s *state) add(records []byte) error {
 	}
 	s.at += int64(len(b))
 	s.parcels++
+	s.remains = false
 	return nil
+}
+
+// wipe makes the header of what a failed attempt has left zeros. Without it,
+// the end of a second attempt, if the power fails in its midst, could be the
+// padding that the first one lacks: a step that names files long removed.
+func (s *state) wipe() error {
+	size, err := s.f.Size()
+	if err != nil || size <= s.at {
+		return err
+	}
+	if _, err := s.f.WriteAt(zeros[:min(parcelHeader, size-s.at)], s.at); err != nil {
+		return err
+	}
+	return s.f.Sync()
 }
 
 // large reports whether a new file would be much smaller.
@@ -125,6 +148,7 @@ func readState(d files, number uint64, apply func(records []byte) error) (s *sta
 	case later >= 0:
 		return nil, "", &DamageError{File: name, Offset: s.at, What: fmt.Sprintf("step %d is not there; later ones are, at byte %d", s.parcels+1, later)}
 	case s.at < int64(len(b)):
+		s.remains = true
 		torn = fmt.Sprintf("the last step of %s was cut short at byte %d; the journal still has it", name, s.at)
 	}
 	s.f, err = d.Open(name)
