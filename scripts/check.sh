@@ -137,8 +137,14 @@ vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
 # a few times only, since the race detector makes virtual hosts slow.
 race_tests() { CGO_ENABLED=1 go test -race -short -shuffle=on -timeout 8m ./...; }
 
-# long_tests runs in full those that repeat themselves most.
-long_tests() { go test -shuffle=on -timeout 8m ./labs/... ./cmd/... ./internal/queue/... ./tcpq; }
+# long_tests runs in full those that do less under -short: every test of a file
+# that asks for it.
+long_tests() {
+	local files names
+	files=$(grep -rlF --include='*_test.go' 'testing.Short()' .)
+	names=$(grep -ohE '^func Test\w+' $files | cut -c6- | sort -u | paste -sd'|')
+	go test -shuffle=on -timeout 8m -run "^($names)\$" $(printf '%s\n' $files | xargs -n1 dirname | sort -u)
+}
 
 # fuzz runs every fuzz target for a moment, each found by asking go test.
 fuzz() {
