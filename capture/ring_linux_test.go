@@ -211,14 +211,7 @@ func TestRingRestoresVLANTag(t *testing.T) {
 	n := newNamespace(t)
 	r := n.ring(t, capture.RingConfig{IgnoreOutgoing: true})
 	frame := append([]byte{2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x81, 0, 0x20, 100, 8, 0, 0x45}, bytes.Repeat([]byte{7}, 60)...)
-	n.do(t, func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: 1})
-	})
+	n.send(t, frame)
 	ps := drain(t, r)
 	if len(ps) != 1 {
 		t.Fatalf("captured %d packets, want 1", len(ps))

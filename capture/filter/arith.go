@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/net/bpf"
 )
@@ -24,6 +25,8 @@ type bytesAt struct {
 	transport bool // behind the IPv4 header that is at base
 	index     value
 	size      int
+	loose     bool  // its guard is not tested: see operation.guards
+	notLive   error // says so where a live program cannot read it
 }
 
 type operation struct {
@@ -41,25 +44,23 @@ var errTooDeep = errors.New("the filter's arithmetic is nested too deep: make it
 func (n number) emit(a *assembler, _ int) { a.add(bpf.LoadConstant{Dst: bpf.RegA, Val: uint32(n)}) }
 func (number) guards() []node             { return nil }
 
-func (length) emit(a *assembler, _ int) { a.add(lengthLoad) }
+func (length) emit(a *assembler, _ int) { a.length() }
 func (length) guards() []node           { return nil }
 
 func (b bytesAt) emit(a *assembler, depth int) {
-	if i, ok := b.index.(number); ok && b.transport {
-		a.add(bpf.LoadMemShift{Off: b.base})
-		a.add(bpf.LoadIndirect{Off: b.base + uint32(i), Size: b.size})
-		return
-	} else if ok {
-		a.add(bpf.LoadAbsolute{Off: b.base + uint32(i), Size: b.size})
-		return
+	index, constant := b.index.(number)
+	sure := b.guard != nil && !b.loose // that what is read is the header it is read from
+	switch {
+	case a.tagBeside && b.base < tagEnd && !sure && (b.transport || !constant):
+		a.fail(b.notLive)
+	case constant && b.transport:
+		a.transport(b.base, uint32(index), b.size)
+	case constant:
+		a.load(b.base+uint32(index), b.size, depth)
+	default:
+		b.index.emit(a, depth)
+		a.indirect(b.base, b.transport, b.size)
 	}
-	b.index.emit(a, depth)
-	if b.transport {
-		a.add(bpf.LoadMemShift{Off: b.base})
-		a.add(bpf.ALUOpX{Op: bpf.ALUOpAdd})
-	}
-	a.add(bpf.TAX{})
-	a.add(bpf.LoadIndirect{Off: b.base, Size: b.size})
 }
 
 func (b bytesAt) guards() []node {
@@ -79,12 +80,30 @@ func (o operation) emit(a *assembler, depth int) {
 	a.add(bpf.ALUOpX{Op: o.op})
 }
 
-func (o operation) guards() []node { return append(o.left.guards(), o.right.guards()...) }
+// guards are those of the left side alone: libpcap does not test what the
+// right side's bytes are bytes of, and so "3 + ip[8] = 67" may hold for any
+// protocol, and "ip[8] + 3 = 67" only for IPv4.
+func (o operation) guards() []node { return o.left.guards() }
+
+// loosen marks the bytes in v that are read although what guards them was
+// not tested: all but those that the guards held have in common with it.
+func loosen(v value, held []node) value {
+	switch v := v.(type) {
+	case bytesAt:
+		v.loose = v.loose || v.guard != nil && !slices.Contains(held, v.guard)
+		v.index = loosen(v.index, held)
+		return v
+	case operation:
+		v.left, v.right = loosen(v.left, held), loosen(v.right, held)
+		return v
+	}
+	return v
+}
 
 // both puts left into A and right into X.
 func both(a *assembler, depth int, left, right value) {
 	if depth >= scratchSlots {
-		a.err = errTooDeep
+		a.fail(errTooDeep)
 		return
 	}
 	right.emit(a, depth)

@@ -23,9 +23,18 @@ type step struct {
 
 // assembler collects code. All jumps go forward, as BPF demands.
 type assembler struct {
-	steps  []step
-	places []int // label → index of a step
-	err    error // the first thing that could not be expressed
+	steps     []step
+	places    []int // label → index of a step
+	refuse    label // where a packet goes that is too short for a test
+	tagBeside bool  // the code is for packets whose VLAN tag lies beside them
+	err       error // the first thing that could not be expressed
+}
+
+// fail notes what could not be expressed.
+func (a *assembler) fail(err error) {
+	if a.err == nil {
+		a.err = err
+	}
 }
 
 func (a *assembler) label() label {
@@ -47,12 +56,34 @@ func (a *assembler) branchX(test bpf.JumpTest, yes, no label) {
 
 // generate turns the tree into a program.
 func generate(root node) ([]bpf.Instruction, error) {
+	return assemble(func(a *assembler, yes label) { root.emit(a, yes, a.refuse) })
+}
+
+// generateTagged turns the tree into a program that also understands packets
+// whose VLAN tag lies beside them.
+func generateTagged(root node) ([]bpf.Instruction, error) {
+	return assemble(func(a *assembler, yes label) {
+		beside, whole := a.label(), a.label()
+		a.add(bpf.LoadExtension{Num: bpf.ExtVLANTagPresent})
+		a.branch(bpf.JumpEqual, 0, whole, beside)
+		a.place(whole)
+		root.emit(a, yes, a.refuse)
+		a.place(beside)
+		a.tagBeside = true
+		root.emit(a, yes, a.refuse)
+	})
+}
+
+// assemble completes the code that emit gives, which ends at yes or at
+// a.refuse.
+func assemble(emit func(a *assembler, yes label)) ([]bpf.Instruction, error) {
 	var a assembler
-	yes, no := a.label(), a.label()
-	root.emit(&a, yes, no)
+	a.refuse = a.label()
+	yes := a.label()
+	emit(&a, yes)
 	a.place(yes)
 	a.add(bpf.RetConstant{Val: keep})
-	a.place(no)
+	a.place(a.refuse)
 	a.add(bpf.RetConstant{})
 	if a.err != nil {
 		return nil, a.err

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"math"
 	"slices"
 
 	"golang.org/x/net/bpf"
@@ -12,12 +13,14 @@ const maxIndex = 0xffff
 
 var relations = []string{"=", "!=", "<", "<=", ">", ">="}
 
-// precedence of the operators, as in libpcap's grammar: & and | are equal.
-var precedence = map[string]int{"&": 1, "|": 1, "<<": 2, ">>": 2, "+": 3, "-": 3, "*": 4, "/": 4}
+// precedence of the operators, as in libpcap's grammar: & and | are equal,
+// and % and ^, which it gives none, take what stands right before them and
+// everything behind.
+var precedence = map[string]int{"&": 1, "|": 1, "<<": 2, ">>": 2, "+": 3, "-": 3, "*": 4, "/": 4, "%": 5, "^": 5}
 
 var opcodes = map[string]bpf.ALUOp{
 	"&": bpf.ALUOpAnd, "|": bpf.ALUOpOr, "<<": bpf.ALUOpShiftLeft, ">>": bpf.ALUOpShiftRight,
-	"+": bpf.ALUOpAdd, "-": bpf.ALUOpSub, "*": bpf.ALUOpMul, "/": bpf.ALUOpDiv,
+	"+": bpf.ALUOpAdd, "-": bpf.ALUOpSub, "*": bpf.ALUOpMul, "/": bpf.ALUOpDiv, "%": bpf.ALUOpMod, "^": bpf.ALUOpXor,
 }
 
 func isOperator(t token) bool {
@@ -85,7 +88,11 @@ func (p *parser) arithmetic(above int) (value, error) {
 			return left, nil
 		}
 		p.take()
-		right, err := p.arithmetic(level)
+		below := level
+		if op.text == "%" || op.text == "^" {
+			below = 0
+		}
+		right, err := p.arithmetic(below)
 		if err != nil {
 			return nil, err
 		}
@@ -100,14 +107,14 @@ func (p *parser) arithmetic(above int) (value, error) {
 func (p *parser) operate(op token, left, right value) (value, error) {
 	k, constant := right.(number)
 	switch {
-	case op.text == "/" && constant && k == 0:
+	case (op.text == "/" || op.text == "%") && constant && k == 0:
 		return nil, p.errorf(op, "division by zero")
 	case (op.text == "<<" || op.text == ">>") && (!constant || k > 31):
 		return nil, p.errorf(op, "only a shift by a number from 0 to 31 is supported")
 	}
 	l, both := left.(number)
 	if !both || !constant {
-		return operation{opcodes[op.text], left, right}, nil
+		return operation{opcodes[op.text], left, loosen(right, left.guards())}, nil
 	}
 	switch op.text {
 	case "&":
@@ -124,6 +131,10 @@ func (p *parser) operate(op token, left, right value) (value, error) {
 		return l - k, nil
 	case "*":
 		return l * k, nil
+	case "%":
+		return l % k, nil
+	case "^":
+		return l ^ k, nil
 	}
 	return l / k, nil
 }
@@ -146,7 +157,10 @@ func (p *parser) operand() (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.operate(t, number(0), v)
+		if k, ok := v.(number); ok {
+			return -k, nil
+		}
+		return operation{bpf.ALUOpMul, v, number(math.MaxUint32)}, nil
 	case t.is("("):
 		v, err := p.arithmetic(0)
 		if err != nil {
@@ -182,6 +196,10 @@ func (p *parser) bytes(protocol token) (value, error) {
 		return nil, err
 	}
 	b := bytesAt{index: index, size: size}
+	b.notLive = p.errorf(protocol, "a live capture cannot read these bytes, for a VLAN tag may lie beside the packet: write them left of the operator")
+	if protocol.text == "ether" {
+		b.notLive = p.errorf(start, "a live capture reads ether[…] only where a number says, for a VLAN tag may lie beside the packet")
+	}
 	return p.place(protocol, b)
 }
 

@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/net/bpf"
 )
@@ -18,23 +20,35 @@ const maxExpression = 64 << 10
 
 // Program is a compiled filter. It is safe for concurrent use.
 type Program struct {
-	code []bpf.Instruction
-	raw  []bpf.RawInstruction
-	vm   *bpf.VM
-	len  bool // it looks at the packet's length
+	code        []bpf.Instruction
+	in, out     *bpf.VM // for packets that came in, and that went out
+	asksLength  bool    // it looks at the packet's length
+	asksWay     bool    // it looks at the packet's direction
+	root        node
+	tagsMayHide bool // packets may have their VLAN tag beside them
 }
 
-// SyntaxError says where an expression is wrong, or asks for something that
-// is not supported.
-type SyntaxError struct {
-	Expr   string
-	Column int // from 1, in bytes
-	Reason string
+// Direction is which way a packet went, seen from the host that captured it.
+type Direction int
+
+// A packet without a known direction is neither.
+const (
+	DirectionUnknown Direction = iota
+	Inbound
+	Outbound
+)
+
+// Packet is what a filter looks at.
+type Packet struct {
+	Data      []byte // from the link header on, as much as was kept
+	Length    int    // bytes on the interface: what "len", "less" and "greater" see
+	Direction Direction
 }
 
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("filter %q, column %d: %s", e.Expr, e.Column, e.Reason)
-}
+// ErrDirection says that a filter asks for a packet's direction, which the
+// packet does not tell.
+var ErrDirection = errors.New("the filter asks whether a packet is inbound or outbound, and this one does not tell: " +
+	"a pcapng file may note it, a pcap file never does")
 
 // Compile translates expr for packets of the given pcap link type. An empty
 // expression accepts every packet. Mistakes are a [*SyntaxError].
@@ -58,52 +72,80 @@ func Compile(expr string, linkType uint16) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return assemble(code)
+	p := &Program{
+		code: code, root: root, tagsMayHide: l.ethernet,
+		asksLength: slices.Contains(code, bpf.Instruction(lengthLoad)), asksWay: slices.Contains(code, bpf.Instruction(directionLoad)),
+	}
+	if p.in, err = p.vm(-1, Inbound); err != nil {
+		return nil, err
+	}
+	p.out, err = p.vm(-1, Outbound)
+	return p, err
 }
 
-func assemble(code []bpf.Instruction) (*Program, error) {
-	p := &Program{code: code}
-	var err error
-	if p.raw, err = bpf.Assemble(code); err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	if p.vm, err = bpf.NewVM(code); err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	for _, in := range code {
-		if in == lengthLoad {
-			p.len = true
+// vm returns a machine for packets of a length and direction. A negative
+// length stands for that of the bytes.
+func (p *Program) vm(length int, way Direction) (*bpf.VM, error) {
+	code := slices.Clone(p.code)
+	for i, in := range code {
+		switch {
+		case in == directionLoad && way == Outbound:
+			code[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: packetOutgoing}
+		case in == directionLoad:
+			code[i] = bpf.LoadConstant{Dst: bpf.RegA}
+		case in == lengthLoad && length >= 0:
+			code[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: uint32(length)}
 		}
-	}
-	return p, nil
-}
-
-// Raw returns the program as the kernel takes it. Do not change it.
-func (p *Program) Raw() []bpf.RawInstruction { return p.raw }
-
-// Match reports whether the program accepts a packet, link header first.
-func (p *Program) Match(packet []byte) bool {
-	n, err := p.vm.Run(packet)
-	return err == nil && n > 0
-}
-
-// MatchCut is Match for a packet of which only the first bytes were kept:
-// "len", "less" and "greater" see the length that it had.
-func (p *Program) MatchCut(packet []byte, length int) bool {
-	if !p.len || length == len(packet) {
-		return p.Match(packet)
-	}
-	code := make([]bpf.Instruction, len(p.code))
-	for i, in := range p.code {
-		if in == lengthLoad {
-			in = bpf.LoadConstant{Dst: bpf.RegA, Val: uint32(length)}
-		}
-		code[i] = in
 	}
 	vm, err := bpf.NewVM(code)
 	if err != nil {
-		return false
+		return nil, fmt.Errorf("filter: %w", err)
 	}
-	n, err := vm.Run(packet)
+	return vm, nil
+}
+
+// Kernel returns the program as Linux takes it for a live capture, where a
+// packet's outermost VLAN tag may lie beside it. It may fail although
+// [Compile] did not: what cannot be said there is a [*SyntaxError] too.
+func (p *Program) Kernel() ([]bpf.RawInstruction, error) {
+	code := p.code
+	if _, all := p.root.(always); p.tagsMayHide && !all {
+		var err error
+		if code, err = generateTagged(p.root); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := bpf.Assemble(code)
+	if err != nil {
+		return nil, fmt.Errorf("filter: %w", err)
+	}
+	return raw, nil
+}
+
+// Match reports whether the program accepts a packet that came in, all of
+// it, link header first.
+func (p *Program) Match(data []byte) bool { return accepts(p.in, data) }
+
+// MatchPacket reports whether the program accepts a packet. It fails with
+// [ErrDirection] if that depends on a direction that is not known.
+func (p *Program) MatchPacket(packet Packet) (bool, error) {
+	if p.asksWay && packet.Direction == DirectionUnknown {
+		return false, ErrDirection
+	}
+	vm := p.in
+	if packet.Direction == Outbound {
+		vm = p.out
+	}
+	if p.asksLength && packet.Length != len(packet.Data) {
+		var err error
+		if vm, err = p.vm(packet.Length, packet.Direction); err != nil {
+			return false, err
+		}
+	}
+	return accepts(vm, packet.Data), nil
+}
+
+func accepts(vm *bpf.VM, data []byte) bool {
+	n, err := vm.Run(data)
 	return err == nil && n > 0
 }

@@ -13,8 +13,11 @@ import (
 // TestRefusals holds Compile to refusing what it does not know, at its place.
 func TestRefusals(t *testing.T) {
 	for expr, column := range map[string]int{
-		"vlan 100":                      1,
-		"udp and vlan":                  9,
+		"vlan 4096":                     6,
+		"vlan 1 or 2":                   11,
+		"vlan port 7":                   6,
+		"vlan[0] = 1":                   5,
+		"udp and mpls":                  9,
 		"port":                          5,
 		"port 70000":                    6,
 		"portrange 9000-x":              11,
@@ -49,7 +52,8 @@ func TestRefusals(t *testing.T) {
 		"tcp[0] / 0 = 1":                8,
 		"tcp[0] << 32 = 1":              8,
 		"tcp[0] << tcp[1] = 1":          8,
-		"tcp[0] ^ 1 = 1":                8,
+		"tcp[0] ~ 1 = 1":                8,
+		"tcp[0] % 0 = 1":                8,
 		"tcp[0] 1":                      8,
 		"tcp[0] =":                      9,
 		"tcp[0 = 1":                     7,
@@ -119,21 +123,68 @@ func udp(source, target int) []byte {
 	return b
 }
 
-// TestMatchCut holds length tests to the length that a cut packet had.
-func TestMatchCut(t *testing.T) {
+// TestMatchPacketCut holds length tests to the length that a cut packet had.
+func TestMatchPacketCut(t *testing.T) {
 	for expr, want := range map[string]bool{"greater 1000": true, "less 999": false, "len = 1000 and udp": true, "udp port 9": true} {
 		p, err := filter.Compile(expr, pcapng.LinkEthernet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.MatchCut(udp(9, 7), 1000); got != want {
-			t.Errorf("%s: MatchCut = %v, want %v", expr, got, want)
+		got, err := p.MatchPacket(filter.Packet{Data: udp(9, 7), Length: 1000})
+		if got != want || err != nil {
+			t.Errorf("%s: MatchPacket = %v, %v, want %v", expr, got, err, want)
+		}
+	}
+}
+
+// TestDirection: which way a packet went is asked only where the expression
+// does, and a packet that does not tell is an error then.
+func TestDirection(t *testing.T) {
+	for expr, want := range map[string][3]string{ // in, out, not known
+		"inbound":                     {"yes", "no", "error"},
+		"outbound":                    {"no", "yes", "error"},
+		"not outbound and udp":        {"yes", "no", "error"},
+		"tcp or outbound and len = 9": {"no", "yes", "error"},
+		"udp":                         {"yes", "yes", "yes"},
+	} {
+		p, err := filter.Compile(expr, pcapng.LinkEthernet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, direction := range []filter.Direction{filter.Inbound, filter.Outbound, filter.DirectionUnknown} {
+			ok, err := p.MatchPacket(filter.Packet{Data: udp(9, 7), Length: 9, Direction: direction})
+			got := map[bool]string{true: "yes", false: "no"}[ok]
+			if errors.Is(err, filter.ErrDirection) && !ok {
+				got = "error"
+			}
+			if got != want[i] {
+				t.Errorf("%s of a packet of direction %d: %s, want %s (%v)", expr, direction, got, want[i], err)
+			}
+		}
+	}
+}
+
+func TestMark(t *testing.T) {
+	long := strings.Repeat("udp or ", 20)
+	for expr, want := range map[string]string{
+		"udp prot 9700":     "udp prot 9700\n    ^~~~",
+		"tcp[0:3] = 1":      "tcp[0:3] = 1\n      ^",
+		"udp and":           "udp and\n       ^",
+		"host\tbücher.de":   "host b?cher.de\n      ^",
+		long + "prot or ip": "…" + long[len(long)-32:] + "prot or ip\n" + strings.Repeat(" ", 33) + "^~~~",
+	} {
+		_, err := filter.Compile(expr, pcapng.LinkEthernet)
+		se, ok := errors.AsType[*filter.SyntaxError](err)
+		if !ok {
+			t.Errorf("Compile(%q): %v, want a *SyntaxError", expr, err)
+		} else if got := se.Mark(); got != want {
+			t.Errorf("Mark of %q:\n%s\nwant\n%s", expr, got, want)
 		}
 	}
 }
 
 func FuzzCompile(f *testing.F) {
-	for _, e := range expressions {
+	for _, e := range expressions() {
 		f.Add(e)
 	}
 	packets := sample()
@@ -142,7 +193,8 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(p.Raw()) == 0 {
+		raw, err := p.Kernel()
+		if err == nil && len(raw) == 0 {
 			t.Fatalf("%q compiles to nothing", expr)
 		}
 		for _, b := range packets {

@@ -6,20 +6,19 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/bpf"
 )
 
 // keywords cannot be names or addresses.
 var keywords = map[string]bool{
 	"and": true, "or": true, "not": true, "src": true, "dst": true, "host": true, "net": true, "port": true,
 	"portrange": true, "proto": true, "less": true, "greater": true, "len": true, "broadcast": true, "multicast": true, "mask": true,
+	"vlan": true, "inbound": true, "outbound": true,
 }
 
 // atID reports whether an id comes next, rather than a term: behind any
 // parentheses and nots stands an address, a name or a number, and the number
 // is not part of a comparison.
-func (p *parser) atID() bool {
+func (p *parser) atID(q qualifier) bool {
 	i := p.next
 	for p.tokens[i].is("(") || p.tokens[i].is("not") {
 		i++
@@ -29,7 +28,7 @@ func (p *parser) atID() bool {
 	case kindNumber:
 		return !isOperator(p.tokens[i+1])
 	case kindWord:
-		return t.escaped || !keywords[t.text] && !protocols[t.text] && looksLikeID(t.text)
+		return t.escaped || !keywords[t.text] && !protocols[t.text] && (looksLikeID(t.text) || q.kind == "port" && isService(t.text))
 	}
 	return false
 }
@@ -210,6 +209,13 @@ func (p *parser) service(q qualifier, name string) (node, error) {
 	return nil, fmt.Errorf("%q is no port that is known here; write its number", name)
 }
 
+// isService reports whether a word is the name of a port.
+func isService(name string) bool {
+	_, noTCP := net.LookupPort("tcp", name)
+	_, noUDP := net.LookupPort("udp", name)
+	return noTCP == nil || noUDP == nil
+}
+
 // protocolOf reads the number or name behind "proto".
 func protocolOf(q qualifier, t token) (uint32, error) {
 	if t.kind == kindNumber {
@@ -225,16 +231,4 @@ func protocolOf(q qualifier, t token) (uint32, error) {
 		return 0, fmt.Errorf("%q is no protocol that is known here; write its number", t.text)
 	}
 	return n, nil
-}
-
-// sized parses the number behind "less" or "greater", both inclusive.
-func (p *parser) sized(word token) (node, error) {
-	t := p.take()
-	if t.kind != kindNumber {
-		return nil, p.unexpected(t)
-	}
-	if word.text == "less" {
-		return not{relation{bpf.JumpGreaterThan, length{}, number(t.number)}}, nil
-	}
-	return relation{bpf.JumpGreaterOrEqual, length{}, number(t.number)}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 type kind int
@@ -21,13 +22,14 @@ type token struct {
 	number  uint32
 	escaped bool // written with a backslash: a name, never a keyword
 	at      int  // byte position
+	width   int  // bytes, as written
 }
 
 // spellings unifies operators that may be written in two ways.
-var spellings = map[string]string{"&&": "and", "||": "or", "!": "not", "==": "="}
+var spellings = map[string]string{"&&": "and", "||": "or", "!": "not", "==": "=", "link": "ether"}
 
 // symbols, longest first.
-var symbols = []string{"&&", "||", "<<", ">>", "<=", ">=", "!=", "==", "(", ")", "[", "]", ":", "/", "&", "|", "+", "-", "*", "=", "<", ">", "!"}
+var symbols = []string{"&&", "||", "<<", ">>", "<=", ">=", "!=", "==", "(", ")", "[", "]", ":", "/", "&", "|", "^", "%", "+", "-", "*", "=", "<", ">", "!"}
 
 // names are words that stand for a number (pcap-filter(7)).
 var names = map[string]uint32{
@@ -56,10 +58,9 @@ func lex(expr string) ([]token, error) {
 			if err != nil {
 				return nil, err
 			}
-			at += n
+			t.width = n
 		} else if s := lexSymbol(expr[at:]); s != "" {
-			t.kind, t.text = kindSymbol, s
-			at += len(s)
+			t.kind, t.text, t.width = kindSymbol, s, len(s)
 			switch s {
 			case "[":
 				brackets++
@@ -67,8 +68,10 @@ func lex(expr string) ([]token, error) {
 				brackets--
 			}
 		} else {
-			return nil, &SyntaxError{expr, at + 1, fmt.Sprintf("%q is not understood", c)}
+			r, n := utf8.DecodeRuneInString(expr[at:])
+			return nil, &SyntaxError{expr, at + 1, n, fmt.Sprintf("%q is not understood", r)}
 		}
+		at += t.width
 		if plain := spellings[t.text]; plain != "" {
 			t.text = plain
 		}
@@ -103,7 +106,7 @@ func lexWord(expr string, t *token, inBrackets bool) (int, error) {
 		n++
 	}
 	if n == start {
-		return 0, &SyntaxError{expr, t.at + 1, "a name must follow the backslash"}
+		return 0, &SyntaxError{expr, t.at + 1, 1, "a name must follow the backslash"}
 	}
 	t.kind, t.text = kindWord, rest[start:n]
 	if t.escaped {
@@ -118,7 +121,7 @@ func lexWord(expr string, t *token, inBrackets bool) (int, error) {
 	}
 	v, err := strconv.ParseUint(t.text, 0, 32) // 0x1f, and 017 is octal, as in C
 	if err != nil {
-		return 0, &SyntaxError{expr, t.at + 1, fmt.Sprintf("%s is no number of 32 bits", t.text)}
+		return 0, &SyntaxError{expr, t.at + 1, n, fmt.Sprintf("%s is no number of 32 bits", t.text)}
 	}
 	t.kind, t.number = kindNumber, uint32(v)
 	return n, nil

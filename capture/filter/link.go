@@ -8,6 +8,8 @@ type link struct {
 	typeAt   uint32 // offset of the EtherType
 	raw      bool   // there is no EtherType: the packet starts with the IP version
 	ethernet bool   // there are Ethernet addresses, destination first
+
+	packetType field // tests that the packet went out; its size is 0 if the header does not tell
 }
 
 // Link types (https://www.tcpdump.org/linktypes.html).
@@ -23,8 +25,8 @@ var links = map[uint16]link{
 	linkEthernet: {network: 14, typeAt: 12, ethernet: true},
 	linkRaw:      {raw: true},
 	linkRawBSD:   {raw: true},
-	linkCooked:   {network: 16, typeAt: 14},
-	linkCooked2:  {network: 20, typeAt: 0},
+	linkCooked:   {network: 16, typeAt: 14, packetType: field{offset: 0, size: 2, test: bpf.JumpEqual, operand: packetOutgoing}},
+	linkCooked2:  {network: 20, typeAt: 0, packetType: field{offset: 10, size: 1, test: bpf.JumpEqual, operand: packetOutgoing}},
 }
 
 // EtherTypes (IEEE 802 numbers).

@@ -63,13 +63,26 @@ type field struct {
 
 func (f field) emit(a *assembler, yes, no label) {
 	if f.transport {
-		a.add(bpf.LoadMemShift{Off: f.network})
-		a.add(bpf.LoadIndirect{Off: f.network + f.offset, Size: f.size})
+		a.transport(f.network, f.offset, f.size)
 	} else {
-		a.add(bpf.LoadAbsolute{Off: f.offset, Size: f.size})
+		a.load(f.offset, f.size, 0)
 	}
 	if f.clear != 0 {
 		a.add(bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: ^f.clear})
 	}
 	a.branch(f.test, f.operand, yes, no)
+}
+
+// outbound tests that the capturing host sent the packet.
+type outbound struct{}
+
+var directionLoad = bpf.LoadExtension{Num: bpf.ExtType}
+
+// packetOutgoing is what Linux calls a packet that the host sends
+// (linux/if_packet.h, PACKET_OUTGOING).
+const packetOutgoing = 4
+
+func (outbound) emit(a *assembler, yes, no label) {
+	a.add(directionLoad)
+	a.branch(bpf.JumpEqual, packetOutgoing, yes, no)
 }

@@ -71,7 +71,7 @@ func (p *parser) expect(s string) error {
 }
 
 func (p *parser) errorf(t token, format string, args ...any) error {
-	return &SyntaxError{p.expr, t.at + 1, fmt.Sprintf(format, args...)}
+	return &SyntaxError{p.expr, t.at + 1, t.width, fmt.Sprintf(format, args...)}
 }
 
 // at gives err, if any, the position of t.
@@ -120,7 +120,7 @@ func (p *parser) expression(outer qualifier) (node, qualifier, error) {
 			return left, q, nil
 		}
 		var right node
-		if p.atID() {
+		if p.atID(q) {
 			right, err = p.id(q)
 		} else {
 			right, q, err = p.term(q)
@@ -167,11 +167,11 @@ func (p *parser) term(outer qualifier) (node, qualifier, error) {
 // primitive parses a term that is not made of terms.
 func (p *parser) primitive() (node, qualifier, error) {
 	none := qualifier{}
-	if t, ok := p.accept("less", "greater"); ok {
-		n, err := p.sized(t)
+	start := p.peek()
+	if special := specials[start.text]; special != nil && start.is(start.text) {
+		n, err := special(p, p.take())
 		return n, none, err
 	}
-	start := p.peek()
 	if !start.escaped && start.kind == kindWord && protocols[start.text] {
 		p.take()
 		none.protocol = start.text

@@ -2,7 +2,10 @@ package filter_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
+	"slices"
+	"sync"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -52,9 +55,31 @@ var (
 	hosts6 = []string{"::1", "fd77::1", "fd77::2", "ff02::1"}
 )
 
-// sample is a capture with one of everything that a filter may ask for, and
-// every tenth packet cut in several places.
-func sample() [][]byte {
+// sample is a capture with one of everything that a filter may ask for,
+// every tenth packet cut in several places, and bytes that mean nothing.
+var sample = sync.OnceValue(func() [][]byte {
+	all := wholeSample()
+	for i := 0; i < len(all); i += 10 {
+		for _, size := range []int{1, 13, 14, 16, 18, 22, 23, 24, 30, 33, 35, 37, 41, 55} {
+			if p := all[i]; size < len(p) {
+				all = append(all, p[:size:size])
+			}
+		}
+	}
+	all = append(all, []byte{})
+	random := rand.New(rand.NewPCG(7, 0))
+	for range 20 {
+		noise := make([]byte, random.IntN(80))
+		for i := range noise {
+			noise[i] = byte(random.Uint32())
+		}
+		all = append(all, noise)
+	}
+	return all
+})
+
+// wholeSample is the part of the sample in which every packet is whole.
+func wholeSample() [][]byte {
 	var all [][]byte
 	for i, s := range hosts4 {
 		all = append(all, other4(s)...)
@@ -67,12 +92,18 @@ func sample() [][]byte {
 			all = append(all, transport6(s, d, ports[(i*3+j)%len(ports)], ports[(i+j*5)%len(ports)], i*4+j)...)
 		}
 	}
-	for i := 0; i < len(all); i += 10 {
-		for _, size := range []int{1, 13, 14, 16, 23, 24, 30, 33, 35, 37, 41, 55} {
-			if p := all[i]; size < len(p) {
-				all = append(all, p[:size:size])
-			}
-		}
+	return append(all, tagged(all)...)
+}
+
+// tagged gives some of the packets with one or more VLAN tags of every kind.
+func tagged(untagged [][]byte) (all [][]byte) {
+	stacks := []string{
+		"\x81\x00\x00\x64", "\x81\x00\xe0\x64", "\x81\x00\x00\xc8", "\x88\xa8\x00\xc8", "\x91\x00\x00\x00",
+		"\x88\xa8\x00\xc8\x81\x00\x00\x64", "\x81\x00\x00\x64\x81\x00\x00\xc8", "\x81\x00\x0f\xff\x81\x00\x00\x64\x81\x00\x00\x07",
+	}
+	for i := 0; i < len(untagged); i += 3 {
+		p, tags := untagged[i], stacks[i/3%len(stacks)]
+		all = append(all, slices.Concat(p[:12], []byte(tags), p[12:]))
 	}
 	return all
 }

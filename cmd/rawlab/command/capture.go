@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/bpf"
 
 	"rawlab/capture"
 	"rawlab/capture/filter"
@@ -114,7 +115,10 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 	case f.read != "" && sameFile(f.read, f.write):
 		return usagef("-w %s would overwrite the file that -r reads", f.write)
 	}
-	_, err := f.program(pcapng.LinkEthernet) // a mistake should show before anything is done
+	p, err := f.program(pcapng.LinkEthernet) // a mistake should show before anything is done
+	if err == nil && f.read == "" {
+		_, err = kernelProgram(p)
+	}
 	return err
 }
 
@@ -130,13 +134,24 @@ func (f *captureFlags) program(linkType uint16) (*filter.Program, error) {
 		return p, nil
 	}
 	p, err := filter.Compile(f.filter, linkType)
-	if _, ok := errors.AsType[*filter.SyntaxError](err); ok {
-		return nil, usagef("%w", err)
-	}
 	if err == nil {
 		f.programs[linkType] = p
 	}
-	return p, err
+	return p, asUsage(err)
+}
+
+// kernelProgram is a filter for a live capture.
+func kernelProgram(p *filter.Program) ([]bpf.RawInstruction, error) {
+	raw, err := p.Kernel()
+	return raw, asUsage(err)
+}
+
+// asUsage makes a mistake in a filter one in how the command was called.
+func asUsage(err error) error {
+	if _, ok := errors.AsType[*filter.SyntaxError](err); ok {
+		return usagef("%w", err)
+	}
+	return err
 }
 
 func (f *captureFlags) run(c *cobra.Command) error {
@@ -222,6 +237,6 @@ func (f *captureFlags) matcher(source capture.Source) func(*capture.Packet) (boo
 		if err != nil {
 			return false, err
 		}
-		return program.MatchCut(p.Data, p.Length), nil
+		return capture.Match(program, p)
 	}
 }

@@ -170,7 +170,9 @@ func (f *captureFlags) openRingAs(name string, linkType uint16) (*capture.Ring, 
 		if err != nil {
 			return nil, err
 		}
-		config.Filter = p.Raw()
+		if config.Filter, err = kernelProgram(p); err != nil {
+			return nil, err
+		}
 	}
 	return capture.OpenRing(&config)
 }

@@ -2,10 +2,15 @@ package command
 
 import (
 	"errors"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"rawlab/capture/filter"
 )
 
 // wanted says, by a flag's type, what its value has to be.
@@ -23,4 +28,14 @@ func flagError(c *cobra.Command, err error) error {
 		}
 	}
 	return usagef("%s; see '%s --help'", text, c.CommandPath())
+}
+
+// marked draws, on a terminal, a filter that is wrong with a mark under the
+// word that is meant.
+func marked(w io.Writer, err error) string {
+	e, wrong := errors.AsType[*filter.SyntaxError](err)
+	if file, ok := w.(*os.File); !wrong || !ok || !term.IsTerminal(int(file.Fd())) {
+		return ""
+	}
+	return "  " + strings.ReplaceAll(e.Mark(), "\n", "\n  ") + "\n"
 }

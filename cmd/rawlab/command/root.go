@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if _, said := errors.AsType[*exitError](err); err != nil && !said {
-		fmt.Fprintf(stderr, "rawlab: %v\n", err)
+		fmt.Fprintf(stderr, "rawlab: %v\n%s", err, marked(stderr, err))
 	}
 	return exitCode(err)
 }
