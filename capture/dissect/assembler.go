@@ -100,7 +100,7 @@ func (a *Assembler) Add(packet int, t time.Time, data []byte) {
 	if h.Protocol != TCP && h.Protocol != UDP {
 		return
 	}
-	in := arrival{h: h, packet: packet, time: t, damaged: h.damaged(data)}
+	in := arrival{h: h, packet: packet, time: t, damaged: h.Damaged(data)}
 	if in.damaged {
 		a.stats.Damaged++
 	}

@@ -116,9 +116,9 @@ func transportChecksum(src, dst netip.Addr, protocol layers.IPProtocol, segment 
 	return ChecksumBad
 }
 
-// damaged reports whether the receiving kernel will refuse the packet for a
+// Damaged reports whether the receiving kernel will refuse the packet for a
 // bad checksum.
-func (h *Headers) damaged(data []byte) bool {
+func (h *Headers) Damaged(data []byte) bool {
 	if h.Src.Addr().Is4() && headerChecksum(data[h.network.from:h.network.to]) == ChecksumBad {
 		return true
 	}

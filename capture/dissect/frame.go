@@ -51,6 +51,10 @@ type Frame struct {
 	Err error
 
 	First, Last time.Time // when its first byte was captured, and the one that made it whole
+	// Waited is how long it had all come before what precedes it in its stream
+	// had: head-of-line blocking, if the tap is where it was received. Only
+	// TCP makes whole frames wait.
+	Waited time.Duration
 
 	// Parts are the packets that carried its bytes, in the order of capture.
 	// Those neither Retransmission nor Damaged cover the frame exactly once,

@@ -178,6 +178,7 @@ func (s *stream) report(f *Frame, to int64) {
 		return
 	}
 	parts := s.a.newParts(n)
+	var came time.Time // the last of its bytes
 	for i := range s.marks {
 		m := &s.marks[i]
 		if m.from >= to {
@@ -187,6 +188,9 @@ func (s *stream) report(f *Frame, to int64) {
 			continue
 		}
 		parts = append(parts, m.part(s.head, to))
+		if !m.again && !m.damaged && m.time.After(came) {
+			came = m.time
+		}
 		if f.First.IsZero() || m.time.Before(f.First) {
 			f.First = m.time
 		}
@@ -195,6 +199,9 @@ func (s *stream) report(f *Frame, to int64) {
 		slices.SortStableFunc(parts, comparePacket)
 	}
 	f.Parts = parts
+	if f.Err == nil && !came.IsZero() {
+		f.Waited = f.Last.Sub(came)
+	}
 	s.flow.count(f)
 	s.recent = append(s.recent, placed{s.head, to, f})
 }

@@ -26,6 +26,7 @@ var floors = []floor{
 			"internal/queue → internal/queue/fates",  // what it tells origins of their events
 			"internal/queue/edge → internal/queue/fates",
 			"capture/account → capture/dissect", // fates are told from decoded packets
+			"capture/tcpflow → capture/dissect", // flows are told from decoded headers
 			"capture/filter → capture/pcapng",   // the numbers of link types
 		},
 		never: []string{"labs"},
