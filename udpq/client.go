@@ -14,6 +14,7 @@ import (
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
 	"rawlab/internal/queue/fates"
+	"rawlab/udpq/fragment"
 	"rawlab/udpq/nack"
 )
 
@@ -69,6 +70,7 @@ type ClientConfig struct {
 	Reliability Reliability
 	Unordered   bool
 
+	Pace Pace        // bounds how fast datagrams leave, default none; Emit waits then
 	Nack nack.Config // bounds what ReliabilityNack spends on repairs, default see package nack
 
 	PackBudget      int           // gather events into datagrams of up to so many bytes, or PackAuto; default 0: one event each
@@ -176,17 +178,19 @@ type ClientStats struct {
 
 // Client is a session with a server. It is safe for concurrent use.
 type Client struct {
-	config ClientConfig
-	addr   string // of the server
-	line   atomic.Pointer[line]
-	link   *link // nil: nothing is done for lost events
-	path   *path // to the server
-	whole  *reassembly
-	origin uint64
-	born   uint64 // when the first hello was said: with origin it names the session
-	epoch  uint64
-	key    uint64 // of the session
-	cuts   bool   // the server knows pieces of events
+	config     ClientConfig
+	addr       string // of the server
+	line       atomic.Pointer[line]
+	link       *link       // nil: nothing is done for lost events, nor for a pace
+	pace       *pacer      // nil: none
+	cutRefused fragment.ID // event in pieces of which one was refused last
+	path       *path       // to the server
+	whole      *reassembly
+	origin     uint64
+	born       uint64 // when the first hello was said: with origin it names the session
+	epoch      uint64
+	key        uint64 // of the session
+	cuts       bool   // the server knows pieces of events
 
 	inbox    *edge.Inbox
 	fates    *fates.Emitter // nil without Report
@@ -317,9 +321,7 @@ func (c *Client) fail(err error) {
 	c.stopTimers()
 	c.mu.Unlock()
 	c.end()
-	if c.link != nil {
-		c.link.close(err)
-	}
+	c.closeLink(err)
 	c.whole.close()
 	c.path.close()
 	c.inbox.Close(err)

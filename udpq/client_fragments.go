@@ -70,6 +70,7 @@ func (c *Client) prober() func(pmtu.Probe) error {
 		if l.prober == nil {
 			return nil // it is another socket by now: unanswered
 		}
+		c.pace.take(1, p.Size)
 		return l.probe(padded(p, c.origin), nil)
 	}
 }

@@ -14,11 +14,15 @@ var ErrReliability = errors.New("the server does not speak this reliability")
 
 // openLink gets the client what it needs for its rung.
 func (c *Client) openLink() {
+	c.pace = newPacer(c.config.Pace, c.line.Load().conn.RemoteAddr())
 	if c.config.rung() == (rung{}) {
+		if c.pace != nil {
+			c.link = newBareLink(c.config.Clock, c.pace, c.transmitBare)
+		}
 		return
 	}
 	c.link = newLink(c.config.Clock, c.config.rung(), tuning{true, c.config.Nack}, c.transmitEvents)
-	c.link.onFail, c.link.deliver = c.fail, c.openAll
+	c.link.onFail, c.link.deliver, c.link.pace = c.fail, c.openAll, c.pace
 	if m, is := c.link.machine.(bounding); is {
 		m.bound(c.config.InboxBytes)
 	}
@@ -49,7 +53,7 @@ func (c *Client) lockWithRoom() {
 			}
 			continue
 		}
-		room, changed, err := c.link.ready(machine.room)
+		room, changed, err := c.link.ready(c.link.roomy)
 		if room || err != nil {
 			return
 		}

@@ -70,6 +70,10 @@ type Config struct {
 	IdleTimeout      time.Duration  // a session silent for so long has ended, default DefaultIdleTimeout, negative: never
 	DrainTimeout     time.Duration  // for flushing outboxes when Serve is cancelled, default DefaultDrainTimeout
 
+	// Pace bounds how fast datagrams leave for each client, and for each group,
+	// default none. What waits then, waits in the client's outbox.
+	Pace Pace
+
 	// Nack bounds what is spent on repairs for each client with
 	// [ReliabilityNack], default see package nack.
 	Nack nack.Config

@@ -17,7 +17,7 @@ func (g *group) open(d *datagram) {
 	}
 	if p != nil {
 		p.heard.Store(true)
-		if p.link != nil && p.openLinked(d) {
+		if !p.link.bare() && p.openLinked(d) {
 			return
 		}
 	}
@@ -120,14 +120,14 @@ func (g *group) reply(d *datagram, f *framing.Frame) {
 // commit delivers what this peer has published so far, unless another
 // goroutine does.
 func (p *peer) commit() {
-	if p.link == nil {
+	if p.link.bare() {
 		p.session.Commit()
 	}
 }
 
 // goodbye lets the client go after what it has emitted.
 func (p *peer) goodbye() {
-	if p.link != nil {
+	if !p.link.bare() {
 		p.intake.close(true)
 		return
 	}
@@ -136,12 +136,12 @@ func (p *peer) goodbye() {
 }
 
 func (p *peer) obey(f *framing.Frame) {
-	if p.link == nil && f.Kind == framing.KindFragment {
+	if p.link.bare() && f.Kind == framing.KindFragment {
 		if f = p.openFragment(f); f == nil {
 			return
 		}
 	}
-	if f.Kind == framing.KindEmit && p.link == nil {
+	if f.Kind == framing.KindEmit && p.link.bare() {
 		p.emit(f)
 		return
 	}

@@ -142,6 +142,15 @@
 // and 1 MiB that wait for something earlier; a quiet conversation takes
 // about 10 KiB.
 //
+// # Pace
+//
+// With a [Pace], whatever the rung, a token bucket bounds how fast datagrams
+// leave: events, repairs and parity wait for it, and with them who emits, or
+// the outbox. Hellos, pongs and the like do not wait, but count. Every client of
+// a server has a bucket of its own, and so has a group. A server that stops,
+// and a client that closes, keep the pace for DrainTimeout or CloseTimeout; what
+// has not left by then has the fate connection-lost or send-refused.
+//
 // # Size
 //
 // A frame that is larger than a datagram may be is cut into fragment frames,

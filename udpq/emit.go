@@ -30,7 +30,8 @@ type sender struct {
 // until it is acknowledged, and Emit waits while too much is not; whether all
 // is, Flush tells. Otherwise it is sent once, before Emit
 // returns unless events are packed or gathered, and nobody says whether it
-// arrived. An error of the kernel says that it, or then an event before it, was
+// arrived. With a [Pace], it waits until the event may leave, and what the kernel
+// refuses only a report tells. Otherwise an error of the kernel says that it, or then an event before it, was
 // not sent; its sequence is used up. Events over the datagram budget travel in
 // pieces, or whole for IP to cut: see [Fragments]. Over [MaxEmit], or with
 // FragmentsIP [MaxWhole], they are a [*framing.SizeError].
@@ -186,7 +187,12 @@ func (c *Client) flushLate() {
 }
 
 // send sends a frame that is no event as one datagram. The caller holds mu.
-func (c *Client) send(f *framing.Frame) error { return c.encode(f, c.transmit) }
+func (c *Client) send(f *framing.Frame) error {
+	return c.encode(f, func(b []byte) error {
+		c.pace.take(1, len(b))
+		return c.transmit(b)
+	})
+}
 
 // sendEvent sends an event as one datagram, or in pieces. The caller holds mu.
 func (c *Client) sendEvent(f *framing.Frame, send func([]byte) error) error {

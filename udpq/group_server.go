@@ -18,6 +18,7 @@ type GroupSender struct {
 	session *queue.Session
 	to      datagram
 	sizes   [stretch]int
+	pace    *pacer // nil: none
 
 	events, datagrams atomic.Uint64
 }
@@ -50,7 +51,7 @@ func (s *Server) Multicast(conn net.PacketConn, g Group, patterns []string) (*Gr
 		return nil, err
 	}
 	to := g.destination(i)
-	return &GroupSender{server: s, socket: newServerSocket(conn, false), session: session, to: datagram{from: to.AddrPort(), addr: to}}, nil
+	return &GroupSender{server: s, socket: newServerSocket(conn, false), session: session, to: datagram{from: to.AddrPort(), addr: to}, pace: newPacer(s.config.Pace, to)}, nil
 }
 
 // Serve sends until ctx is done, then what waits, and closes.
@@ -60,6 +61,8 @@ func (m *GroupSender) Serve(ctx context.Context) error {
 		m.flush(&chunk)
 	}
 	m.session.End(framing.CodeShutdown, "")
+	timer := m.server.config.Clock.AfterFunc(m.server.config.DrainTimeout, func() { m.socket.close() })
+	defer timer.Stop()
 	m.flush(&chunk)
 	return m.Close()
 }
@@ -119,11 +122,13 @@ func (m *GroupSender) wait(ctx context.Context, chunk *queue.Chunk) bool {
 // send sends events, packed if the server packs.
 func (m *GroupSender) send(events []byte) {
 	for len(events) > 0 {
+		m.awaitPace()
 		sizes, bytes := m.sizes[:0], 0
-		for bytes < len(events) && len(sizes) < cap(sizes) {
+		for bytes < len(events) && len(sizes) < cap(sizes) && m.pace.open(m.server.config.Clock.Now()) {
 			n := fill(events[bytes:], m.server.config.PackBudget)
 			sizes = append(sizes, n)
 			bytes += n
+			m.pace.take(1, n)
 		}
 		rest := sizes
 		m.socket.sendAll(events[:bytes], sizes, &m.to, func(datagrams []byte, err error) {
@@ -132,6 +137,16 @@ func (m *GroupSender) send(events []byte) {
 			m.account(datagrams, n, err)
 		})
 		events = events[bytes:]
+	}
+}
+
+// awaitPace waits until a datagram may leave.
+func (m *GroupSender) awaitPace() {
+	c := m.server.config.Clock
+	if wait := m.pace.wait(c.Now()); wait > 0 {
+		t := c.NewTimer(wait)
+		defer t.Stop()
+		<-t.C()
 	}
 }
 

@@ -20,12 +20,16 @@ type link struct {
 	onFail   func(error)          // told when the link gives up
 	deliver  func([][]byte) error // is given frames, of one call at a time; an error ends the conversation
 
+	pace   *pacer // bounds what leaves, nil: nothing does
+	isBare bool   // it has nothing to do but that
+
 	delivering sync.Mutex // precedes mu
 
 	mu      sync.Mutex
 	machine machine
 	timer   clock.Timer
 	wake    time.Time     // when timer passes, zero: it is not set
+	paced   bool          // something may wait for the pace
 	changed chan struct{} // closed when there is room, or all is idle; nil: nobody waits
 	err     error
 	ticks   sync.WaitGroup
@@ -47,6 +51,7 @@ func (l *link) ready(is func(machine) bool) (bool, <-chan struct{}, error) {
 	if l.changed == nil {
 		l.changed = make(chan struct{})
 	}
+	l.awaitPace()
 	return false, l.changed, nil
 }
 
@@ -107,7 +112,7 @@ func (l *link) tellIfReady() {
 	if m, is := l.machine.(spacious); is {
 		ready = m.spacious
 	}
-	if l.machine.idle() || ready() {
+	if l.pace.open(l.clock.Now()) && (l.machine.idle() || ready() || l.pace != nil && !l.paced) {
 		l.tell()
 	}
 }
@@ -170,12 +175,14 @@ func (l *link) answer() {
 // more may. The caller holds mu.
 func (l *link) pump(now time.Time) {
 	leaving := trains.Get().(*train)
-	for {
+	l.paced = true
+	for l.pace.open(now) {
 		n := len(leaving.b)
 		out, ok := l.machine.next(now, leaving.b[n:n])
-		if !ok {
+		if l.paced = ok; !ok {
 			break
 		}
+		l.pace.take(1, len(out.datagram))
 		if out.first != nil && l.onSent != nil {
 			l.onSent(out.first)
 		}
@@ -205,7 +212,7 @@ func (l *link) write(t *train) {
 
 // arm sets the timer, unless it passes before that anyway. The caller holds mu.
 func (l *link) arm(now time.Time) {
-	wake := l.machine.wake(now)
+	wake := l.pace.later(now, l.machine.wake(now), l.changed != nil)
 	if l.err != nil || wake.IsZero() || !l.wake.IsZero() && !wake.Before(l.wake) {
 		return
 	}

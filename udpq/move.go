@@ -88,7 +88,7 @@ func (g *group) rehouse(p *peer, d *datagram) (moved, here bool) {
 // owns reports whether a datagram is not that of another client, which has got
 // the peer's address from the network. Without a link, its frames tell.
 func (p *peer) owns(d *datagram) bool {
-	if p.link == nil {
+	if p.link.bare() {
 		return true
 	}
 	origin, _, event := framing.Identify(d.b)

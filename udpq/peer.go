@@ -26,7 +26,8 @@ type peer struct {
 	name      string
 	gate      access.Gate
 	session   *queue.Session
-	link      *link             // nil: nothing is done for lost events
+	link      *link             // nil: nothing is done for lost events, nor for a pace
+	pace      *pacer            // nil: none
 	intake    *intake           // with a link
 	repairs   repairs           // with ReliabilityNack
 	published chan struct{}     // with a link: closed when nothing more is published
@@ -214,6 +215,6 @@ func (p *peer) sayLast() {
 	last := p.session.Last()
 	b, err := last.Append(nil)
 	if err == nil {
-		p.group.socket.send(b, p.to.Load()) // lost as easily as any datagram
+		p.say(b) // lost as easily as any datagram
 	}
 }

@@ -65,7 +65,10 @@ func (p *peer) prober() func(pmtu.Probe) error {
 	if !p.cuts && config.PackBudget != PackAuto || p.group.socket.prober == nil {
 		return nil
 	}
-	return func(probe pmtu.Probe) error { return p.group.socket.probe(padded(probe, 0), p.to.Load()) }
+	return func(probe pmtu.Probe) error {
+		p.pace.take(1, probe.Size)
+		return p.group.socket.probe(padded(probe, 0), p.to.Load())
+	}
 }
 
 // budget is what frames may take of a datagram.
@@ -177,16 +180,17 @@ func (p *peer) postCut(frame []byte, wait bool) {
 	}
 }
 
-// sent says of the frames of a datagram that they left for the first time. An
+// sent says of the frames of a datagram that they left for the first time, if
+// the system has taken them. An
 // event in pieces leaves with the last of them.
-func (p *peer) sent(frames []byte) {
+func (p *peer) sent(frames []byte, taken bool) {
 	for len(frames) > 0 {
 		n := frameSize(frames)
 		f, _, err := framing.Parse(frames[:n], n)
 		if err != nil || f.Kind != framing.KindFragment {
-			p.session.SentFrames(frames[:n], true)
-		} else if piece, err := framing.ParseFragment(f.Payload); err == nil && int(piece.Position)+len(piece.Piece) == int(piece.Total) {
-			p.session.SentFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}), true)
+			p.session.SentFrames(frames[:n], taken)
+		} else if piece, err := framing.ParseFragment(f.Payload); err == nil && (!taken || int(piece.Position)+len(piece.Piece) == int(piece.Total)) {
+			p.session.SentFrames(p.underway.take(fragment.ID{Origin: f.Origin, Sequence: f.Sequence}), taken)
 		}
 		frames = frames[n:]
 	}

@@ -16,15 +16,19 @@ var errLeft = errors.New("the session has ended")
 
 // openLink gives a peer what it needs for its rung.
 func (p *peer) openLink() {
+	config := &p.group.server.config
+	p.pace = newPacer(config.Pace, p.to.Load().address())
 	if p.rung == (rung{}) {
+		if p.pace != nil {
+			p.link = newBareLink(config.Clock, p.pace, p.transmitBare)
+		}
 		return
 	}
-	config := &p.group.server.config
 	if p.rung.reliability == ReliabilityNack {
 		p.repairs.wanted = nack.NewWanted(config.Nack)
 	}
 	p.link = newLink(config.Clock, p.rung, tuning{false, config.Nack}, p.transmitEvents)
-	p.link.onSent = p.sent
+	p.link.pace, p.link.onSent = p.pace, func(frames []byte) { p.sent(frames, true) }
 	p.link.onFail = func(err error) {
 		p.group.remove(p)
 		p.session.End(framing.CodeTimeout, err.Error())
@@ -147,7 +151,7 @@ func (p *peer) postFrames(b []byte) {
 func (p *peer) awaitRoom() bool {
 	ended := p.session.Ended()
 	for {
-		room, changed, err := p.link.ready(machine.room)
+		room, changed, err := p.link.ready(p.link.roomy)
 		if room || err != nil {
 			return err == nil
 		}
@@ -189,12 +193,12 @@ func (p *peer) sendControl(b []byte) {
 		n := frameSize(b)
 		f, _, err := framing.Parse(b[:n], n)
 		if err == nil && f.Kind == framing.KindEvent {
-			if room, _, _ := p.link.ready(machine.room); room {
+			if room, _, _ := p.link.ready(p.link.roomy); room {
 				p.postEvent(b[:n])
 			}
 		} else if err == nil && p.repaired(&f) {
 			p.postReply(&f, b[:n])
-		} else if err := p.group.socket.send(b[:n], p.to.Load()); err != nil {
+		} else if err := p.say(b[:n]); err != nil {
 			p.group.server.log.Debug("sending", "peer", p.to.Load().from, "err", err)
 		}
 		b = b[n:]
@@ -204,7 +208,7 @@ func (p *peer) sendControl(b []byte) {
 // postReply posts what is said of events. An ack that finds no room waits, and
 // a later one of its stream takes its place.
 func (p *peer) postReply(f *framing.Frame, b []byte) {
-	room, _, _ := p.link.ready(machine.room)
+	room, _, _ := p.link.ready(p.link.roomy)
 	if room || f.Kind != framing.KindAck {
 		p.link.post(b)
 		return
@@ -237,7 +241,7 @@ func (p *peer) postEvent(b []byte) {
 // stopTaking publishes what was taken in, and sends all that waits without
 // waiting for acks: nobody reads any more.
 func (p *peer) stopTaking() {
-	if p.link != nil {
+	if !p.link.bare() {
 		p.link.release()
 		p.intake.close(false)
 	}
@@ -245,7 +249,7 @@ func (p *peer) stopTaking() {
 
 // awaitPublished waits until what was taken in is published.
 func (p *peer) awaitPublished() {
-	if p.link != nil {
+	if !p.link.bare() {
 		<-p.published
 	}
 }
@@ -256,6 +260,7 @@ func (p *peer) closeLink() {
 		return
 	}
 	p.link.finish()
+	p.awaitPace()
 	for _, b := range p.link.close(errLeft) {
 		p.session.LoseFrames(b)
 	}
@@ -263,5 +268,7 @@ func (p *peer) closeLink() {
 	p.stopRepairs()
 	p.group.server.links.remove(p.link)
 	p.session.LoseFrames(p.underway.rest())
-	p.intake.close(false)
+	if p.intake != nil {
+		p.intake.close(false)
+	}
 }

@@ -75,7 +75,7 @@ func (p *peer) nextRepair() (topic string, from, to uint64, some bool) {
 	p.repairs.mu.Lock()
 	defer p.repairs.mu.Unlock()
 	c := p.group.server.config.Clock
-	if wait := p.repairs.wanted.Wait(c.Now(), framing.DefaultDatagram); wait > 0 {
+	if wait := max(p.repairs.wanted.Wait(c.Now(), framing.DefaultDatagram), p.pace.wait(c.Now())); wait > 0 {
 		if p.repairs.timer == nil {
 			p.repairs.timer = c.AfterFunc(wait, p.stir)
 		} else {
@@ -98,13 +98,13 @@ func (p *peer) sendAgain(frames []byte) {
 		if p.isOver(frames) {
 			n := frameSize(frames)
 			_, b, sizes := p.cut(frames[:n])
-			p.group.socket.sendAll(b, sizes, p.to.Load(), note)
+			p.sendAll(b, sizes, note)
 			frames = frames[n:]
 			continue
 		}
 		var room [stretch]int
 		sizes, n := p.measure(frames, room[:0])
-		p.group.socket.sendAll(frames[:n], sizes, p.to.Load(), note)
+		p.sendAll(frames[:n], sizes, note)
 		frames = frames[n:]
 	}
 }

@@ -125,7 +125,7 @@ func (c *Client) unread(err error) error {
 }
 
 func (c *Client) open(datagram []byte) error {
-	if c.link != nil {
+	if !c.link.bare() {
 		return c.openLinked(datagram)
 	}
 	return c.openFrames(datagram, true)

@@ -162,3 +162,11 @@ func (l connectedLink) send(b []byte, _ *datagram) error {
 	_, err := l.conn.Write(b)
 	return err
 }
+
+// address is where a datagram came from, whatever network stack it came by.
+func (d *datagram) address() net.Addr {
+	if d.addr != nil {
+		return d.addr
+	}
+	return net.UDPAddrFromAddrPort(d.from)
+}

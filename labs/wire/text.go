@@ -54,7 +54,7 @@ func (i *Impairment) groups() [9]string {
 		optional("reorder "+formatShare(i.Reorder), i.Gap > 0, fmt.Sprintf(" gap %d", i.Gap)),
 		"duplicate " + formatShare(i.Duplicate),
 		optional("corrupt "+formatShare(i.Corrupt), i.Layer != AnyLayer, " "+i.Layer.String()),
-		"rate " + formatRate(i.Rate),
+		"rate " + FormatRate(i.Rate),
 		"queue " + formatQueue(i.Queue, i.QueueBytes),
 		"aqm " + i.AQM.String(),
 	}

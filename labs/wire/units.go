@@ -56,7 +56,8 @@ func ParseRate(s string) (int64, error) {
 	return int64(f), nil
 }
 
-func formatRate(bits int64) string {
+// FormatRate writes what ParseRate reads.
+func FormatRate(bits int64) string {
 	switch {
 	case bits >= 1e9 && bits%1e9 == 0:
 		return strconv.FormatInt(bits/1e9, 10) + "gbit"

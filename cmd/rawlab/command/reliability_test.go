@@ -26,6 +26,10 @@ func TestReliabilityAck(t *testing.T) {
 		{udp, "--reliability most", "unknown reliability"},
 		{udp, "--unordered", "add --reliability ack"},
 		{tcp, "--reliability ack", "for udp://"},
+		{tcp, "--udp-rate 1Mbit", "TCP paces itself"},
+		{udp, "--udp-rate 10", "--udp-rate 10bit: want 1000bit or more"},
+		{udp, "--udp-rate fast", "want a rate such as 10Mbit"},
+		{udp, "--udp-burst 8K", "add --udp-rate"},
 	} {
 		p := start(t, nil, append([]string{"emit", test.url, "news", "x"}, strings.Fields(test.flags)...)...)
 		p.end(2)
@@ -44,7 +48,7 @@ func TestReliabilityNack(t *testing.T) {
 	}
 	l := start(t, nil, "listen", udp, "news", "--reliability", "nack", "--count", "3000")
 	l.await("listening to news")
-	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "nack")
+	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "nack", "--udp-rate", "50Mbit", "--udp-burst", "64K")
 	e.await(`^3000 events sent, none is missing\nrepairs: \d+ asked for, \d+ repaired, 0 expired, 0 lost\n`)
 	e.end(0)
 	l.end(0)

@@ -18,6 +18,7 @@ type limitFlags struct {
 	frameBytes, outbox, pack                                   bytesValue
 	offload                                                    bool
 	fragments                                                  string
+	pace                                                       paceFlags
 }
 
 func (f *limitFlags) register(s *pflag.FlagSet) {
@@ -31,6 +32,7 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 	s.Var(&f.outbox, "outbox", "what may wait for one client, before --overflow (default 8M, with block 512K)")
 	s.Var(&f.pack, "udp-pack", "gather what waits for a UDP client into datagrams of so many bytes, 1452 fits any Ethernet (default one event each)")
 	s.StringVar(&f.fragments, "udp-fragments", "own", "who cuts an event for UDP clients that is larger than a datagram: 'own' this program, 'ip' the kernel")
+	f.pace.register(s, "to each client")
 	s.BoolVar(&f.offload, "udp-offload", false, "let Linux cut and join UDP datagrams (GSO, GRO): faster, but captures on this machine show trains of them")
 	s.DurationVar(&f.handshake, "handshake-timeout", tcpq.DefaultHandshakeTimeout, "for a client to say hello, TLS included")
 	s.DurationVar(&f.frame, "frame-timeout", tcpq.DefaultFrameTimeout, "for a frame to be whole once it has begun")
@@ -66,7 +68,7 @@ func (f *limitFlags) check() error {
 	if _, err := udpq.ParseFragments(f.fragments); err != nil {
 		return usagef("--udp-fragments: %w", err)
 	}
-	return nil
+	return f.pace.check()
 }
 
 func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
@@ -76,6 +78,7 @@ func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
 	t.FrameLimit = int(f.frameBytes)
 	t.OutboxBytes, u.OutboxBytes = int(f.outbox), int(f.outbox)
 	u.Fragments = udpq.Fragments(f.fragments)
+	u.Pace = f.pace.pace()
 	u.PackBudget, u.Offload = int(f.pack), f.offload
 	t.HandshakeTimeout, t.FrameTimeout, t.IdleTimeout = f.handshake, f.frame, f.idle
 	u.IdleTimeout = f.idle / 2 // its clients ping by themselves

@@ -156,6 +156,9 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 	if f.fragments != string(udpq.FragmentsOwn) {
 		return nil, usagef("%s: TCP cuts its stream by itself; --fragments is for udp://", e)
 	}
+	if f.pace != (paceFlags{}) {
+		return nil, usagef("%s: TCP paces itself; --udp-rate and --udp-burst are for udp:// and udps://", e)
+	}
 	return f.dial(ctx, e.address, config)
 }
 
