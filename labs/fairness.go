@@ -25,7 +25,7 @@ var Fairness = &Lab{
 		Events: 10_000, Size: 1_000, Pace: 2_000, Seed: 1, Reliability: udpq.ReliabilityAck,
 		Impairment: wire.Impairment{Delay: 10 * time.Millisecond, Rate: 10_000_000, Queue: 100},
 	},
-	Takes: []string{"events", "size", "pace", "delay", "rate", "queue", "aqm", "up", "down", "seed", "ipv6", "reliability", "tcp-info"},
+	Takes: []string{"events", "size", "pace", "delay", "rate", "queue", "aqm", "up", "down", "seed", "ipv6", "reliability", "congestion", "tcp-info"},
 	run:   runFairness,
 }
 

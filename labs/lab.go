@@ -64,6 +64,7 @@ type Options struct {
 	ReaderDelay   time.Duration    // that the subscriber takes for each event
 	ReceiveBuffer int              // of the subscriber's socket, bytes; 0 leaves what is usual
 	Reliability   udpq.Reliability // of UDP; empty: none
+	Congestion    udpq.Congestion  // of UDP with udpq.ReliabilityAck; empty: its default
 	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is

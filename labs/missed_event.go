@@ -23,7 +23,7 @@ var MissedEvent = &Lab{
 		Events: 30, Size: 128, Pace: 1_000, Seed: 1,
 		Impairment: wire.Impairment{Delay: 5 * time.Millisecond},
 	},
-	Takes: []string{"events", "size", "pace", "delay", "seed", "ipv6", "reliability", "tcp-info"},
+	Takes: []string{"events", "size", "pace", "delay", "seed", "ipv6", "reliability", "congestion", "tcp-info"},
 	run:   runMissedEvent,
 }
 

@@ -100,7 +100,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 		}
 	}
 	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
-		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(),
+		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(), congestion: x.options.Congestion,
 		complete: x.transport.complete,
 	})
 	if err != nil {
@@ -114,7 +114,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID, fragments: x.options.fragments()}); err != nil {
+	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID, fragments: x.options.fragments(), congestion: x.options.Congestion}); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
@@ -122,7 +122,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
-	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare, fragments: x.options.fragments()}
+	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare, fragments: x.options.fragments(), congestion: x.options.Congestion}
 	if x.listener, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}

@@ -42,8 +42,9 @@ type serverOptions struct {
 	trace   func(queue.TraceEvent)
 	topics  map[string]queue.Policy
 
-	fragments udpq.Fragments
-	complete  bool // of the transport
+	fragments  udpq.Fragments
+	congestion udpq.Congestion
+	complete   bool // of the transport
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
@@ -59,7 +60,8 @@ type dialOptions struct {
 	onEvent func(*framing.Frame)
 	opened  func(net.Conn) error // given the socket before it is used
 
-	fragments udpq.Fragments
+	fragments  udpq.Fragments
+	congestion udpq.Congestion
 }
 
 // open dials from the host and hands the socket to whom it concerns.

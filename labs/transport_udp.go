@@ -42,7 +42,7 @@ func serveUDP(ctx context.Context, h Host, s *serverOptions) (*runningServer, er
 	}
 	server := udpq.NewServer(&udpq.Config{
 		Clock: s.clock, Queue: q, Policy: policy, Trace: s.trace, ReceiveBuffer: -1, // the lab sets it
-		Fragments: s.fragments, Datagram: framing.DefaultDatagram,
+		Fragments: s.fragments, Congestion: s.congestion, Datagram: framing.DefaultDatagram,
 		Secret:      binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
 		IdleTimeout: -1,                                          // nothing but events is on the wire, which may be as bad as it likes
 	})
@@ -54,7 +54,7 @@ func serveUDP(ctx context.Context, h Host, s *serverOptions) (*runningServer, er
 func dialUDP(ctx context.Context, h Host, d *dialOptions, r udpq.Reliability) (client, error) {
 	c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
 		Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h), Reliability: r,
-		Fragments: d.fragments, Datagram: framing.DefaultDatagram,
+		Fragments: d.fragments, Congestion: d.congestion, Datagram: framing.DefaultDatagram,
 		KeepAlive:     -1, // nothing but events is on the wire while it is watched
 		ReceiveBuffer: -1, // the lab has set it
 	})

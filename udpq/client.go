@@ -14,6 +14,7 @@ import (
 	"rawlab/internal/clock"
 	"rawlab/internal/queue/edge"
 	"rawlab/internal/queue/fates"
+	"rawlab/udpq/ack"
 	"rawlab/udpq/fragment"
 	"rawlab/udpq/nack"
 )
@@ -70,8 +71,9 @@ type ClientConfig struct {
 	Reliability Reliability
 	Unordered   bool
 
-	Pace Pace        // bounds how fast datagrams leave, default none; Emit waits then
-	Nack nack.Config // bounds what ReliabilityNack spends on repairs, default see package nack
+	Pace       Pace        // bounds how fast datagrams leave, default none; Emit waits then
+	Congestion Congestion  // of what is emitted with ReliabilityAck, default ack.Westwood
+	Nack       nack.Config // bounds what ReliabilityNack spends on repairs, default see package nack
 
 	PackBudget      int           // gather events into datagrams of up to so many bytes, or PackAuto; default 0: one event each
 	Fragments       Fragments     // who cuts events larger than Datagram, default FragmentsOwn
@@ -226,6 +228,9 @@ type Client struct {
 func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, error) {
 	c := &Client{config: config.orDefault(), addr: addr, over: make(chan struct{}), moving: make(chan struct{}, 1)}
 	if _, err := ParseReliability(string(c.config.Reliability)); err != nil {
+		return nil, err
+	}
+	if _, err := ack.ParseCongestion(string(c.config.Congestion)); err != nil {
 		return nil, err
 	}
 	c.inbox = edge.NewInbox(c.config.InboxBytes)

@@ -74,6 +74,10 @@ type Config struct {
 	// default none. What waits then, waits in the client's outbox.
 	Pace Pace
 
+	// Congestion controls what is sent with [ReliabilityAck], default
+	// ack.Westwood. It panics to name another than ack.Congestions tells.
+	Congestion Congestion
+
 	// Nack bounds what is spent on repairs for each client with
 	// [ReliabilityNack], default see package nack.
 	Nack nack.Config

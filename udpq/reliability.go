@@ -40,6 +40,7 @@ var rungs = map[Reliability]struct {
 type tuning struct {
 	subscriber bool // the link is a client's
 	nack       nack.Config
+	congestion Congestion
 }
 
 // maxHeaderBytes is the most that a rung adds to a datagram.

@@ -20,9 +20,13 @@ type ackMachine struct {
 	frames []byte
 }
 
-func newAckMachine(r rung, _ tuning) machine {
+// Congestion names what [ReliabilityAck] makes of a loss, see package ack. Each
+// end chooses for what it sends.
+type Congestion = ack.Congestion
+
+func newAckMachine(r rung, t tuning) machine {
 	return &ackMachine{
-		sender: ack.NewSender(ack.SenderConfig{PackBytes: framing.DefaultDatagram - ack.HeaderBytes}),
+		sender: ack.NewSender(ack.SenderConfig{PackBytes: framing.DefaultDatagram - ack.HeaderBytes, Congestion: t.congestion}),
 		take:   ack.NewReceiver(r.unordered, intakeBytes), unordered: r.unordered,
 	}
 }

@@ -40,6 +40,7 @@ type Config struct {
 	Parallel    int              // pairs of emitter and subscriber, default 1
 	Omit        time.Duration    // warm-up of each transport at each rate that is not measured
 	Reliability udpq.Reliability // of UDP, default none
+	Congestion  udpq.Congestion  // with udpq.ReliabilityAck, of the emitters
 	Rounds      int              // that share Duration or Events, default DefaultRounds
 
 	// Server returns the command that runs this package's Serve for a

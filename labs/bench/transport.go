@@ -57,5 +57,5 @@ func (s *session) dial(ctx context.Context, onEvent func(*framing.Frame)) (clien
 	if s.transport == "tcp" {
 		return tcpq.Dial(ctx, s.server.addr, &tcpq.ClientConfig{OnEvent: onEvent})
 	}
-	return udpq.Dial(ctx, s.server.addr, &udpq.ClientConfig{OnEvent: onEvent, Reliability: s.config.Reliability, Fragments: udpq.FragmentsIP})
+	return udpq.Dial(ctx, s.server.addr, &udpq.ClientConfig{OnEvent: onEvent, Reliability: s.config.Reliability, Congestion: s.config.Congestion, Fragments: udpq.FragmentsIP})
 }

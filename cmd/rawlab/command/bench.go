@@ -36,6 +36,7 @@ type benchFlags struct {
 	size             bytesValue
 	parallel, rounds int
 	reliability      udpq.Reliability
+	congestion       udpq.Congestion
 	json             bool
 }
 
@@ -63,6 +64,7 @@ func newBenchRun(name, short string, transports ...string) *cobra.Command {
 	s.IntVar(&f.rounds, "rounds", 0, "that share the time or the events; transports take turns (default 5)")
 	if slices.Contains(transports, "udp") {
 		registerReliability(s, &f.reliability)
+		registerCongestion(s, "congestion", &f.congestion, "with --reliability ack, of the emitters")
 	}
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of a table")
 	return c
@@ -96,6 +98,9 @@ func (f *benchFlags) check(c *cobra.Command) error {
 	if c.Flags().Changed("time") && c.Flags().Changed("events") {
 		return usagef("-t and -n exclude each other: one of them ends the measuring")
 	}
+	if err := checkCongestion(f.congestion, f.reliability); err != nil {
+		return err
+	}
 	zero := map[string]bool{
 		"time": f.seconds == 0, "events": f.events == 0, "length": f.size == 0, "parallel": f.parallel == 0, "rounds": f.rounds == 0,
 	}
@@ -110,7 +115,7 @@ func (f *benchFlags) check(c *cobra.Command) error {
 func (f *benchFlags) config(c *cobra.Command, transports []string) *bench.Config {
 	config := &bench.Config{
 		Transports: transports, Duration: time.Duration(f.seconds), Events: int(f.events),
-		Size: int(f.size), Parallel: f.parallel, Omit: time.Duration(f.omit), Rounds: f.rounds, Reliability: f.reliability, Server: benchServer,
+		Size: int(f.size), Parallel: f.parallel, Omit: time.Duration(f.omit), Rounds: f.rounds, Reliability: f.reliability, Congestion: f.congestion, Server: benchServer,
 	}
 	if c.Flags().Changed("rate") {
 		config.Rates = []float64{float64(f.rate)}

@@ -28,6 +28,9 @@ func (f *clientFlags) encrypt(c *udpq.ClientConfig, trust *tls.Config) error {
 	if c.Fragments == udpq.FragmentsIP {
 		return usagef("--fragments ip: a record of DTLS carries %d bytes at most, so this program cuts what is larger; leave it out", dtls.MaxDatagram)
 	}
+	if err := f.pack.checkDTLS(); err != nil {
+		return err
+	}
 	d := dtls.ClientConfig{TLS: trust}
 	if f.pskFile != "" {
 		keys, err := access.OpenKeys(f.pskFile)

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,8 @@ type clientFlags struct {
 	reliability string
 	unordered   bool
 	pace        paceFlags
+	congestion  udpq.Congestion
+	pack        packValue
 	fragments   string
 	notes       io.Writer // where lost connections are told
 }
@@ -40,6 +43,8 @@ func (f *clientFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.reconnect, "reconnect", false, "when the connection breaks or the server stops, connect again and go on; what was not acknowledged is emitted once more")
 	s.StringVar(&f.reliability, "reliability", "none", "udp://: 'ack' sends each event again until it is acknowledged, 'nack' while it is kept if it is asked for, 'fec' once with parity that repairs (8+2, or as in 'fec:4+2' or 'fec:8+2x4'), 'none' once")
 	s.StringVar(&f.fragments, "fragments", "own", "udp://: who cuts an event that is larger than a datagram: 'own' this program, 'ip' the kernel")
+	registerCongestion(s, "congestion", &f.congestion, "udp:// with --reliability ack")
+	f.pack.register(s, "gather events over udp:// into datagrams")
 	f.pace.register(s, "over udp://")
 	s.BoolVar(&f.unordered, "unordered", false, "with --reliability, deliver events as they come, not in order")
 }
@@ -85,12 +90,12 @@ func (f *clientFlags) overUDP(server endpoint, config *tcpq.ClientConfig) (*udpq
 	if err != nil {
 		return nil, usagef("--fragments: %w", err)
 	}
-	if err := f.pace.check(); err != nil {
+	if err := errors.Join(f.pace.check(), checkCongestion(f.congestion, reliability)); err != nil {
 		return nil, err
 	}
 	c := &udpq.ClientConfig{
 		Name: config.Name, Token: config.Token, Report: config.Report, KeepAlive: keepAlive, Reliability: reliability, Unordered: f.unordered,
-		Fragments: fragments, Pace: f.pace.pace(), OnReceipt: config.OnReceipt, OnLost: config.OnLost, Deduplicate: config.Deduplicate,
+		Fragments: fragments, Pace: f.pace.pace(), Congestion: f.congestion, PackBudget: int(f.pack), OnReceipt: config.OnReceipt, OnLost: config.OnLost, Deduplicate: config.Deduplicate,
 	}
 	if server.secure {
 		err = f.encrypt(c, config.TLS)

@@ -77,6 +77,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	registerReliability(s, &o.Reliability)
+	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
 	s.StringVar((*string)(&o.Fragments), "fragments", "ip", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets; 'own' rawlab, into datagrams")
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")

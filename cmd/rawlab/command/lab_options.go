@@ -30,6 +30,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"tcp-info":     func() { o.TCPInfo = f.options.TCPInfo },
 		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
 		"reliability":  func() { o.Reliability = f.options.Reliability },
+		"congestion":   func() { o.Congestion = f.options.Congestion },
 	}
 	var refused error
 	c.Flags().Visit(func(flag *pflag.Flag) {
@@ -43,6 +44,9 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 	})
 	if refused != nil {
 		return o, refused
+	}
+	if err := checkCongestion(o.Congestion, o.Reliability); err != nil {
+		return o, err
 	}
 	return o, f.impairments(c.Flags(), &o)
 }

@@ -15,7 +15,7 @@ func TestReliabilityAck(t *testing.T) {
 	}
 	l := start(t, nil, "listen", udp, "news", "--reliability", "ack", "--count", "3000")
 	l.await("listening to news")
-	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "ack")
+	e := start(t, strings.NewReader(all.String()), "emit", udp, "news", "--reliability", "ack", "--congestion", "cubic", "--udp-pack", "auto")
 	e.await(`^3000 events acknowledged\n`)
 	e.end(0)
 	l.end(0)
@@ -26,9 +26,12 @@ func TestReliabilityAck(t *testing.T) {
 		{udp, "--reliability most", "unknown reliability"},
 		{udp, "--unordered", "add --reliability ack"},
 		{tcp, "--reliability ack", "for udp://"},
-		{tcp, "--udp-rate 1Mbit", "TCP paces itself"},
+		{tcp, "--udp-rate 1Mbit", "TCP paces and packs by itself"},
 		{udp, "--udp-rate 10", "--udp-rate 10bit: want 1000bit or more"},
 		{udp, "--udp-rate fast", "want a rate such as 10Mbit"},
+		{udp, "--congestion cubic", "add --reliability ack"},
+		{udp, "--reliability ack --congestion reno", `unknown congestion control "reno": westwood, newreno or cubic; the nearest is "newreno"`},
+		{udp, "--udp-pack 70000", "up to 65507, such as 1452, or auto"},
 		{udp, "--udp-burst 8K", "add --udp-rate"},
 	} {
 		p := start(t, nil, append([]string{"emit", test.url, "news", "x"}, strings.Fields(test.flags)...)...)

@@ -107,13 +107,13 @@ func setFromScenario(s *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error
 
 // nearestOption is the one with the fewest letters to change.
 func nearestOption(s *pflag.FlagSet, name string) string {
-	best, least := "", 1<<30
+	var options []string
 	s.VisitAll(func(f *pflag.Flag) {
-		if d := distance(f.Name, name); d < least && !slices.Contains(ownFlags, f.Name) {
-			best, least = f.Name, d
+		if !slices.Contains(ownFlags, f.Name) {
+			options = append(options, f.Name)
 		}
 	})
-	return best
+	return nearest(name, options)
 }
 
 // distance is Levenshtein's: letters to insert, delete or replace.

@@ -28,10 +28,10 @@ func (f *serveFlags) dtlsConfig(c *credentials) *dtls.Config {
 
 // checkPack refuses datagrams that no record of DTLS could carry.
 func (f *serveFlags) checkPack() error {
-	if f.access.encrypts("udp") && f.limits.pack > dtls.MaxDatagram {
-		return usagef("--udp-pack %d: with DTLS at most %d, and %d fits any Ethernet", f.limits.pack, dtls.MaxDatagram, dtls.Budget)
+	if !f.access.encrypts("udp") {
+		return nil
 	}
-	return nil
+	return f.limits.pack.checkDTLS()
 }
 
 // listenUDP opens the UDP door.

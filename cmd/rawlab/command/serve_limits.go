@@ -15,7 +15,9 @@ import (
 type limitFlags struct {
 	connections, perAddress, topics, subscriptions, sourceRate int
 	handshake, frame, idle, drain                              time.Duration
-	frameBytes, outbox, pack                                   bytesValue
+	frameBytes, outbox                                         bytesValue
+	pack                                                       packValue
+	congestion                                                 udpq.Congestion
 	offload                                                    bool
 	fragments                                                  string
 	pace                                                       paceFlags
@@ -30,7 +32,8 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.subscriptions, "max-subscriptions", queue.DefaultMaxSubscriptions, "topics and patterns that one client listens to")
 	s.Var(&f.frameBytes, "max-frame", "largest frame over TCP; K, M and G are powers of 1024")
 	s.Var(&f.outbox, "outbox", "what may wait for one client, before --overflow (default 8M, with block 512K)")
-	s.Var(&f.pack, "udp-pack", "gather what waits for a UDP client into datagrams of so many bytes, 1452 fits any Ethernet (default one event each)")
+	f.pack.register(s, "gather what waits for a UDP client into datagrams")
+	registerCongestion(s, "udp-congestion", &f.congestion, "of what UDP clients with --reliability ack are sent")
 	s.StringVar(&f.fragments, "udp-fragments", "own", "who cuts an event for UDP clients that is larger than a datagram: 'own' this program, 'ip' the kernel")
 	f.pace.register(s, "to each client")
 	s.BoolVar(&f.offload, "udp-offload", false, "let Linux cut and join UDP datagrams (GSO, GRO): faster, but captures on this machine show trains of them")
@@ -62,9 +65,6 @@ func (f *limitFlags) check() error {
 	if f.outbox != 0 && f.outbox < f.frameBytes {
 		return usagef("--outbox %d: smaller than a frame may be (--max-frame %d)", f.outbox, f.frameBytes)
 	}
-	if f.pack < 0 || f.pack > udpq.MaxDatagram {
-		return usagef("--udp-pack %d: want 0 to %d", f.pack, udpq.MaxDatagram)
-	}
 	if _, err := udpq.ParseFragments(f.fragments); err != nil {
 		return usagef("--udp-fragments: %w", err)
 	}
@@ -78,7 +78,7 @@ func (f *limitFlags) apply(t *tcpq.Config, u *udpq.Config) {
 	t.FrameLimit = int(f.frameBytes)
 	t.OutboxBytes, u.OutboxBytes = int(f.outbox), int(f.outbox)
 	u.Fragments = udpq.Fragments(f.fragments)
-	u.Pace = f.pace.pace()
+	u.Congestion, u.Pace = f.congestion, f.pace.pace()
 	u.PackBudget, u.Offload = int(f.pack), f.offload
 	t.HandshakeTimeout, t.FrameTimeout, t.IdleTimeout = f.handshake, f.frame, f.idle
 	u.IdleTimeout = f.idle / 2 // its clients ping by themselves

@@ -156,8 +156,8 @@ func (e endpoint) dialWith(ctx context.Context, config *tcpq.ClientConfig, f *cl
 	if f.fragments != string(udpq.FragmentsOwn) {
 		return nil, usagef("%s: TCP cuts its stream by itself; --fragments is for udp://", e)
 	}
-	if f.pace != (paceFlags{}) {
-		return nil, usagef("%s: TCP paces itself; --udp-rate and --udp-burst are for udp:// and udps://", e)
+	if f.pace != (paceFlags{}) || f.congestion != "" || f.pack != 0 {
+		return nil, usagef("%s: TCP paces and packs by itself; --udp-rate, --udp-burst, --udp-pack and --congestion are for udp:// and udps://", e)
 	}
 	return f.dial(ctx, e.address, config)
 }
