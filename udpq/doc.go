@@ -214,7 +214,7 @@
 // is of no use to who forges addresses.
 //
 // One source, an IP address or an IPv6 /64, is heeded SourceRate times a
-// second: a token bucket for each of the last maxSources sources. What comes
+// second: a token bucket for each of the last 16384 sources. What comes
 // over that costs a look and is counted, an event with its fate as always. It
 // has MaxPerAddress sessions at most.
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 
 	"rawlab/framing"
+	"rawlab/internal/sources"
 )
 
 // identity is what a client names its session by from another address: what
@@ -42,7 +43,7 @@ func (g *group) move(d *datagram, f *framing.Frame) {
 		g.refuse(d, f, framing.CodeUnauthorized, noSession)
 		return
 	}
-	if sourceOf(p.at.Addr()) != sourceOf(d.from.Addr()) && !g.admits(d, f) {
+	if sources.Of(p.at.Addr()) != sources.Of(d.from.Addr()) && !g.admits(d, f) {
 		return
 	}
 	moved, here := g.rehouse(p, d)

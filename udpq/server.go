@@ -14,6 +14,7 @@ import (
 
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
+	"rawlab/internal/sources"
 	"rawlab/udpq/fragment"
 )
 
@@ -108,7 +109,7 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 		s.log.Warn("setting the receive buffer", "err", err)
 	}
 	s.checkReceiveBuffer(conn)
-	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer), sessions: make(map[identity]*peer), crowd: make(crowd), sources: newSources(s.config.SourceRate)}
+	g := &group{server: s, socket: newServerSocket(conn, s.config.Offload), peers: make(map[netip.AddrPort]*peer), sessions: make(map[identity]*peer), crowd: make(crowd), sources: sources.New(s.config.SourceRate)}
 	g.expireLater()
 	if s.config.Keyring != nil {
 		defer s.config.Keyring.OnChange(g.renew)()
@@ -124,10 +125,10 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn) error {
 type group struct {
 	server     *Server
 	socket     *socket
-	lastReply  time.Time // to a stranger
-	sources    sources
-	touched    []*peer // have published since the last commit
-	opened     []*peer // have had datagrams of their rung opened since then
+	lastReply  time.Time      // to a stranger
+	sources    *sources.Rates // of the goroutine that reads
+	touched    []*peer        // have published since the last commit
+	opened     []*peer        // have had datagrams of their rung opened since then
 	buffer     buffer
 	all        sync.WaitGroup
 	mu         sync.Mutex

@@ -16,7 +16,7 @@ type floor struct {
 
 // floors is the house, ground up.
 var floors = []floor{
-	{packages: []string{"framing", "internal/clock", "internal/machine", "internal/floors", "labs/wire"}},
+	{packages: []string{"framing", "internal/clock", "internal/machine", "internal/sources", "internal/floors", "labs/wire"}},
 	{
 		packages: []string{"internal/access", "internal/queue", "internal/queue/*", "capture/*"},
 		beside: []string{

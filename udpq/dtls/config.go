@@ -35,6 +35,7 @@ const (
 // Defaults of [Config] and [ClientConfig].
 const (
 	DefaultMaxHandshakes    = 256
+	DefaultSourceRate       = 1_000
 	DefaultMaxAssociations  = 10_000
 	DefaultHandshakeTimeout = 5 * time.Second
 	DefaultIdleTimeout      = 2 * time.Minute
@@ -46,6 +47,7 @@ type Config struct {
 	PSK         func(identity string) (key []byte, ok bool) // that a client of that identity has
 
 	MaxHandshakes    int           // at a time, default DefaultMaxHandshakes
+	SourceRate       int           // records of handshakes heeded a second from one IP address, of IPv6 one /64; default DefaultSourceRate, negative: all
 	MaxAssociations  int           // default DefaultMaxAssociations
 	HandshakeTimeout time.Duration // default DefaultHandshakeTimeout
 	IdleTimeout      time.Duration // an association that carried nothing for so long ends, default DefaultIdleTimeout
@@ -56,6 +58,7 @@ type Config struct {
 func (c *Config) orDefault() Config {
 	d := *c
 	d.MaxHandshakes = cmp.Or(d.MaxHandshakes, DefaultMaxHandshakes)
+	d.SourceRate = cmp.Or(d.SourceRate, DefaultSourceRate)
 	d.MaxAssociations = cmp.Or(d.MaxAssociations, DefaultMaxAssociations)
 	d.HandshakeTimeout = cmp.Or(d.HandshakeTimeout, DefaultHandshakeTimeout)
 	d.IdleTimeout = cmp.Or(d.IdleTimeout, DefaultIdleTimeout)

@@ -18,7 +18,9 @@
 //
 // An address has to show a cookie (RFC 6347 section 4.2.1) before anything of
 // worth is computed for it. Until then it takes one of MaxHandshakes places;
-// when all are taken, who waits longest without a cookie makes room. A
+// when all are taken, who waits longest without a cookie makes room. One source,
+// an IP address or an IPv6 /64, is heeded SourceRate records of handshakes a
+// second; what comes over that costs a look, and is counted. A
 // handshake that is not over in time is given up, and so is an association
 // of which nothing was heard for long. A client that has lost its association,
 // since it was started again at the same address, gets another: the old one

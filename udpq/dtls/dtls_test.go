@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"rawlab/framing"
 	"rawlab/internal/access"
+	"rawlab/internal/clock"
 	"rawlab/udpq"
 	"rawlab/udpq/dtls"
 )
@@ -279,6 +281,43 @@ func TestForgedHandshakes(t *testing.T) {
 	if st := d.socket.Stats(); st.Established != 1 || st.Failed < 200 {
 		t.Errorf("Stats() = %+v, want one established, the others given up but for %d", st, places)
 	}
+}
+
+// One source is heeded for so many records of handshakes a second, by its own
+// clock; others beside it as before.
+func TestSourceRate(t *testing.T) {
+	const rate = 50
+	now := clock.NewVirtual(time.Unix(1e9, 0))
+	d := open(t, dtls.Config{SourceRate: rate, Clock: now, HandshakeTimeout: time.Hour, IdleTimeout: time.Hour}, udpq.Config{})
+	hello := clientHello(t, d)
+	sent := uint64(0)
+	flood := func(limited uint64) {
+		t.Helper()
+		for range 3 * rate {
+			c, err := net.Dial("udp", d.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Write(hello); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			sent++
+			for st := d.socket.Stats(); st.Limited+uint64(st.Handshakes)+st.Failed < sent; st = d.socket.Stats() { // one by one, so that no buffer overflows
+				if t.Context().Err() != nil {
+					t.Fatalf("Stats() = %+v, want %d hellos", st, sent)
+				}
+				runtime.Gosched()
+			}
+		}
+		if st := d.socket.Stats(); st.Limited != limited {
+			t.Errorf("Stats() = %+v, want %d limited", st, limited)
+		}
+	}
+	flood(2 * rate)
+	now.Call(time.Second/2, func() {})
+	now.Step()
+	flood(2*rate + 5*rate/2)
 }
 
 func TestGarbage(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/transport/v5/deadline"
 
 	"rawlab/framing"
+	"rawlab/internal/sources"
 )
 
 const (
@@ -31,6 +32,7 @@ type Stats struct {
 	Established  uint64 // associations, since the start
 	Failed       uint64 // handshakes that were given up, or made room for others
 	Refused      uint64 // handshakes that were not begun: there were too many associations
+	Limited      uint64 // datagrams of handshakes passed over, since too many had come from their source
 	Dropped      uint64 // datagrams that were no record of an association, or came faster than deciphered
 }
 
@@ -49,9 +51,10 @@ type Socket struct {
 	running   sync.WaitGroup
 	closing   sync.Once
 	closeErr  error
-	lastWords time.Time // of pump: when a client without DTLS was told so
+	sources   *sources.Rates // of pump
+	lastWords time.Time      // of pump: when a client without DTLS was told so
 
-	established, handshakesFailed, refused, dropped atomic.Uint64
+	established, handshakesFailed, refused, limited, dropped atomic.Uint64
 
 	mu      sync.Mutex
 	stand   map[netip.AddrPort]*association
@@ -74,6 +77,7 @@ func Listen(conn net.PacketConn, config *Config) (*Socket, error) {
 		under: conn, config: config.orDefault(), readable: make(chan datagram, readableAhead), reading: deadline.New(), failed: make(chan struct{}),
 		stand: make(map[netip.AddrPort]*association), shaking: make(map[netip.AddrPort]*association),
 	}
+	s.sources = sources.New(s.config.SourceRate)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.running.Go(s.pump)
 	s.running.Go(s.sweep)
@@ -86,7 +90,7 @@ func (s *Socket) Stats() Stats {
 	defer s.mu.Unlock()
 	return Stats{
 		Associations: len(s.stand), Handshakes: len(s.shaking), Established: s.established.Load(),
-		Failed: s.handshakesFailed.Load(), Refused: s.refused.Load(), Dropped: s.dropped.Load(),
+		Failed: s.handshakesFailed.Load(), Refused: s.refused.Load(), Limited: s.limited.Load(), Dropped: s.dropped.Load(),
 	}
 }
 
@@ -122,6 +126,8 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 	case kind == noRecord:
 		s.dropped.Add(1)
 		s.tell(b, addr)
+	case epoch == 0 && !s.sources.Take(s.config.Clock.Now(), from.Addr()): // it costs no more than this
+		s.limited.Add(1)
 	case shakes != nil:
 		shakes.put(b)
 		if stands != nil && epoch > 0 {

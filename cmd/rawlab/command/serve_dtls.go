@@ -14,7 +14,7 @@ func (f *serveFlags) dtlsConfig(c *credentials) *dtls.Config {
 		return nil
 	}
 	config := &dtls.Config{
-		MaxAssociations: f.limits.connections, HandshakeTimeout: f.limits.handshake, IdleTimeout: f.limits.idle,
+		SourceRate: f.limits.sourceRate, MaxAssociations: f.limits.connections, HandshakeTimeout: f.limits.handshake, IdleTimeout: f.limits.idle,
 	}
 	if c.certificate != nil {
 		get := c.certificate.ServerConfig().GetCertificate
@@ -59,5 +59,5 @@ func (s *service) summarizeDTLS() {
 		return
 	}
 	st := s.dtls.Stats()
-	fmt.Fprintf(s.stderr, "rawlab: dtls: %d handshakes, %d failed, %d refused; %d datagrams dropped\n", st.Established, st.Failed, st.Refused, st.Dropped)
+	fmt.Fprintf(s.stderr, "rawlab: dtls: %d handshakes, %d failed, %d refused; %d datagrams passed over, %d dropped\n", st.Established, st.Failed, st.Refused, st.Limited, st.Dropped)
 }

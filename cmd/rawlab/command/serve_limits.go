@@ -27,7 +27,7 @@ func (f *limitFlags) register(s *pflag.FlagSet) {
 	f.frameBytes = framing.DefaultLimit
 	s.IntVar(&f.connections, "max-connections", tcpq.DefaultMaxConnections, "TCP connections, and UDP sessions, at a time")
 	s.IntVar(&f.perAddress, "max-per-address", tcpq.DefaultMaxPerAddress, "TCP connections, and UDP sessions, from one address (of IPv6: one /64)")
-	s.IntVar(&f.sourceRate, "udp-source-rate", udpq.DefaultSourceRate, "hellos, and frames without a session, that are heeded a second from one such address over UDP")
+	s.IntVar(&f.sourceRate, "udp-source-rate", udpq.DefaultSourceRate, "hellos, DTLS's too, and frames without a session, that are heeded a second from one such address over UDP")
 	s.IntVar(&f.topics, "max-topics", queue.DefaultMaxTopics, "topics that are listened to or stored")
 	s.IntVar(&f.subscriptions, "max-subscriptions", queue.DefaultMaxSubscriptions, "topics and patterns that one client listens to")
 	s.Var(&f.frameBytes, "max-frame", "largest frame over TCP; K, M and G are powers of 1024")
