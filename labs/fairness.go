@@ -21,6 +21,12 @@ var Fairness = &Lab{
 	Varies:   "what is beside TCP: UDP on a rung that backs off, then UDP that does not",
 	Held:     "a wire that is too slow for both, its queue, events and pace of each",
 	Expect:   "who backs off shares; who does not takes what it wants, and TCP gets what is left",
+	Predict: Prediction{
+		Ask:  "UDP that does not back off shares a wire with TCP. What share of it does TCP get?",
+		Unit: "%", Answer: func(r *report.Result) float64 { return 100 * r.Figures["tcp share beside none"] },
+	},
+	Next:    []string{"rawlab lab run fairness --queue 1000", "rawlab lab run fairness --aqm codel", "rawlab lab run fairness --rate 50mbit --pace 8000"},
+	Reading: []string{"RFC 2914 (why congestion control)", "RFC 8085, section 3.1 (UDP's)", "RFC 5166, section 2.3 (measuring fairness)"},
 	Defaults: Options{
 		Events: 10_000, Size: 1_000, Pace: 2_000, Seed: 1, Reliability: udpq.ReliabilityAck,
 		Impairment: wire.Impairment{Delay: 10 * time.Millisecond, Rate: 10_000_000, Queue: 100},
@@ -49,14 +55,14 @@ func runFairness(ctx context.Context, o *Options) (*Outcome, error) {
 		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability none: that is beside TCP in any case; name a rung above it")}
 	}
 	var contests [2]contest
-	var groups [][]*plan
+	var groups []group
 	for i, r := range []udpq.Reliability{rung, udpq.ReliabilityNone} {
 		c := &contests[i]
 		udp := &plan{transport: overUDP(r), script: c.script(1)}
 		if r == udpq.ReliabilityNone {
 			udp.variant = string(r)
 		}
-		groups = append(groups, []*plan{{transport: overTCP, variant: "beside " + string(r), script: c.script(0)}, udp})
+		groups = append(groups, group{o, []*plan{{transport: overTCP, variant: "beside " + string(r), script: c.script(0)}, udp}})
 	}
 	out := &Outcome{Result: newResult(o)}
 	recordings, err := out.conductTogether(ctx, o, groups...)
@@ -70,6 +76,12 @@ func runFairness(ctx context.Context, o *Options) (*Outcome, error) {
 	if o.backend() == BackendKernel {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, "a full queue decides what is lost, and who fills it is decided by timing")
+	}
+	r.Figures = map[string]float64{}
+	for i := range contests {
+		for j, s := range contests[i].shares {
+			r.Figures[strings.Replace(s.run.Name(), " ", " share ", 1)] = contests[i].part(j)
+		}
 	}
 	r.Details = sharesTable(contests[:])
 	r.Checks = fairnessChecks(out, contests[:])

@@ -18,9 +18,12 @@ import (
 type Lab struct {
 	Name     string
 	Question string
-	Varies   string   // what differs between the runs
-	Held     string   // what is the same
-	Expect   string   // what a reader should expect, before looking
+	Varies   string // what differs between the runs
+	Held     string // what is the same
+	Expect   string // what a reader should expect, before looking
+	Predict  Prediction
+	Next     []string // what to try next: command lines
+	Reading  []string // where it is written, such as "RFC 768"
 	Defaults Options  // of an option not given
 	Takes    []string // the options it takes, by their names on the command line
 	run      func(context.Context, *Options) (*Outcome, error)
@@ -37,12 +40,30 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	r := out.Result
 	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, o.backend()
+	r.Next, r.Reading = l.Next, l.Reading
 	if o.timed() && r.Backend == BackendKernel {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
 	}
 	r.Checks = append(r.Checks, balance(r)...)
 	return out, nil
+}
+
+// Prediction is what a lab asks of its reader before it runs: a number that
+// the run then measures.
+type Prediction struct {
+	Ask    string // the question, with %s where Given stands
+	Given  func(*Options) string
+	Unit   string // of the answer
+	Answer func(*report.Result) float64
+}
+
+// Question is what is asked, with this run's options in it.
+func (p *Prediction) Question(o *Options) string {
+	if p.Given == nil {
+		return p.Ask
+	}
+	return fmt.Sprintf(p.Ask, p.Given(o))
 }
 
 // Outcome is what a lab found, with the evidence.

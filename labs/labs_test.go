@@ -112,12 +112,42 @@ func TestSameSeedLosesTheSame(t *testing.T) {
 	}
 }
 
-func TestMissedEventAndLayersHold(t *testing.T) {
+func TestCatalogHolds(t *testing.T) {
 	t.Parallel()
-	for _, l := range []*labs.Lab{labs.MissedEvent, labs.Layers} {
-		out := run(t, l, l.Defaults)
-		holds(t, out)
-		fitsATerminal(t, out)
+	for _, l := range labs.Catalog {
+		if l == labs.Fairness {
+			continue // it has tests of its own, with a wire for itself
+		}
+		t.Run(l.Name, func(t *testing.T) {
+			t.Parallel()
+			o := l.Defaults
+			if testing.Short() {
+				o.Events = min(o.Events, 600)
+			}
+			out := run(t, l, o)
+			holds(t, out)
+			fitsATerminal(t, out)
+		})
+	}
+}
+
+// TestCatalogTeaches: every lab says all that a reader needs, and asks for a
+// prediction that its run then answers.
+func TestCatalogTeaches(t *testing.T) {
+	for _, l := range labs.Catalog {
+		for _, text := range []string{l.Name, l.Question, l.Varies, l.Held, l.Expect, l.Predict.Unit, l.Predict.Question(&l.Defaults)} {
+			if text == "" || strings.Contains(text, "%!") || strings.Contains(text, "%s") {
+				t.Errorf("%s: it says %q", l.Name, text)
+			}
+		}
+		if len(l.Next) == 0 || len(l.Reading) == 0 {
+			t.Errorf("%s: what to try and read next: %q, %q", l.Name, l.Next, l.Reading)
+		}
+		for _, line := range l.Next {
+			if len(line) > 78 {
+				t.Errorf("%s: %q is too long for a terminal", l.Name, line)
+			}
+		}
 	}
 }
 

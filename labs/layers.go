@@ -20,6 +20,12 @@ var Layers = &Lab{
 	Varies:   "the transport: TCP beside UDP",
 	Held:     "the event, and a wire that does nothing to it",
 	Expect:   "the same event inside the same frame; TCP's header is larger and its conversation longer",
+	Predict: Prediction{
+		Ask:  "One event goes over TCP to a server and on to a subscriber. How many packets does that take, from the first SYN to the last acknowledgement?",
+		Unit: "packets", Answer: func(r *report.Result) float64 { return float64(r.Runs[0].Packets) },
+	},
+	Next:     []string{"rawlab lab run layers --size 1000", "rawlab lab run layers --ipv6", "rawlab lab run loss -o result; rawlab explain result/capture.pcapng"},
+	Reading:  []string{"RFC 1122, section 1.1.3 (the layers)", "RFC 768 (UDP)", "RFC 9293, section 3.1 (TCP's header)"},
 	Defaults: Options{Events: 1, Size: 16, Pace: 1_000, Seed: 1},
 	Takes:    []string{"size", "seed", "ipv6", "fragments", "tcp-info"},
 	run:      runLayers,

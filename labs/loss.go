@@ -17,6 +17,15 @@ var Loss = &Lab{
 	Varies:   "the transport: TCP, then UDP",
 	Held:     "events, pace, wire, seed, queue server",
 	Expect:   "UDP loses what the wire loses and is never late; TCP, and UDP on a rung, lose nothing and pay in waiting",
+	Predict: Prediction{
+		Ask:  "%s. How many events does UDP lose?",
+		Unit: "events", Given: func(o *Options) string {
+			return fmt.Sprintf("%s events cross a wire twice that loses %s of the packets", report.Count(o.Events), o.lossWords())
+		},
+		Answer: func(r *report.Result) float64 { return float64(r.Runs[1].Emitted - r.Runs[1].Delivered) },
+	},
+	Next:    []string{"rawlab lab run loss --loss 20%", "rawlab lab run loss --delay 100ms", "rawlab lab run reliable-udp"},
+	Reading: []string{"RFC 768 (UDP)", "RFC 9293, section 3.8 (TCP sends again)", "RFC 7680 (a one-way loss metric)"},
 	Defaults: Options{
 		Events: 20_000, Size: 128, Pace: 2_500, Seed: 1,
 		Impairment: wire.Impairment{Loss: 0.05, Delay: 10 * time.Millisecond},

@@ -19,6 +19,13 @@ var MissedEvent = &Lab{
 	Varies:   "the topic's policy, ignore or store, over TCP and over UDP",
 	Held:     "events, pace, a wire that loses nothing, and when the subscriber leaves and returns",
 	Expect:   "ignored events are gone; stored ones wait, and a receipt tells the returning client how many",
+	Predict: Prediction{
+		Ask:  "Of %s events a third is emitted while the subscriber is away, on a topic that ignores. How many does it get in all?",
+		Unit: "events", Given: func(o *Options) string { return report.Count(o.Events) },
+		Answer: func(r *report.Result) float64 { return float64(r.Runs[0].Delivered) },
+	},
+	Next:    []string{"rawlab lab run missed-event --reliability ack", "rawlab serve --tcp 127.0.0.1:9700 --data queue"},
+	Reading: []string{"MQTT 5.0, section 4.1 (what a session stores)", "RFC 9293, section 3.6 (closing a connection)"},
 	Defaults: Options{
 		Events: 30, Size: 128, Pace: 1_000, Seed: 1,
 		Impairment: wire.Impairment{Delay: 5 * time.Millisecond},

@@ -17,23 +17,29 @@ func newResult(o *Options) *report.Result {
 // own, so that whatever else the machine does meets both. On virtual time
 // nothing else does, and one plan follows the other.
 func (out *Outcome) conduct(ctx context.Context, o *Options, plans ...*plan) error {
-	groups := make([][]*plan, len(plans))
+	groups := make([]group, len(plans))
 	for i, p := range plans {
-		groups[i] = []*plan{p}
+		groups[i] = group{o, []*plan{p}}
 	}
 	_, err := out.conductTogether(ctx, o, groups...)
 	return err
 }
 
-// conductTogether is conduct for groups of plans that share a network each.
-func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...[]*plan) ([]*Recording, error) {
+// group is plans that share a network.
+type group struct {
+	options *Options // of the network and of every plan
+	plans   []*plan
+}
+
+// conductTogether is conduct for groups of plans.
+func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...group) ([]*Recording, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	evidence := make([][]*report.Evidence, len(groups))
 	recordings := make([]*Recording, len(groups))
 	timer := watchTimer(o)
 	var wg sync.WaitGroup
-	for i, plans := range groups {
+	for i, g := range groups {
 		if o.backend() == BackendVirtual {
 			wg.Wait()
 			if ctx.Err() != nil {
@@ -42,7 +48,7 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...[
 		}
 		wg.Go(func() {
 			var err error
-			if evidence[i], recordings[i], err = carryOut(ctx, o, plans); err != nil {
+			if evidence[i], recordings[i], err = carryOut(ctx, g.options, g.plans); err != nil {
 				cancel(err) // the others have nothing to be compared with
 			}
 		})
@@ -52,10 +58,10 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...[
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	for i, plans := range groups {
+	for i, g := range groups {
 		r := recordings[i]
-		for j, p := range plans {
-			out.add(evidence[i][j], p, o, r)
+		for j, p := range g.plans {
+			out.add(evidence[i][j], p, g.options, r)
 		}
 		out.Result.Scenario.CongestionControl = r.CongestionControl
 	}

@@ -17,6 +17,20 @@ var ReliableUDP = &Lab{
 	Varies:   "what is done for events that the wire loses: nothing, a rung of UDP's ladder, TCP",
 	Held:     "events, pace, wire, seed, queue server",
 	Expect:   "without a rung what is lost stays lost; with one it comes, later and in more bytes, and what the wire took is the same",
+	Predict: Prediction{
+		Ask:  "The wire loses %s of the packets. One event in a hundred takes how long or longer over UDP with ack?",
+		Unit: "ms", Given: (*Options).lossWords,
+		Answer: func(r *report.Result) float64 {
+			for i := range r.Runs {
+				if u := &r.Runs[i]; u.Reliability == string(udpq.ReliabilityAck) && u.LatencyUS != nil {
+					return u.LatencyUS.P99 / 1e3
+				}
+			}
+			return 0
+		},
+	},
+	Next:    []string{"rawlab lab run reliable-udp --loss 20%", "rawlab lab run reliable-udp --delay 100ms", "rawlab lab run loss --reliability fec"},
+	Reading: []string{"RFC 9002 (loss detection)", "RFC 8085 (how to use UDP)", "RFC 8985 (RACK)"},
 	Defaults: Options{
 		Events: 4_000, Size: 128, Pace: 500, Seed: 1,
 		Impairment: wire.Impairment{Loss: 0.05, Delay: 10 * time.Millisecond},

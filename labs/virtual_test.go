@@ -100,10 +100,13 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 }
 
 func TestVirtualLabsHold(t *testing.T) {
-	for _, l := range []*labs.Lab{labs.Layers, labs.MissedEvent, labs.Loss, labs.ReliableUDP} {
+	for _, l := range labs.Catalog {
+		if l == labs.Fairness {
+			continue // it has tests of its own
+		}
 		o := l.Defaults
 		if testing.Short() {
-			o.Events = min(o.Events, 800)
+			o.Events = min(o.Events, 200)
 		}
 		out := runVirtual(t, l, o)
 		holds(t, out)

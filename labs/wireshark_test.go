@@ -33,9 +33,13 @@ func TestWiresharkReadsEveryLab(t *testing.T) {
 	for _, l := range catalog {
 		o := l.Defaults
 		o.Events = min(o.Events, 200)
-		for _, e := range runVirtual(t, l, o).Evidence {
+		for n, e := range runVirtual(t, l, o).Evidence {
 			for i := range e.Taps {
+				if l != labs.Loss && i != n%2 {
+					continue // the other end saw the same frames, but for those that were lost
+				}
 				t.Run(fmt.Sprintf("%s %s %s tap %d", l.Name, e.Transport, e.Variant, i), func(t *testing.T) {
+					t.Parallel()
 					packets := e.Taps[i].Packets
 					if d := cmp.Diff(assembled(packets), fromTshark(t, program, packets)); d != "" {
 						t.Errorf("frames (-ours +tshark):\n%s", d)

@@ -24,9 +24,21 @@ type Result struct {
 	TimerLateUS  *Latency `json:"timer_late_us,omitempty"` // of a thread that only waited, on the same machine meanwhile
 	Checks       []Check  `json:"checks"`
 
+	Figures    map[string]float64 `json:"figures,omitempty"`    // the lab's own, by name
+	Prediction *Prediction        `json:"prediction,omitempty"` // of the reader, if there is one
+
 	Question string   `json:"-"`
 	Story    []string `json:"-"` // what happened and why, in sentences
 	Details  string   `json:"-"` // a lab's own text, between the table and the story
+	Next     []string `json:"-"` // what to try next: command lines
+	Reading  []string `json:"-"` // where it is written
+}
+
+// Prediction is what a reader thought would come out, and what did.
+type Prediction struct {
+	Unit      string  `json:"unit"`
+	Predicted float64 `json:"predicted"`
+	Measured  float64 `json:"measured"`
 }
 
 // Scenario is what was asked for: with it and the seed the run can be made

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -19,12 +20,15 @@ const width = 80
 // why, and the checks.
 func (r *Result) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n", r.Lab, r.Question)
+	b.WriteString(Wrap(r.Lab+": "+r.Question, "", width) + "\n")
 	if err := r.table(&b); err != nil {
 		return err
 	}
 	if err := r.tcpInfoTable(&b); err != nil {
 		return err
+	}
+	if p := r.Prediction; p != nil {
+		fmt.Fprintf(&b, "\nyou predicted %s, measured were %s\n", p.write(p.Predicted), p.write(p.Measured))
 	}
 	if r.Details != "" {
 		b.WriteString("\n" + r.Details)
@@ -33,6 +37,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		b.WriteString("\n" + Wrap(s, "", width))
 	}
 	r.writeChecks(&b)
+	r.writeFurther(&b)
 	r.writeRepeat(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -97,7 +102,7 @@ func (r *Result) rows() []row {
 			}
 			return Count(u.Retransmits)
 		}, nil},
-		row{"wire bytes per payload byte", func(u *Run) string {
+		row{"wire bytes/payload byte", func(u *Run) string {
 			if o, ok := u.Overhead(); ok {
 				return fmt.Sprintf("%.2f", o)
 			}
@@ -182,6 +187,26 @@ func (r *Result) writeChecks(b *strings.Builder) {
 			mark = "FAILED"
 		}
 		b.WriteString(Wrap(fmt.Sprintf("%s (%s)", c.Claim, c.Measured), "  "+mark+"  ", width))
+	}
+}
+
+func (p *Prediction) write(v float64) string {
+	if v == math.Trunc(v) && v < 1e15 {
+		return Count(int64(v)) + " " + p.Unit
+	}
+	return fmt.Sprintf("%.4g %s", v, p.Unit)
+}
+
+// writeFurther says what to try and to read next.
+func (r *Result) writeFurther(b *strings.Builder) {
+	if len(r.Next) > 0 {
+		b.WriteString("\ntry next\n")
+		for _, line := range r.Next {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	if len(r.Reading) > 0 {
+		b.WriteString("\n" + Wrap(strings.Join(r.Reading, "; "), "read on: ", width))
 	}
 }
 

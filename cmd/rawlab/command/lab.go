@@ -41,10 +41,12 @@ type labFlags struct {
 	units   units
 	backend string
 	json    bool
+	predict bool
 	folder  string
 
 	directions directionFlags
 	scenario   string
+	asker      *asker
 }
 
 func newLabRun() *cobra.Command {
@@ -82,6 +84,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
+	s.BoolVar(&f.predict, "predict", false, "ask first what you think will come out, and tell after")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
 	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
 }
@@ -116,6 +119,7 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 	if again := runsElsewhere(backend); again != nil {
 		return rerun(c.Context(), again)
 	}
+	f.asker = newAsker(c.InOrStdin(), c.ErrOrStderr())
 	var errs []error
 	for i, l := range runs {
 		if i > 0 {
@@ -148,6 +152,13 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 			return err
 		}
 	}
+	var predicted float64
+	if f.predict {
+		var err error
+		if predicted, err = f.asker.ask(l, o); err != nil {
+			return err
+		}
+	}
 	p := newProgress(c.ErrOrStderr(), l.Name, o)
 	o.Progress = p.update
 	out, err := l.Run(c.Context(), o)
@@ -160,6 +171,9 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 			return usagef("%w", wrong)
 		}
 		return fmt.Errorf("lab %s: %w", l.Name, err)
+	}
+	if f.predict {
+		reveal(l, predicted, out.Result)
 	}
 	if err := f.print(c.OutOrStdout(), out.Result); err != nil {
 		return err
