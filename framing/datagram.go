@@ -39,6 +39,9 @@ func (p *Packer) Add(f *Frame) (bool, error) {
 	return err == nil, err
 }
 
+// Fits reports whether a frame of so many bytes fits beside what is gathered.
+func (p *Packer) Fits(size int) bool { return len(p.buf)+size <= p.budget }
+
 // Len returns the bytes gathered so far.
 func (p *Packer) Len() int { return len(p.buf) }
 

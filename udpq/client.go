@@ -199,6 +199,7 @@ type Client struct {
 	requests edge.Requests
 	replies  edge.Requests // waited for, by the requests' sequences
 	tracker  edge.Tracker  // of whoever delivers
+	opened   framing.Frame // of whoever opens datagrams: the one at hand
 	kept     int           // of whoever delivers: what is in the inbox of the datagram at hand
 	running  sync.WaitGroup
 	closing  sync.Once

@@ -37,12 +37,12 @@ func (c *Client) transmitEvents(t *train) error {
 	return c.transmitAll(t, func([]byte) {})
 }
 
-// lockWithRoom locks mu when one may emit and there is room for an event, or
-// the conversation is over.
-func (c *Client) lockWithRoom() {
+// lockWithRoom locks mu when one may emit and there is room for an event of so
+// many bytes, or the conversation is over.
+func (c *Client) lockWithRoom(size int) {
 	for {
 		c.mu.Lock()
-		if c.last || c.err != nil || c.held == nil && c.link == nil {
+		if c.last || c.err != nil || c.held == nil && (c.link == nil || c.shares(size)) {
 			return
 		}
 		if held := c.held; held != nil {
@@ -64,6 +64,12 @@ func (c *Client) lockWithRoom() {
 		case <-c.over:
 		}
 	}
+}
+
+// shares reports whether an event of so many bytes goes into a datagram that
+// room was found for before. The caller holds mu.
+func (c *Client) shares(size int) bool {
+	return c.packer != nil && c.packer.Len() > 0 && c.packer.Fits(size)
 }
 
 // carry sends the frames of events as one datagram. The caller holds mu.
@@ -165,7 +171,8 @@ func (c *Client) openFrames(datagram []byte, events bool) error {
 			invalid++
 			continue
 		}
-		if err := c.obey(&f); err != nil {
+		c.opened = f // where it is known to stay: a frame that is passed on would be allocated
+		if err := c.obey(&c.opened); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,24 @@ func (g *group) open(d *datagram) {
 			return
 		}
 	}
-	for f, err := range framing.Unpack(d.b) {
+	for b := d.b; len(b) > 0; {
+		n := p.gatherOutside(b)
+		if n == 0 {
+			p, n = g.openFrame(d, p, b)
+		}
+		b = b[n:]
+	}
+}
+
+// openFrame obeys the frame that b, the rest of a datagram, starts with. It
+// returns the peer that its sender is then, and the frame's size; all of b if
+// that cannot be trusted.
+func (g *group) openFrame(d *datagram, p *peer, b []byte) (*peer, int) {
+	n, err := framing.Peek(b, len(b))
+	if err != nil {
+		n = len(b)
+	}
+	for f, err := range framing.Unpack(b[:n]) {
 		switch {
 		case err != nil && p != nil:
 			p.invalid()
@@ -43,6 +60,7 @@ func (g *group) open(d *datagram) {
 			p.obey(&f)
 		}
 	}
+	return p, n
 }
 
 func (g *group) invalid() { g.server.meter.Drop(queue.FateFrameInvalid, &framing.Frame{}) }
@@ -121,7 +139,7 @@ func (g *group) reply(d *datagram, f *framing.Frame) {
 // goroutine does.
 func (p *peer) commit() {
 	if p.link.bare() {
-		p.session.Commit()
+		p.commitAll()
 	}
 }
 
@@ -174,9 +192,8 @@ func (p *peer) obey(f *framing.Frame) {
 
 // emit publishes an event, and sees to it that it is committed.
 func (p *peer) emit(f *framing.Frame) {
-	if p.publishEvent(f) && !p.touched {
-		p.touched = true
-		p.group.touched = append(p.group.touched, p)
+	if p.publishEvent(f) {
+		p.touch()
 	}
 }
 
@@ -192,11 +209,13 @@ func (p *peer) publishEvent(f *framing.Frame) bool {
 		p.disown(f)
 		return false
 	}
-	publish := p.session.Publish
-	if f.Flags&framing.FlagReply == 0 && !p.gate.MayEmit(f.Topic) { // who was asked may reply
-		publish = p.refuseEmit
+	var err error
+	if f.Flags&framing.FlagReply != 0 || p.gate.MayEmit(f.Topic) { // who was asked may reply
+		err = p.session.Publish(f)
+	} else {
+		err = p.refuseEmit(f)
 	}
-	if publish(f) != nil {
+	if err != nil {
 		p.group.server.meter.Drop(queue.FateFrameInvalid, f)
 		return false
 	}

@@ -15,15 +15,16 @@ import (
 
 // sender is what a client emits with. The client's mu guards it.
 type sender struct {
-	numbering  edge.Numbering
-	packer     *framing.Packer // nil: one event per datagram
-	fitted     int             // with PackAuto: its budget
-	train      train           // datagrams that wait to leave together
-	posted     int             // that the link has, and may not have sent
-	cutter     cutter          // of events that are larger than a datagram
-	flushTimer clock.Timer
-	buf, topic []byte // scratch
-	last       bool   // Close has begun
+	numbering   edge.Numbering
+	packer      *framing.Packer // nil: one event per datagram
+	fitted      int             // with PackAuto: its budget
+	train       train           // datagrams that wait to leave together
+	posted      int             // that the link has, and may not have sent
+	postedBytes int
+	cutter      cutter // of events that are larger than a datagram
+	flushTimer  clock.Timer
+	buf, topic  []byte // scratch
+	last        bool   // Close has begun
 }
 
 // Emit sends an event and returns its sequence. With ReliabilityAck it is sent
@@ -54,7 +55,7 @@ func (c *Client) EmitAt(t time.Time, topic string, payload []byte) (uint64, erro
 
 // emit sends or gathers an event, under its number or with 0 under the next.
 func (c *Client) emit(f *framing.Frame, topic string) (uint64, error) {
-	c.lockWithRoom()
+	c.lockWithRoom(f.Size() + len(topic))
 	defer c.mu.Unlock()
 	switch {
 	case c.last:
@@ -139,7 +140,8 @@ func (c *Client) depart(datagram []byte) error {
 			return err
 		}
 		c.posted++
-		full = c.posted >= c.config.Gather
+		c.postedBytes += len(datagram) + maxHeaderBytes
+		full = c.posted >= c.config.Gather || c.config.Offload && c.postedBytes+len(datagram) > MaxDatagram
 	} else {
 		full = !c.train.add(datagram) || len(c.train.sizes) >= c.config.Gather
 	}
@@ -157,7 +159,7 @@ func (c *Client) flush() error {
 		c.flushTimer = nil
 	}
 	if c.posted > 0 {
-		c.posted = 0
+		c.posted, c.postedBytes = 0, 0
 		defer c.link.answer()
 	}
 	var last []byte

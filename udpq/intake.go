@@ -2,6 +2,7 @@ package udpq
 
 import (
 	"iter"
+	"slices"
 	"sync"
 )
 
@@ -12,12 +13,19 @@ const intakeBytes = 1 << 20
 type intake struct {
 	mu      sync.Mutex
 	stirred sync.Cond
-	waiting []byte // frames, end to end
-	fresh   int    // bytes of what waits that take room
-	bytes   int    // the same, with what is being published
-	asked   int    // questions among what waits
+	waiting []taking // the oldest first
+	bytes   int      // of all that take room, what is being published too
+	asked   int      // questions among what waits
 	closed  bool
 	leaves  bool // the client leaves after the last of them
+}
+
+// taking is frames that are published together: those of several datagrams,
+// end to end.
+type taking struct {
+	frames []byte
+	bytes  int // of them, that take room
+	asked  int // questions among them
 }
 
 func newIntake() *intake {
@@ -35,13 +43,14 @@ func (i *intake) room(bounded bool) bool {
 	return !i.closed && (bounded || i.bytes < intakeBytes)
 }
 
-// put copies frames.
-func (i *intake) put(frames []byte) {
+// put copies the frames of datagrams.
+func (i *intake) put(ready [][]byte) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.add(frames)
-	i.bytes += len(frames)
-	i.fresh += len(frames)
+	for _, frames := range ready {
+		i.add(frames).bytes += len(frames)
+		i.bytes += len(frames)
+	}
 	i.stirred.Signal()
 }
 
@@ -55,9 +64,19 @@ func (i *intake) ask(frame []byte) {
 	if i.closed || i.asked == maxAsked {
 		return
 	}
-	i.add(frame)
+	i.add(frame).asked++
 	i.asked++
 	i.stirred.Signal()
+}
+
+// add appends frames to what waits. The caller holds mu.
+func (i *intake) add(frames []byte) *taking {
+	if n := len(i.waiting); n == 0 || len(i.waiting[n-1].frames)+len(frames) > intakeBuffer {
+		i.waiting = append(i.waiting, taking{frames: newIntakeBuffer()})
+	}
+	t := &i.waiting[len(i.waiting)-1]
+	t.frames = append(t.frames, frames...)
+	return t
 }
 
 // close lets the batches end after what waits.
@@ -80,46 +99,49 @@ func (i *intake) left() bool {
 func (i *intake) batches(done func(bytes int)) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for {
-			batch, size := i.next()
-			if len(batch) == 0 || !yield(batch) {
+			t := i.next()
+			if len(t.frames) == 0 || !yield(t.frames) {
 				return
 			}
-			i.finish(batch, size)
-			done(size)
+			i.finish(t)
+			done(t.bytes)
 		}
 	}
 }
 
-func (i *intake) next() (batch []byte, size int) {
+func (i *intake) next() (t taking) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for len(i.waiting) == 0 && !i.closed {
 		i.stirred.Wait()
 	}
-	batch, i.waiting = i.waiting, nil
-	size, i.fresh, i.asked = i.fresh, 0, 0
-	return batch, size
+	if len(i.waiting) > 0 {
+		t = i.waiting[0]
+		i.waiting = slices.Delete(i.waiting, 0, 1)
+		i.asked -= t.asked
+	}
+	return t
 }
 
 // finish makes room for as much again.
-func (i *intake) finish(batch []byte, size int) {
-	if cap(batch) == intakeBuffer {
-		intakeBuffers.Put((*[intakeBuffer]byte)(batch[:intakeBuffer]))
-	}
+func (i *intake) finish(t taking) {
+	freeIntakeBuffer(t.frames)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.bytes -= size
+	i.bytes -= t.bytes
 }
 
 // Buffers of this size go from one intake to another: a quiet one keeps none.
+// The frames of any datagram fit.
 const intakeBuffer = 128 << 10
 
 var intakeBuffers = sync.Pool{New: func() any { return new([intakeBuffer]byte) }}
 
-// add appends frames to what waits. The caller holds mu.
-func (i *intake) add(frames []byte) {
-	if i.waiting == nil {
-		i.waiting = intakeBuffers.Get().(*[intakeBuffer]byte)[:0]
+func newIntakeBuffer() []byte { return intakeBuffers.Get().(*[intakeBuffer]byte)[:0] }
+
+// freeIntakeBuffer takes a buffer back, unless it has become a larger one.
+func freeIntakeBuffer(b []byte) {
+	if cap(b) == intakeBuffer {
+		intakeBuffers.Put((*[intakeBuffer]byte)(b[:intakeBuffer]))
 	}
-	i.waiting = append(i.waiting, frames...)
 }

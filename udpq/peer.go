@@ -29,6 +29,7 @@ type peer struct {
 	link      *link             // nil: nothing is done for lost events, nor for a pace
 	pace      *pacer            // nil: none
 	intake    *intake           // with a link
+	run       gathered          // of who publishes: with a link publish, else the group's reader
 	repairs   repairs           // with ReliabilityNack
 	published chan struct{}     // with a link: closed when nothing more is published
 	touched   bool              // is in group.touched

@@ -69,44 +69,61 @@ func (p *peer) openLinked(d *datagram) bool {
 
 // takeIn has what the link delivers published.
 func (p *peer) takeIn(ready [][]byte) error {
+	if !slices.ContainsFunc(ready, torn) {
+		p.intake.put(ready)
+		return nil
+	}
 	for _, b := range ready {
-		if !whole(b) { // it would take what follows along
+		if torn(b) { // it would take what follows along
 			p.invalid()
 			continue
 		}
-		p.intake.put(b)
+		p.intake.put([][]byte{b})
 	}
 	return nil
 }
 
-// whole reports whether bytes are frames end to end, by what they say of their
-// sizes.
-func whole(frames []byte) bool {
+// torn reports whether bytes are not frames end to end, by what they say of
+// their sizes.
+func torn(frames []byte) bool {
 	for len(frames) > 0 {
 		n, err := framing.Peek(frames, len(frames))
-		if err != nil || n > len(frames) {
-			return false
+		if err != nil {
+			return true
 		}
 		frames = frames[n:]
 	}
-	return true
+	return false
 }
 
 // publish publishes what was taken in until the intake is closed.
 func (p *peer) publish() {
 	defer close(p.published)
-	unpack := framing.Unpack
-	if p.link.bounds() { // then it has looked at the checksums
-		unpack = framing.UnpackAgain
-	}
 	for batch := range p.intake.batches(p.doneWith) {
-		for f, err := range unpack(batch) {
-			p.publishFrame(&f, err)
-		}
-		p.session.Commit()
+		p.publishAll(batch)
+		p.commitAll()
 	}
 	if p.intake.left() {
 		p.leave()
+	}
+}
+
+// publishAll publishes frames, but for the run that they end with.
+func (p *peer) publishAll(frames []byte) {
+	unpack, sums := framing.Unpack, true
+	if p.link.bounds() { // then it has looked at the checksums
+		unpack, sums = framing.UnpackAgain, false
+	}
+	for len(frames) > 0 {
+		if n := p.gather(frames, sums); n > 0 {
+			frames = frames[n:]
+			continue
+		}
+		n := frameSize(frames)
+		for f, err := range unpack(frames[:n]) {
+			p.publishFrame(&f, err)
+		}
+		frames = frames[n:]
 	}
 }
 

@@ -68,7 +68,7 @@ func (c *Client) emitNow(f *framing.Frame, topic, stream string, numbered func()
 	if err := queue.CheckTopic(topic); err != nil {
 		return err
 	}
-	c.lockWithRoom()
+	c.lockWithRoom(MaxEmit) // in a datagram of its own
 	defer c.mu.Unlock()
 	switch {
 	case c.last:

@@ -181,7 +181,7 @@ func (g *group) obey(batch []datagram) {
 func (g *group) commit() {
 	for _, p := range g.touched {
 		p.touched = false
-		p.session.Commit()
+		p.commitAll()
 	}
 	g.touched = g.touched[:0]
 	for _, p := range g.opened {

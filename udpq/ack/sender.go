@@ -3,6 +3,7 @@ package ack
 import (
 	"cmp"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -79,7 +80,6 @@ type Sender struct {
 	fresh    int                   // index of the first slot not sent yet
 	flight   sliding[transmission] // in the order they were made
 	again    []uint64              // numbers that are lost, the earliest first: others may wait for it
-	spare    [][]byte              // buffers to be used again
 	order    uint64                // of the next transmission
 	stamp    uint64                // of the last one
 	end      uint64                // bytes of frames in all slots so far
@@ -151,20 +151,20 @@ func (s *Sender) Send(frames []byte) {
 		d.frames = append(d.frames, frames...)
 		return
 	}
-	s.queue.add(slot{frames: append(s.buffer(), frames...), start: s.end - uint64(len(frames))})
+	s.queue.add(slot{frames: append(newBuffer(), frames...), start: s.end - uint64(len(frames))})
 	s.slots = s.queue.list
 }
 
-const maxSpare = 64 // buffers
+// buffers of one datagram go from sender to sender: an idle one keeps none.
+var buffers = sync.Pool{New: func() any { return new([segment]byte) }}
 
-func (s *Sender) buffer() []byte {
-	n := len(s.spare)
-	if n == 0 {
-		return nil
+func newBuffer() []byte { return buffers.Get().(*[segment]byte)[:0] }
+
+// freeBuffer takes a buffer back, unless it has become a larger one.
+func freeBuffer(b []byte) {
+	if cap(b) == segment {
+		buffers.Put((*[segment]byte)(b[:segment]))
 	}
-	b := s.spare[n-1]
-	s.spare = s.spare[:n-1]
-	return b
 }
 
 // Pack bounds the datagrams that frames which wait to leave share from now on.

@@ -103,11 +103,8 @@ func (s *Sender) refused(now time.Time, echo uint64) bool {
 func (s *Sender) forget(now time.Time) {
 	i := 0
 	for ; i < len(s.slots) && s.slots[i].state == acked; i++ {
-		b := s.slots[i].frames
-		s.buffered -= len(b)
-		if len(s.spare) < maxSpare && cap(b) <= 2*segment {
-			s.spare = append(s.spare, b[:0])
-		}
+		s.buffered -= len(s.slots[i].frames)
+		freeBuffer(s.slots[i].frames)
 	}
 	if i == 0 {
 		return
