@@ -18,6 +18,7 @@ type Host interface {
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Counters() (host.Counters, error)
+	Firewall() (bool, error)
 	CongestionControl() (string, error)
 	Connections() ([]host.Connection, error)
 }
@@ -42,10 +43,11 @@ type Network interface {
 
 // Recording is everything that the witnesses of a network saw.
 type Recording struct {
-	Taps              [2]account.Tap  // by side
-	Wire              [2]account.Wire // by leg
-	Lateness          []time.Duration // of every packet that the wire held, against its own schedule
-	CongestionControl string          // of the hosts' TCP
+	Taps              [2]account.Tap   // by side
+	Doors             [2]*account.Door // by side; nil on virtual hosts, whose stacks have no firewall
+	Wire              [2]account.Wire  // by leg
+	Lateness          []time.Duration  // of every packet that the wire held, against its own schedule
+	CongestionControl string           // of the hosts' TCP
 	TCPInfo           []report.TCPSample
 	TCPInfoExcess     int // samples that there was no room for
 }

@@ -18,7 +18,8 @@ import (
 // kernelNetwork is a Network of kernel hosts.
 type kernelNetwork struct {
 	*host.Kernel
-	taps [2]*tap
+	taps  [2]*tap
+	doors [2]*door
 }
 
 // newKernelNetwork makes the hosts, the wire and the taps. The context ends
@@ -31,6 +32,9 @@ func newKernelNetwork(ctx context.Context, seed uint64) (context.Context, Networ
 	n := &kernelNetwork{Kernel: k}
 	for i, h := range []*host.Host{k.Client, k.Server} {
 		if n.taps[i], err = newTap(h); err != nil {
+			return ctx, nil, errors.Join(err, n.Close())
+		}
+		if n.doors[i], err = openDoor(h); err != nil {
 			return ctx, nil, errors.Join(err, n.Close())
 		}
 	}
@@ -77,15 +81,21 @@ func (n *kernelNetwork) Finish() (*Recording, error) {
 		if r.Taps[side], err = t.finish(); err != nil {
 			return nil, err
 		}
+		if r.Doors[side], err = n.doors[side].finish(); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
 
 func (n *kernelNetwork) Close() error {
 	var errs []error
-	for _, t := range n.taps {
+	for side, t := range n.taps {
 		if t != nil {
 			errs = append(errs, t.close())
+		}
+		if d := n.doors[side]; d != nil {
+			errs = append(errs, d.close())
 		}
 	}
 	return errors.Join(append(errs, n.Kernel.Close())...)

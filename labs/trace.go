@@ -12,6 +12,7 @@ type serverTrace struct {
 	mu    sync.Mutex
 	seen  map[account.ID]account.ServerRecord
 	count int
+	bad   int64 // frames that could not be read
 }
 
 func newServerTrace(events int) *serverTrace {
@@ -22,6 +23,9 @@ func (t *serverTrace) note(e queue.TraceEvent) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id := account.ID{Origin: e.Origin, Sequence: e.Sequence}
+	if e.Stage == queue.Dropped && e.Fate == queue.FateFrameInvalid {
+		t.bad++
+	}
 	r := t.seen[id]
 	switch e.Stage {
 	case queue.Received:
@@ -43,4 +47,11 @@ func (t *serverTrace) records() map[account.ID]account.ServerRecord {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seen
+}
+
+// unreadable counts the frames that the server could not read.
+func (t *serverTrace) unreadable() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bad
 }

@@ -288,11 +288,17 @@ func (x *transfer) count() error {
 			return err
 		}
 		d := after.Minus(x.before[side])
+		firewall, err := h.Firewall()
+		if err != nil {
+			return err
+		}
 		x.input.Kernels[side] = account.Kernel{
-			ReceiveBuffer: d["Udp.RcvbufErrors"] + d["Udp.MemErrors"],
-			Checksum:      d["Udp.InCsumErrors"],
-			NoSocket:      d["Udp.NoPorts"],
-			SendBuffer:    d["Udp.SndbufErrors"],
+			ReceiveBuffer: d["Udp.RcvbufErrors"] + d["Udp.MemErrors"] + d["Udp6.RcvbufErrors"] + d["Udp6.MemErrors"],
+			Checksum:      d["Udp.InCsumErrors"] + d["Udp6.InCsumErrors"],
+			NoSocket:      d["Udp.NoPorts"] + d["Udp6.NoPorts"],
+			Firewall:      firewall,
+			Interface:     d["Cable.Dropped"] + d["Link.RxDropped"],
+			SendBuffer:    d["Udp.SndbufErrors"] + d["Udp6.SndbufErrors"],
 			Queue:         d["Qdisc.Dropped"],
 			Retransmits:   d["Tcp.RetransSegs"],
 		}
@@ -306,7 +312,8 @@ func (x *transfer) collect(r *Recording) {
 	x.input.Port = serverPort
 	x.input.Deliveries = x.deliveries
 	x.input.Server = x.trace.records()
-	x.input.Taps = r.Taps
+	x.input.Taps, x.input.Doors = r.Taps, r.Doors
+	x.input.Invalid = x.trace.unreadable()
 	x.input.Repeats = x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
 	if x.transport.rung {

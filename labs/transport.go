@@ -45,10 +45,14 @@ type serverOptions struct {
 	fragments  udpq.Fragments
 	congestion udpq.Congestion
 	complete   bool // of the transport
+
+	retention queue.Retention
+	tuneTCP   func(*tcpq.Config) // last word on the server's configuration; nil: none
+	tuneUDP   func(*udpq.Config)
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
-	return queue.New(&queue.Config{Clock: s.clock, Store: memory.NewWithEpoch(0, s.epoch), Topics: s.topics, Trace: s.trace})
+	return queue.New(&queue.Config{Clock: s.clock, Store: memory.NewWithEpoch(0, s.epoch), Topics: s.topics, Retention: s.retention, Trace: s.trace})
 }
 
 // dialOptions are what labs ask of a client.
@@ -62,6 +66,7 @@ type dialOptions struct {
 
 	fragments  udpq.Fragments
 	congestion udpq.Congestion
+	tune       func(*udpq.ClientConfig) // last word on the client's configuration; nil: none
 }
 
 // open dials from the host and hands the socket to whom it concerns.
@@ -118,10 +123,14 @@ var overTCP = &transport{
 			return nil, err
 		}
 		// A slow subscriber slows the emitter, as TCP itself does, and loses nothing.
-		server := tcpq.NewServer(&tcpq.Config{
+		config := tcpq.Config{
 			Clock: s.clock, Queue: q, Policy: queue.Block, Trace: s.trace,
 			IdleTimeout: -1, FrameTimeout: -1, HandshakeTimeout: patience, // nothing but events is on the wire, which may be as bad as it likes
-		})
+		}
+		if s.tuneTCP != nil {
+			s.tuneTCP(&config)
+		}
+		server := tcpq.NewServer(&config)
 		running := start(ctx, l, func(ctx context.Context) error { return server.Serve(ctx, l) })
 		running.open = func() int { return server.Stats().Connections }
 		return running, nil

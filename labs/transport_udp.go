@@ -40,24 +40,32 @@ func serveUDP(ctx context.Context, h Host, s *serverOptions) (*runningServer, er
 	if s.complete {
 		policy = queue.Block // a slow subscriber slows the emitter, as over TCP
 	}
-	server := udpq.NewServer(&udpq.Config{
+	config := udpq.Config{
 		Clock: s.clock, Queue: q, Policy: policy, Trace: s.trace, ReceiveBuffer: -1, // the lab sets it
 		Fragments: s.fragments, Congestion: s.congestion, Datagram: framing.DefaultDatagram,
 		Secret:      binary.BigEndian.AppendUint64(nil, s.epoch), // nobody here pretends to be another, and runs repeat
 		IdleTimeout: -1,                                          // nothing but events is on the wire, which may be as bad as it likes
-	})
+	}
+	if s.tuneUDP != nil {
+		s.tuneUDP(&config)
+	}
+	server := udpq.NewServer(&config)
 	running := start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) })
 	running.stats = server.Stats
 	return running, nil
 }
 
 func dialUDP(ctx context.Context, h Host, d *dialOptions, r udpq.Reliability) (client, error) {
-	c, err := udpq.Dial(ctx, d.address, &udpq.ClientConfig{
+	config := udpq.ClientConfig{
 		Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h), Reliability: r,
 		Fragments: d.fragments, Congestion: d.congestion, Datagram: framing.DefaultDatagram,
 		KeepAlive:     -1, // nothing but events is on the wire while it is watched
 		ReceiveBuffer: -1, // the lab has set it
-	})
+	}
+	if d.tune != nil {
+		d.tune(&config)
+	}
+	c, err := udpq.Dial(ctx, d.address, &config)
 	if err != nil {
 		return nil, err // and not a client that is nil
 	}

@@ -17,26 +17,25 @@ func (l *Ledger) agree(in *Input, delivered []int) {
 		l.agreeAtQueue(in, number)
 	}
 	l.agreeOnAgain(in)
-	if n := l.count(SendRefused, ToServer); n > 0 && in.Kernels[Client].SendBuffer == 0 {
-		l.doubt("%d events were refused by the emitter's kernel, which did not count them as full send buffers", n)
-	}
 }
 
-// agreeAtSocket checks the leg's end: intact copies that the host had and the
-// application never read must be those that the kernel says it dropped.
+// agreeAtSocket checks the leg's end: copies that a socket should have got
+// and the application never read must be those that the kernel says it
+// dropped there. Where it dropped fewer, nobody knows which those are.
 func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
-	missing, beside := int64(0), int64(0)
+	missing, beside, refused := int64(0), int64(0), 0
 	for i := range l.Events {
 		e := &l.Events[i]
 		read := delivered[i]
 		if number == ToServer {
 			read = in.Server[e.ID].Read
-			if e.Fate != "" && e.Fate == in.Server[e.ID].Fate {
+			if e.Fate != "" && (e.Fate == in.Server[e.ID].Fate || e.Fate == FrameInvalid) {
 				read++ // it was read, for nothing
 			}
 		}
-		missing += int64(max(0, e.legs[number].arrived-read))
+		missing += int64(max(0, e.legs[number].waited(in.watched(number))-read))
 		beside += int64(e.legs[number].beside)
+		refused += e.legs[number].refused
 	}
 	kernel := in.receiver(number)
 	switch dropped := kernel.ReceiveBuffer; {
@@ -45,12 +44,63 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 		if missing+beside < dropped {
 			l.doubt("the kernel dropped %d more datagrams at a full socket than events are missing there", dropped-missing)
 		}
-	case dropped == 0 && kernel.NoSocket >= missing:
+	case dropped == 0 && refused == 0 && kernel.NoSocket >= missing:
 		l.reattribute(number, ReceiveBuffer, NoSocket, missing)
 	default:
-		l.reattribute(number, ReceiveBuffer, Unexplained, missing-dropped)
-		l.doubt("%d events reached a host and were not read, but its kernel counts only %d dropped at a full socket", missing, dropped)
+		l.deny(number, ReceiveBuffer, dropped, "%d events reached a host's socket and were not read, its kernel counts %d datagrams dropped there; which is not known")
 	}
+	l.confirm(number, NoSocket, kernel.NoSocket, "a host refused %d events for want of a socket, its kernel counts %d")
+	l.confirm(number, Checksum, kernel.Checksum, "%d events came to a host with a wrong checksum, its kernel counts %d")
+	if number == ToServer {
+		l.confirm(number, FrameInvalid, in.Invalid, "%d events reached the server in frames that cannot be read, it counts %d; which is not known")
+	}
+	l.agreeAtDoor(in, number)
+	l.agreeAtInterface(in, number)
+}
+
+// agreeAtDoor tells what the door could not.
+func (l *Ledger) agreeAtDoor(in *Input, number int) {
+	door := in.Doors[receiver(number)]
+	switch {
+	case door == nil:
+	case door.Missed > 0:
+		l.doubt("the witness behind a host's firewall missed %d datagrams: what that took cannot be told from what the sockets took", door.Missed)
+	case !in.receiver(number).Firewall:
+		vanished := 0
+		for i := range l.Events {
+			if e := &l.Events[i]; e.Fate == Unexplained && e.Lost == number && e.legs[number].arrived > 0 && e.legs[number].admitted+e.legs[number].damaged == 0 {
+				vanished++
+			}
+		}
+		if vanished > 0 {
+			l.doubt("%d events came to a host that has no firewall, and not as far as its sockets", vanished)
+		}
+	}
+}
+
+// agreeAtInterface looks at what went missing between the wire and a host's
+// tap, or between a host's tap and the wire, against what both count.
+func (l *Ledger) agreeAtInterface(in *Input, number int) {
+	if in.Repeats {
+		return // virtual hosts have nothing between
+	}
+	counted := in.receiver(number).Interface + int64(in.Wire[number].Missed)
+	l.confirm(number, HostQueue, counted, "%d events vanished between a host and the wire, both count %d packets dropped there; which is not known")
+}
+
+// confirm takes back a fate of a leg's events if a count does not bear out
+// all of them: it does not say which it does.
+func (l *Ledger) confirm(number int, f Fate, counted int64, format string) {
+	if n := int64(l.count(f, number)); n > counted {
+		l.deny(number, f, counted, format)
+	}
+}
+
+// deny makes a leg's events of a fate unexplained, and says why.
+func (l *Ledger) deny(number int, f Fate, counted int64, format string) {
+	n := l.count(f, number)
+	l.reattribute(number, f, Unexplained, int64(n))
+	l.doubt(format, n, counted)
 }
 
 // agreeAtRung checks the leg's end where a rung is: datagrams with events that
@@ -84,14 +134,23 @@ func (l *Ledger) agreeOnAgain(in *Input) {
 }
 
 // agreeAtQueue looks at the leg's beginning: events that no witness saw leave
-// the host are explained by its queue, as far as the kernel counts drops there.
+// the host are explained by its queue, if the kernel counts as many drops
+// there.
 func (l *Ledger) agreeAtQueue(in *Input, number int) {
-	dropped := in.Kernels[number].Queue // a leg begins at the side of the same number
+	var missing []*Event
 	for i := range l.Events {
-		e := &l.Events[i]
-		if dropped > 0 && e.Fate == Unexplained && e.Lost == number && e.legs[number].sent == 0 {
+		if e := &l.Events[i]; e.Fate == Unexplained && e.Lost == number && e.legs[number].sent == 0 {
+			missing = append(missing, e)
+		}
+	}
+	dropped := in.Kernels[number].Queue // a leg begins at the side of the same number
+	switch {
+	case len(missing) == 0 || dropped == 0:
+	case int64(len(missing)) > dropped:
+		l.doubt("%d events never left a host, whose queue counts %d packets dropped; which is not known", len(missing), dropped)
+	default:
+		for _, e := range missing {
 			e.Fate = HostQueue
-			dropped--
 		}
 	}
 }

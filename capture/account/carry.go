@@ -1,6 +1,7 @@
 package account
 
 import (
+	"iter"
 	"net/netip"
 
 	"rawlab/capture/dissect"
@@ -11,9 +12,30 @@ import (
 // the events it carries, whole or in part. The datagrams that carry one event
 // in pieces are one crossing.
 type crossing struct {
-	events []ID
-	pieces []*Sighting // more than one if IP, or we, cut it
-	cut    *cut        // if we did
+	events     []ID
+	pieces     []*Sighting    // more than one if IP, or we, cut it
+	parts      [][]byte       // of UDP: what IP carried in each piece
+	cut        *cut           // if we did
+	src        netip.AddrPort // of UDP
+	unreadable bool           // no frame in it can be read; events were found by its place among others
+}
+
+// datagrams yields what the crossing's datagrams consist of, by the first
+// packet of each.
+func (c *crossing) datagrams() iter.Seq2[*Sighting, [][]byte] {
+	return func(yield func(*Sighting, [][]byte) bool) {
+		if c.cut == nil {
+			if len(c.parts) > 0 {
+				yield(c.pieces[0], c.parts)
+			}
+			return
+		}
+		for i := range c.parts {
+			if !yield(c.pieces[i], c.parts[i:i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // crossings groups a leg's sightings and reads what they carry.
@@ -44,10 +66,12 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 		if err != nil {
 			continue
 		}
+		_, segment := h.Extent()
+		part := tap.Packets[s.Packet].Data[segment : h.PayloadStart+len(h.Payload)]
 		if !h.Fragment {
-			events, fragments := carried(h.Payload)
+			events, fragments, bad := carried(h.Payload)
 			if len(fragments) == 0 || len(events) > 0 {
-				list = append(list, crossing{events: events, pieces: []*Sighting{s}})
+				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: [][]byte{part}, src: h.Src, unreadable: bad})
 			}
 			for _, f := range fragments {
 				key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
@@ -57,17 +81,17 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 					cuts[key] = at
 					list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
 				}
-				list[at].pieces = append(list[at].pieces, s)
+				list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, part)
 				list[at].cut.add(&f)
 			}
 			continue
 		}
 		key := fragmentKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
 		if at, ok := open[key]; ok && h.FragmentOffset > 0 {
-			list[at].pieces = append(list[at].pieces, s)
+			list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, part)
 			continue
 		}
-		c := crossing{pieces: []*Sighting{s}}
+		c := crossing{pieces: []*Sighting{s}, parts: [][]byte{part}, src: h.Src}
 		if origin, sequence, ok := framing.Identify(h.Payload); ok && h.FragmentOffset == 0 {
 			c.events = []ID{{origin, sequence}}
 		}
@@ -77,9 +101,12 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 	return list
 }
 
-// carried lists the events in a whole datagram, and the fragment frames there.
-func carried(datagram []byte) (events []ID, fragments []framing.Frame) {
+// carried lists the events in a whole datagram, and the fragment frames
+// there; bad says that not one frame of it can be read.
+func carried(datagram []byte) (events []ID, fragments []framing.Frame, bad bool) {
+	good := false
 	for f, err := range framing.Unpack(datagram) {
+		good = good || err == nil
 		switch {
 		case err != nil:
 		case f.Kind == framing.KindEmit, f.Kind == framing.KindEvent:
@@ -88,5 +115,5 @@ func carried(datagram []byte) (events []ID, fragments []framing.Frame) {
 			fragments = append(fragments, f)
 		}
 	}
-	return events, fragments
+	return events, fragments, !good
 }

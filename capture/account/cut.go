@@ -63,11 +63,16 @@ func (c *cut) say(n int) string {
 // addPieces counts a crossing in pieces. Copies of a piece are one piece to
 // who puts the event together.
 func (l *leg) addPieces(c *crossing, wire *Wire) {
-	var passed, arrived []int // places
+	var passed, arrived, admitted []int // places
+	damaged, refused := false, false
 	var count [5]int
 	copies, unseen := 0, !c.cut.whole()
 	for i, s := range c.pieces {
 		copies += s.Arrived
+		damaged, refused = damaged || s.damaged > 0, refused || s.refused > 0
+		if s.admitted > 0 {
+			admitted = append(admitted, c.cut.at[i])
+		}
 		if s.Passage < 0 {
 			unseen = true
 			continue
@@ -88,14 +93,21 @@ func (l *leg) addPieces(c *crossing, wire *Wire) {
 		return c.cut.whole() && len(slices.Compact(places)) == len(c.cut.sizes)
 	}
 	switch {
+	case all(admitted):
+		l.admitted++
+	case damaged:
+		l.damaged++
+	}
+	if refused {
+		l.refused++
+	}
+	switch {
 	case all(passed):
 		l.passed++
 		if all(arrived) {
 			l.arrived++
 			copies--
 		}
-	case count[PacketPassed] > 0:
-		l.partial++
 	default:
 		l.end(&count, unseen)
 	}

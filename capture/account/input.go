@@ -89,18 +89,30 @@ type Wire struct {
 // late tells whether something came only after the run was over.
 func (in *Input) late(t time.Time) bool { return !in.End.IsZero() && t.After(in.End) }
 
-// receiver is the kernel at a leg's end.
-func (in *Input) receiver(leg int) *Kernel {
+// receiver is the side at a leg's end.
+func receiver(leg int) int {
 	if leg == ToSubscriber {
-		return &in.Kernels[Client]
+		return Client
 	}
-	return &in.Kernels[Server]
+	return Server
+}
+
+// receiver is the kernel at a leg's end.
+func (in *Input) receiver(leg int) *Kernel { return &in.Kernels[receiver(leg)] }
+
+// watched reports whether everything that came through the door at a leg's
+// end was noted.
+func (in *Input) watched(leg int) bool {
+	d := in.Doors[receiver(leg)]
+	return d != nil && d.Missed == 0
 }
 
 // Kernel is what one host's kernel counted during the run.
 type Kernel struct {
 	ReceiveBuffer int64 // UDP datagrams dropped at a full socket
 	Checksum      int64 // UDP datagrams with a wrong checksum
+	Firewall      bool  // it has one
+	Interface     int64 // packets that came off the cable and its interface did not take
 	NoSocket      int64 // UDP datagrams to a port without a socket
 	SendBuffer    int64 // UDP datagrams refused at the sender
 	Queue         int64 // packets dropped in the host's queue before its interface
@@ -120,8 +132,10 @@ type Input struct {
 	Emissions  []Emission
 	Deliveries []Delivery
 	Server     map[ID]ServerRecord
-	Taps       [2]Tap  // by side
-	Wire       [2]Wire // by leg
+	Invalid    int64    // frames that the server could not read, by its own count
+	Taps       [2]Tap   // by side
+	Doors      [2]*Door // by side; nil: nobody watched
+	Wire       [2]Wire  // by leg
 	Kernels    [2]Kernel
 	Rung       *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
 	Repeats    bool      // timing is part of what repeats: the hosts ran on virtual time

@@ -11,6 +11,10 @@ type Sighting struct {
 	Packet  int // its index at the sending host's tap
 	Passage int // its row in the wire's ledger, -1 if the wire never saw it
 	Arrived int // how many copies the receiving host's tap saw
+
+	// Of the datagram that begins with the packet, inside the receiving host:
+	judged                     bool
+	admitted, damaged, refused int // copies that came through its door; that did with a wrong checksum; that nobody listened for
 }
 
 // Joined is one leg's packets, joined over the sending tap, the wire and the

@@ -13,6 +13,11 @@ type leg struct {
 	unseen   int  // crossings that never reached the wire
 	hit      bool // the wire lost or corrupted the first crossing, or a fragment or a piece of it
 	beside   int  // datagrams seen at the receiving host that are a piece of an event, but for one of each in arrived
+
+	admitted   int  // intact copies that came through the receiving host's door
+	damaged    int  // copies that did with a wrong checksum, which the wire is not to blame for
+	refused    int  // copies that the receiving host said nobody listens for
+	unreadable bool // no frame could be read of it
 }
 
 // cross counts one crossing.
@@ -21,6 +26,7 @@ func (l *leg) cross(c *crossing, wire *Wire) {
 		l.addPieces(c, wire)
 		return
 	}
+	l.unreadable = l.unreadable || c.unreadable
 	l.add(c.pieces, wire)
 }
 
@@ -43,12 +49,15 @@ func (l *leg) add(pieces []*Sighting, wire *Wire) {
 			passed, arrived = 0, 0
 		}
 	}
+	first := pieces[0]
+	l.admitted, l.damaged, l.refused = l.admitted+first.admitted, l.damaged+first.damaged, l.refused+first.refused
 	switch {
 	case passed > 0:
 		l.passed += passed
 		l.arrived += arrived
-	case len(pieces) > 1 && count[PacketPassed] > 0:
-		l.partial++
+	case first.admitted > 0: // the bit that the wire flipped did not matter
+		l.passed += first.admitted
+		l.arrived += first.admitted
 	default:
 		l.end(&count, unseen > 0)
 	}
@@ -57,9 +66,12 @@ func (l *leg) add(pieces []*Sighting, wire *Wire) {
 	}
 }
 
-// end counts a crossing of which nothing passed the wire.
+// end counts a crossing that did not pass the wire, or not all of it.
 func (l *leg) end(count *[5]int, unseen bool) {
+	missing := unseen || count[PacketLost]+count[PacketOverflow]+count[PacketHeld] > 0
 	switch {
+	case missing && count[PacketPassed]+count[PacketCorrupted] > 0:
+		l.partial++
 	case unseen:
 		l.unseen++
 	case count[PacketCorrupted] > 0:
@@ -68,6 +80,8 @@ func (l *leg) end(count *[5]int, unseen bool) {
 		l.overflow++
 	case count[PacketLost] > 0:
 		l.lost++
+	case count[PacketPassed] > 0:
+		l.unseen++ // the wire could not put it on the cable
 	}
 }
 
@@ -80,13 +94,15 @@ func least(a, b int) int {
 }
 
 // fate tells why nothing of the event came out at the leg's end; read says
-// how often the application there read it. It is empty if the leg was crossed.
-func (l *leg) fate(read int) Fate {
+// how often the application there read it, watched whether the door of its
+// host was, and firewall whether there is one behind that. It is empty if the
+// leg was crossed.
+func (l *leg) fate(read int, watched, firewall bool) Fate {
 	switch {
 	case read > 0:
 		return ""
 	case l.arrived > 0:
-		return ReceiveBuffer // the host had it, the application did not; held against the kernel's count
+		return l.inside(watched, firewall)
 	case l.passed > 0 || l.unseen > 0:
 		return HostQueue
 	case l.partial > 0:
@@ -99,4 +115,30 @@ func (l *leg) fate(read int) Fate {
 		return WireLoss
 	}
 	return Unexplained
+}
+
+// inside tells what became of an event that the receiving host had, all of
+// it, and the application did not. What the kernel counts has to confirm it.
+func (l *leg) inside(watched, firewall bool) Fate {
+	switch {
+	case watched && l.admitted == 0 && l.damaged > 0:
+		return Checksum
+	case watched && l.admitted == 0 && firewall:
+		return Filtered
+	case watched && l.admitted == 0:
+		return Unexplained
+	case l.refused > 0:
+		return NoSocket
+	case l.unreadable:
+		return FrameInvalid
+	}
+	return ReceiveBuffer
+}
+
+// waited counts the copies that a socket should have got.
+func (l *leg) waited(watched bool) int {
+	if watched {
+		return max(0, l.admitted-l.refused)
+	}
+	return max(0, l.arrived-l.refused)
 }

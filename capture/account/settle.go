@@ -59,6 +59,10 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	l.Joined[number] = j
 	n := newNotes(len(from.Packets))
 	list := crossings(in, from, j)
+	if in.Transport == dissect.UDP && number == ToServer {
+		l.placeUnreadable(in, list)
+	}
+	enter(in, receiver(number), list).judgeAll(list, wire)
 	for i := range list {
 		c := &list[i]
 		for _, id := range c.events {
@@ -119,11 +123,11 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 		return
 	}
 	e.Lost = ToServer
-	if server.Read == 0 && server.Fate != "" && e.legs[ToServer].arrived > 0 && in.Kernels[Server].ReceiveBuffer == 0 {
+	if server.Read == 0 && server.Fate != "" && e.legs[ToServer].arrived > 0 && (server.Fate != FragmentLost || in.Kernels[Server].ReceiveBuffer == 0) {
 		e.Fate = server.Fate // all of it was there, and the server could not make use of it
 		return
 	}
-	if e.Fate = e.legs[ToServer].fate(server.Read); e.Fate != "" {
+	if e.Fate = in.fateOn(ToServer, e, server.Read); e.Fate != "" {
 		return
 	}
 	e.Lost = ToSubscriber
@@ -131,7 +135,12 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 		e.Fate = server.Fate
 		return
 	}
-	e.Fate = e.legs[ToSubscriber].fate(0)
+	e.Fate = in.fateOn(ToSubscriber, e, 0)
+}
+
+// fateOn tells what became of an event on a leg.
+func (in *Input) fateOn(number int, e *Event, read int) Fate {
+	return e.legs[number].fate(read, in.watched(number), in.receiver(number).Firewall)
 }
 
 // streamFate is that of an event that TCP, or a rung, did not deliver though

@@ -1,8 +1,8 @@
 package host
 
 // Counters are a host's own counts of what its stack did, from
-// /proc/net/snmp (RFC 1213 and RFC 4113 names, prefixed by the protocol:
-// "Udp.RcvbufErrors"), of its interface ("Link.TxDropped"), of the queue
+// /proc/net/snmp and snmp6 (RFC 1213 and RFC 4113 names, prefixed by the
+// protocol: "Udp.RcvbufErrors", over IPv6 "Udp6.RcvbufErrors"), of its interface ("Link.TxDropped"), of the queue
 // before it ("Qdisc.Dropped"), and of what the wire put on its cable and the
 // interface did not take ("Cable.Dropped": larger than its MTU, or too much
 // at once).

@@ -183,7 +183,10 @@ func (h *Host) quiet() error {
 		{"net/ipv6/conf/default/accept_dad", "0"},
 		{"net/ipv6/conf/" + Interface + "/accept_dad", "0"},
 		{"net/ipv6/conf/" + Interface + "/router_solicitations", "0"},
-		{"net/ipv4/icmp_ratelimit", "0"},  // every refusal is told, none held back
+		{"net/ipv4/icmp_ratelimit", "0"}, // every refusal is told, none held back
+		{"net/ipv6/icmp/ratelimit", "0"},
+		{"net/ipv4/icmp_msgs_per_sec", "1000000"}, // a host's own since Linux 6.12; before, the machine's
+		{"net/ipv4/icmp_msgs_burst", "1000000"},
 		{"net/ipv4/ipfrag_max_dist", "0"}, // fragments that jitter mixes are put together however many others came between
 	} {
 		if err := os.WriteFile("/proc/sys/"+s.path, []byte(s.value), 0o644); err != nil && !os.IsNotExist(err) {

@@ -50,8 +50,11 @@ func (h *Host) Dial(ctx context.Context, network, address string) (c net.Conn, e
 
 // Counters reads them.
 func (h *Host) Counters() (Counters, error) {
-	var text []byte
+	var text, text6 []byte
 	err := h.Do(func() (err error) {
+		if text6, err = os.ReadFile("/proc/thread-self/net/snmp6"); err != nil && !os.IsNotExist(err) {
+			return err // without IPv6 in the kernel the file is not there
+		}
 		text, err = os.ReadFile("/proc/thread-self/net/snmp") // /proc/net is the main thread's
 		return err
 	})
@@ -59,6 +62,9 @@ func (h *Host) Counters() (Counters, error) {
 		return nil, err
 	}
 	c, err := parseCounters(string(text))
+	if err == nil {
+		err = c.addIPv6(string(text6))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %w", h.Name, err)
 	}
@@ -96,6 +102,25 @@ func parseCounters(text string) (Counters, error) {
 		}
 	}
 	return c, nil
+}
+
+// addIPv6 reads lines of one name and value each, such as
+// "Udp6RcvbufErrors 0".
+func (c Counters) addIPv6(text string) error {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 {
+			return fmt.Errorf("snmp6: line %q, want a name and a value", line)
+		}
+		v, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return fmt.Errorf("snmp6: %s: %w", fields[0], err)
+		}
+		if protocol, name, ok := strings.Cut(fields[0], "6"); ok {
+			c[protocol+"6."+name] = v
+		}
+	}
+	return nil
 }
 
 // Socket memory information, linux/sock_diag.h.

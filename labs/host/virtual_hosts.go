@@ -136,6 +136,9 @@ func (h *VirtualHost) create(now *clock.Virtual, seed uint64) error {
 // CongestionControl names the host's TCP congestion control.
 func (h *VirtualHost) CongestionControl() (string, error) { return virtualCongestion, nil }
 
+// Firewall reports whether the host has one: no virtual host has.
+func (h *VirtualHost) Firewall() (bool, error) { return false, nil }
+
 // Counters reads what the stack counts, under the names that Linux has for it.
 func (h *VirtualHost) Counters() (Counters, error) {
 	var c Counters

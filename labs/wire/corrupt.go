@@ -9,11 +9,12 @@ const (
 	IP                     // the header of IPv4 or IPv6
 	Transport              // the header of TCP or UDP
 	Payload                // what TCP, UDP or a later IP fragment carries
+	LinkLayer              // the Ethernet header
 	layers
 )
 
 // String returns the layer as it is written in an impairment.
-func (l Layer) String() string { return nameOf(l, [...]string{"any", "ip", "transport", "payload"}) }
+func (l Layer) String() string { return nameOf(l, "any", "ip", "transport", "payload", "link") }
 
 // span is a range of a frame's bytes.
 type span struct{ from, to int }
@@ -27,6 +28,8 @@ func (p *packet) at(l Layer) span {
 		return p.transport
 	case Payload:
 		return p.data
+	case LinkLayer:
+		return span{0, min(ethernetHeader, p.length)}
 	}
 	return span{min(ethernetHeader, p.length), p.length}
 }
@@ -38,4 +41,4 @@ func flip(frame []byte, s span, number uint64) {
 }
 
 // nameOf returns the name of a small number.
-func nameOf[T ~uint8](n T, names [4]string) string { return names[n%4] }
+func nameOf[T ~uint8](n T, names ...string) string { return names[int(n)%len(names)] }

@@ -22,7 +22,7 @@ const (
 
 // String returns netem's name.
 func (d Distribution) String() string {
-	return nameOf(d, [...]string{"uniform", "normal", "pareto", "paretonormal"})
+	return nameOf(d, "uniform", "normal", "pareto", "paretonormal")
 }
 
 // cutoff is how many standard deviations netem's tables reach.

@@ -41,7 +41,7 @@ func (e *SyntaxError) Error() string {
 //	loss SHARE | loss gemodel P [R [1-H [1-K]]]
 //	delay TIME [JITTER] [distribution uniform|normal|pareto|paretonormal]
 //	reorder SHARE [gap N]        duplicate SHARE
-//	corrupt SHARE [any|ip|transport|payload]
+//	corrupt SHARE [any|link|ip|transport|payload]
 //	rate RATE [queue N|BYTES] [aqm taildrop|codel]
 //	down | up | none
 //

@@ -84,7 +84,7 @@ func TestParseImpairmentSaysWhere(t *testing.T) {
 		": down":                      0,
 		"delay 5ms distribution odd":  23,
 		"once":                        0,
-		"corrupt 5% link":             11,
+		"corrupt 5% cable":            11,
 	} {
 		_, err := wire.ParseImpairment(text)
 		syntax, ok := errors.AsType[*wire.SyntaxError](err)

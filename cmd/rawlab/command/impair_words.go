@@ -18,7 +18,7 @@ var impairWords = []struct{ name, usage string }{
 	{"distribution", "of the jitter: `uniform`, normal, pareto or paretonormal"},
 	{"reorder", "share of packets that skip the delay, as `1%`; or '25% gap 5'"},
 	{"duplicate", "share of packets sent twice, as `1%`"},
-	{"corrupt", "share of packets with one bit flipped, as `1%`; or '1% payload' (ip, transport)"},
+	{"corrupt", "share of packets with one bit flipped, as `1%`; or '1% payload' (link, ip, transport)"},
 	{"rate", "of the wire, in bits per second, as `10Mbit`; 0 is no limit"},
 	{"queue", "what may wait for the rate: `packets`, or bytes as 64kb (default 1000 packets)"},
 	{"aqm", "how the queue is kept short: `taildrop` or codel"},
