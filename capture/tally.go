@@ -12,7 +12,7 @@ import (
 // It is not safe for concurrent use.
 type Tally struct {
 	source  Source
-	parsers []*dissect.Parser // by interface
+	parsers map[uint16]*dissect.Parser // by link type
 
 	Packets     int
 	Bytes       uint64 // they had on their interfaces
@@ -59,26 +59,70 @@ func (t *Tally) Flush() error { return nil }
 
 // Write counts one packet.
 func (t *Tally) Write(p *Packet) error {
-	if t.Packets++; t.Packets == 1 {
+	if t.Packets == 0 {
 		t.First = p.Time
 	}
 	t.Last = p.Time
-	t.Bytes += uint64(p.Length)
-	t.Captured += uint64(len(p.Data))
-	h, err := t.parser(p.Interface).Parse(p.Data)
-	link := 0 // what is known of a link header without IP behind it
-	if t.source.Interfaces()[p.Interface].LinkType == dissect.LinkEthernet {
-		link = dissect.EthernetBytes
-	}
-	t.count(&h, p.Length, link, err != nil)
+	t.packet(t.source.Interfaces()[p.Interface].LinkType, p.Data, p.Length)
 	return nil
 }
 
-func (t *Tally) parser(i int) *dissect.Parser {
-	for len(t.parsers) <= i {
-		t.parsers = append(t.parsers, dissect.NewParser(t.source.Interfaces()[len(t.parsers)].LinkType))
+// packet counts one of length bytes, whose beginning is data.
+func (t *Tally) packet(linkType uint16, data []byte, length int) {
+	if linkType == dissect.LinkEthernet {
+		if p, ok := dissect.PlainEthernet(data); ok {
+			t.size(data, length)
+			t.plain(&p, data, length)
+			return
+		}
 	}
-	return t.parsers[i]
+	t.other(linkType, data, length)
+}
+
+func (t *Tally) size(data []byte, length int) {
+	t.Packets++
+	t.Bytes += uint64(length)
+	t.Captured += uint64(len(data))
+}
+
+// other is packet for those that are not plain, and right for all.
+func (t *Tally) other(linkType uint16, data []byte, length int) {
+	t.size(data, length)
+	h, err := t.parser(linkType).Parse(data)
+	link := 0 // what is known of a link header without IP behind it
+	if linkType == dissect.LinkEthernet {
+		link = dissect.EthernetBytes
+	}
+	t.count(&h, length, link, err != nil)
+}
+
+func (t *Tally) parser(linkType uint16) *dissect.Parser {
+	p := t.parsers[linkType]
+	if p == nil {
+		if t.parsers == nil {
+			t.parsers = make(map[uint16]*dissect.Parser)
+		}
+		p = dissect.NewParser(linkType)
+		t.parsers[linkType] = p
+	}
+	return p
+}
+
+// plain is count for a plain packet.
+func (t *Tally) plain(p *dissect.Plain, data []byte, length int) {
+	t.link.add(dissect.EthernetBytes)
+	net := &t.nets[netIPv4]
+	if p.V6 {
+		net = &t.nets[netIPv6]
+	}
+	net.add(p.Transport - dissect.EthernetBytes)
+	above := &net.above[aboveUDP]
+	if p.Protocol == dissect.TCP {
+		above = &net.above[aboveTCP]
+	}
+	above.add(p.Payload - p.Transport)
+	t.carried(above, data[p.Payload:p.End], p.End-p.Payload)
+	t.pad(length - p.End)
 }
 
 // count adds a packet of length bytes to each of its layers.
@@ -103,20 +147,20 @@ func (t *Tally) count(h *dissect.Headers, length, link int, unread bool) {
 	}
 	net.add(segment - network)
 	above := &net.above[aboveOther]
-	own := h.PayloadStart - segment
+	var frames []byte // where some may be
 	switch {
 	case h.Fragment:
 		above = &net.above[aboveFragment]
 	case h.Protocol == dissect.UDP:
-		above = &net.above[aboveUDP]
+		above, frames = &net.above[aboveUDP], h.Payload
 	case h.Protocol == dissect.TCP:
-		above = &net.above[aboveTCP]
+		above, frames = &net.above[aboveTCP], h.Payload
 	case h.Protocol == dissect.ICMP || h.Protocol == dissect.ICMPv6:
 		above = &net.above[aboveICMP]
 	}
-	above.add(own)
+	above.add(h.PayloadStart - segment)
 	payload := max(0, min(h.PayloadLength, length-h.PayloadStart))
-	t.carried(above, h, payload)
+	t.carried(above, frames, payload)
 	t.pad(length - h.PayloadStart - payload)
 }
 
@@ -126,19 +170,19 @@ func (t *Tally) pad(bytes int) {
 	}
 }
 
-// carried counts frames of ours in a payload, and the rest of it.
-func (t *Tally) carried(above *aboveCount, h *dissect.Headers, length int) {
-	rest := h.Payload
+// carried counts the frames of ours that a payload of length bytes begins
+// with, and the rest of it.
+func (t *Tally) carried(above *aboveCount, payload []byte, length int) {
 	ours, events := 0, 0
-	for !h.Fragment && (h.Protocol == dissect.UDP || h.Protocol == dissect.TCP) {
-		f, n, err := framing.Parse(rest, framing.DefaultLimit)
-		if err != nil {
+	for len(payload) >= framing.MinSize {
+		kind, size, event, ok := framing.Measure(payload, framing.DefaultLimit)
+		if !ok {
 			break
 		}
-		t.Kinds[f.Kind]++
-		ours, rest = ours+n, rest[n:]
-		if f.Kind == framing.KindEmit || f.Kind == framing.KindEvent {
-			events += len(f.Payload)
+		t.Kinds[kind]++
+		ours, payload = ours+size, payload[size:]
+		if kind == framing.KindEmit || kind == framing.KindEvent {
+			events += event
 		}
 	}
 	if ours > 0 {
@@ -149,6 +193,43 @@ func (t *Tally) carried(above *aboveCount, h *dissect.Headers, length int) {
 	}
 	if length > ours {
 		above.other.add(length - ours)
+	}
+}
+
+// merge adds what follows t.
+func (t *Tally) merge(o *Tally) {
+	if t.Packets == 0 {
+		t.First = o.First
+	}
+	if o.Packets > 0 {
+		t.Last = o.Last
+	}
+	t.Packets += o.Packets
+	t.Bytes += o.Bytes
+	t.Captured += o.Captured
+	for k, n := range o.Kinds {
+		t.Kinds[k] += n
+	}
+	t.link.merge(o.link)
+	t.padding.merge(o.padding)
+	for n := range t.nets {
+		t.nets[n].merge(&o.nets[n])
+	}
+}
+
+func (l *Layer) merge(o Layer) {
+	l.Packets += o.Packets
+	l.Bytes += o.Bytes
+}
+
+func (n *netCount) merge(o *netCount) {
+	n.Layer.merge(o.Layer)
+	for i := range n.above {
+		a, b := &n.above[i], &o.above[i]
+		a.Layer.merge(b.Layer)
+		a.frames.merge(b.frames)
+		a.events.merge(b.events)
+		a.other.merge(b.other)
 	}
 }
 

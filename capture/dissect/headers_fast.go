@@ -15,62 +15,83 @@ const (
 	tcpHeaderBytes  = 20 // the same
 )
 
-// fast reads the headers of what nearly every packet is: a whole segment or
-// datagram in one IP packet without options, over Ethernet. Of any other it
-// reports false, having read nothing, and gopacket decodes it. A fuzz test
-// holds both to the same answer.
-func (h *Headers) fast(data []byte) bool {
-	if len(data) < EthernetBytes+ipv4HeaderBytes {
-		return false
-	}
+// Plain is where the layers of a packet begin that is what nearly every one
+// is: a whole segment or datagram in one IP packet without options, over
+// Ethernet. The Ethernet and IP headers are before Transport.
+type Plain struct {
+	V6       bool
+	Protocol Protocol // TCP or UDP
+	// Where the transport's header begins, what it carries, and where that
+	// ends; Ethernet may pad the packet behind it.
+	Transport, Payload, End int
+}
+
+// PlainEthernet reads a packet that is plain. Of any other it reports false:
+// then a [Parser] tells more. A fuzz test holds both to the same answer.
+func PlainEthernet(data []byte) (p Plain, ok bool) {
 	const ip = EthernetBytes
-	var transport, end int // of what IP carries
+	if len(data) < ip+ipv4HeaderBytes {
+		return p, false
+	}
 	var protocol layers.IPProtocol
-	var src, dst netip.Addr
-	var id uint32
 	switch layers.EthernetType(binary.BigEndian.Uint16(data[12:])) {
 	case layers.EthernetTypeIPv4:
 		const fragment = 0x3fff // the flag "more", and the offset
-		transport, end = ip+ipv4HeaderBytes, ip+int(binary.BigEndian.Uint16(data[ip+2:]))
 		if data[ip] != 0x45 || binary.BigEndian.Uint16(data[ip+6:])&fragment != 0 {
-			return false
+			return p, false
 		}
-		protocol, id = layers.IPProtocol(data[ip+9]), uint32(binary.BigEndian.Uint16(data[ip+4:]))
-		src, dst = netip.AddrFrom4([4]byte(data[ip+12:])), netip.AddrFrom4([4]byte(data[ip+16:]))
+		protocol = layers.IPProtocol(data[ip+9])
+		p.Transport, p.End = ip+ipv4HeaderBytes, ip+int(binary.BigEndian.Uint16(data[ip+2:]))
 	case layers.EthernetTypeIPv6:
-		transport = ip + ipv6HeaderBytes
-		if len(data) < transport || data[ip]>>4 != 6 {
-			return false
+		p.V6, p.Transport = true, ip+ipv6HeaderBytes
+		if len(data) < p.Transport || data[ip]>>4 != 6 {
+			return p, false
 		}
-		end = transport + int(binary.BigEndian.Uint16(data[ip+4:]))
 		protocol = layers.IPProtocol(data[ip+6])
-		src, dst = netip.AddrFrom16([16]byte(data[ip+8:])), netip.AddrFrom16([16]byte(data[ip+24:]))
+		p.End = p.Transport + int(binary.BigEndian.Uint16(data[ip+4:]))
 	default:
-		return false
+		return p, false
 	}
-	if end > len(data) || end < transport {
-		return false // cut, or for others to judge
+	if p.End > len(data) || p.End < p.Transport {
+		return p, false // cut, or for others to judge
 	}
-	t := data[transport:end]
-	payload := 0
+	t := data[p.Transport:p.End]
 	switch protocol {
 	case layers.IPProtocolUDP:
-		if payload = udpHeaderBytes; len(t) < payload || int(binary.BigEndian.Uint16(t[4:])) != len(t) {
-			return false
-		}
+		p.Protocol, p.Payload = UDP, p.Transport+udpHeaderBytes
+		return p, len(t) >= udpHeaderBytes && int(binary.BigEndian.Uint16(t[4:])) == len(t)
 	case layers.IPProtocolTCP:
-		if payload = tcpPayload(t); payload == 0 {
-			return false
-		}
-		h.readTCP(t)
-	default:
+		payload := tcpPayload(t)
+		p.Protocol, p.Payload = TCP, p.Transport+payload
+		return p, payload > 0
+	}
+	return p, false
+}
+
+// fast reads the headers of a plain packet. Of any other it reports false,
+// having read nothing, and gopacket decodes it.
+func (h *Headers) fast(data []byte) bool {
+	p, ok := PlainEthernet(data)
+	if !ok {
 		return false
 	}
-	h.Protocol, h.ID = protocolOf(protocol), id
+	const ip = EthernetBytes
+	var src, dst netip.Addr
+	if p.V6 {
+		src, dst = netip.AddrFrom16([16]byte(data[ip+8:])), netip.AddrFrom16([16]byte(data[ip+24:]))
+	} else {
+		h.ID = uint32(binary.BigEndian.Uint16(data[ip+4:]))
+		src, dst = netip.AddrFrom4([4]byte(data[ip+12:])), netip.AddrFrom4([4]byte(data[ip+16:]))
+	}
+	t := data[p.Transport:p.End]
+	if p.Protocol == TCP {
+		h.readTCP(t)
+	}
+	h.Protocol = p.Protocol
 	h.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(t))
 	h.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(t[2:]))
-	h.Payload, h.PayloadStart, h.PayloadLength = t[payload:], transport+payload, len(t)-payload
-	h.network, h.segment = span{ip, transport}, span{transport, end}
+	h.Payload, h.PayloadStart, h.PayloadLength = data[p.Payload:p.End], p.Payload, p.End-p.Payload
+	h.network, h.segment = span{ip, p.Transport}, span{p.Transport, p.End}
 	return true
 }
 

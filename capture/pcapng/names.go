@@ -24,7 +24,7 @@ const (
 func (r *Reader) Names(b Block) ([]Name, error) {
 	var all []Name
 	for rest := b.Body; len(rest) >= 4; {
-		kind, size := r.order.Uint16(rest), int(r.order.Uint16(rest[2:]))
+		kind, size := r.u16(rest), int(r.u16(rest[2:]))
 		rest = rest[4:]
 		if kind == recordEnd {
 			break

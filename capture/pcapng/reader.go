@@ -1,57 +1,57 @@
 package pcapng
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 )
 
 const (
-	readBuffer    = 64 << 10 // bytes asked for in one read call
-	maxInterfaces = 1 << 16  // over all sections; a bound on what a hostile file makes us keep
-	maxSections   = 1 << 16  // the same
+	maxInterfaces = 1 << 16 // over all sections; a bound on what a hostile file makes us keep
+	maxSections   = 1 << 16 // the same
 )
 
 // Reader reads a pcapng or classic pcap file or stream. It is not safe for
 // concurrent use.
 type Reader struct {
-	r       *bufio.Reader
-	order   binary.ByteOrder
-	classic bool
-	offset  int64 // of the block being read
-	next    int64 // of the block after it
+	w window
+	scope
+	next    int64 // where the block after the one being read begins
 	packets int
-	buf     []byte // body of the block being read
 	others  []Option
 	err     error // sticky
 
-	sections   []Section
-	onBlock    func(Block) error
-	first      int // index of the section's first interface
-	interfaces []Interface
-	clocks     []clock // one per interface
+	sections []Section
+	onBlock  func(Block) error
 }
 
 // NewReader reads the header on r and tells by it which format follows. A
 // file that is neither is a [*FormatError].
-func NewReader(r io.Reader) (*Reader, error) {
-	nr := &Reader{r: bufio.NewReaderSize(r, readBuffer), order: le}
-	magic, err := nr.r.Peek(4)
+func NewReader(r io.Reader) (*Reader, error) { return newReader(window{r: r}) }
+
+// NewBytesReader reads a whole file that is in memory. What it returns is part
+// of b, and valid as long as that does not change.
+func NewBytesReader(b []byte) (*Reader, error) {
+	return newReader(window{buf: b, to: len(b), err: io.EOF, whole: true})
+}
+
+func newReader(w window) (*Reader, error) {
+	r := &Reader{w: w}
+	magic, err := r.w.peek(4)
 	if err != nil {
-		return nil, nr.cut(err)
+		return nil, r.cut(err)
 	}
 	if le.Uint32(magic) != blockSection {
-		err = nr.readClassicHeader()
+		err = r.readClassicHeader()
 	} else {
-		err = nr.readFirstSection()
+		err = r.readFirstSection()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nr, nil
+	return r, nil
 }
 
 func (r *Reader) readFirstSection() error {
@@ -102,25 +102,16 @@ func (r *Reader) Next() (Packet, error) {
 }
 
 func (r *Reader) readPacket() (Packet, error) {
-	if r.classic {
-		return r.readRecord()
-	}
 	for {
 		kind, body, err := r.readBlock()
 		if err != nil {
 			return Packet{}, err
 		}
-		switch kind {
-		case blockEnhanced:
-			return r.enhanced(body)
-		case blockSimple:
-			return r.simple(body)
-		case blockOldPacket:
-			return r.old(body)
-		default:
-			if err := r.keep(kind, body); err != nil {
-				return Packet{}, err
-			}
+		if r.isPacket(kind) {
+			return r.packet(kind, body)
+		}
+		if err := r.keep(kind, body); err != nil {
+			return Packet{}, err
 		}
 	}
 }
@@ -134,76 +125,66 @@ func (r *Reader) keep(kind uint32, body []byte) error {
 	case kind == blockInterface:
 		return r.addInterface(body)
 	case r.onBlock != nil:
-		return r.onBlock(Block{kind, len(r.sections) - 1, r.order == binary.BigEndian, body})
+		return r.onBlock(Block{kind, len(r.sections) - 1, bool(r.endian), body})
 	}
 	return nil
 }
 
-// readBlock reads one block and returns its type and body. A clean end is
-// io.EOF.
-func (r *Reader) readBlock() (uint32, []byte, error) {
-	r.offset = r.next
-	head, err := r.r.Peek(8)
-	if len(head) == 0 && err != nil {
-		return 0, nil, r.ended(err)
-	}
-	if err != nil {
-		return 0, nil, r.cut(err)
-	}
-	if le.Uint32(head) == blockSection {
-		if err := r.learnOrder(); err != nil {
-			return 0, nil, err
-		}
-	}
-	kind, size := r.order.Uint32(head), r.order.Uint32(head[4:])
-	if size < envelopeBytes || size%4 != 0 {
-		return 0, nil, r.bad("a block claims to be %d bytes long", size)
-	}
-	if size > MaxBlock {
-		return 0, nil, r.bad("a block claims %d bytes, over the limit of %d", size, MaxBlock)
-	}
-	b, err := r.read(int(size))
+// readBlock reads one block, or record, and returns its type and body, valid
+// until the following one. A clean end is io.EOF.
+func (r *Reader) readBlock() (kind uint32, body []byte, err error) {
+	b, kind, err := r.peekBlock()
 	if err != nil {
 		return 0, nil, err
 	}
-	if again := r.order.Uint32(b[size-4:]); again != size {
-		return 0, nil, r.bad("a block says it is %d bytes long where it starts and %d where it ends", size, again)
+	r.pass(len(b))
+	return kind, r.body(b), nil
+}
+
+// peekBlock returns the next block without passing it.
+func (r *Reader) peekBlock() (b []byte, kind uint32, err error) {
+	r.offset = r.next
+	head, err := r.w.peek(r.head())
+	if len(head) == 0 && err == io.EOF {
+		return nil, 0, io.EOF
 	}
-	return kind, b[8 : size-4], nil
+	if err != nil {
+		return nil, 0, r.cut(err)
+	}
+	if !r.classic && r.u32(head) == blockSection {
+		if err := r.learnOrder(); err != nil {
+			return nil, 0, err
+		}
+	}
+	kind, size, err := r.extent(head)
+	if err != nil {
+		return nil, 0, err
+	}
+	if b, err = r.w.peek(int(size)); err != nil {
+		return nil, 0, r.cut(err)
+	}
+	return b, kind, r.closes(b)
+}
+
+// pass goes on behind n bytes that were peeked at.
+func (r *Reader) pass(n int) {
+	r.w.from += n
+	r.next += int64(n)
 }
 
 // learnOrder finds the byte order of the section whose header is next.
 func (r *Reader) learnOrder() error {
-	head, err := r.r.Peek(12)
+	head, err := r.w.peek(12)
 	if err != nil {
 		return r.cut(err)
 	}
-	switch le.Uint32(head[8:]) {
-	case byteOrderMagic:
-		r.order = binary.LittleEndian
-	case 0x4d3c2b1a:
-		r.order = binary.BigEndian
+	switch magic := le.Uint32(head[8:]); magic {
+	case byteOrderMagic, bits.ReverseBytes32(byteOrderMagic):
+		r.endian = magic != byteOrderMagic
+		return nil
 	default:
-		return r.bad("the byte-order magic is %#08x", le.Uint32(head[8:]))
+		return r.bad("the byte-order magic is %#08x", magic)
 	}
-	return nil
-}
-
-// read takes the next n bytes, which are valid until the following read. It
-// grows with what really arrives, not with what is claimed.
-func (r *Reader) read(n int) ([]byte, error) {
-	r.buf = r.buf[:0]
-	for len(r.buf) < n {
-		have := len(r.buf)
-		r.buf = slices.Grow(r.buf, min(n-have, readBuffer))[:min(n, have+readBuffer)]
-		got, err := io.ReadFull(r.r, r.buf[have:])
-		if err != nil {
-			r.buf = r.buf[:have+got]
-			return nil, r.cut(err)
-		}
-	}
-	r.next += int64(n)
-	return r.buf, nil
 }
 
 // cut turns the end of the file in the wrong place into a *TruncatedError.
@@ -212,16 +193,4 @@ func (r *Reader) cut(err error) error {
 		return &TruncatedError{Offset: r.offset, Packets: r.packets}
 	}
 	return fmt.Errorf("reading the capture file: %w", err)
-}
-
-// ended is what stands for err where a block may begin: a clean end, or cut's.
-func (r *Reader) ended(err error) error {
-	if err == io.EOF {
-		return io.EOF
-	}
-	return r.cut(err)
-}
-
-func (r *Reader) bad(format string, args ...any) error {
-	return &FormatError{Offset: r.offset, Reason: fmt.Sprintf(format, args...)}
 }

@@ -30,7 +30,7 @@ func (r *Reader) Stats(b Block) (Stats, error) {
 	if len(b.Body) < 12 {
 		return Stats{}, r.bad("interface statistics of %d bytes are too short", len(b.Body))
 	}
-	i, err := r.lookup(uint64(r.order.Uint32(b.Body)))
+	i, err := r.lookup(r.u32(b.Body))
 	if err != nil {
 		return Stats{}, err
 	}
@@ -48,17 +48,12 @@ func (r *Reader) Stats(b Block) (Stats, error) {
 		case code == optEndTime && len(value) == 8:
 			s.End = r.clocks[i].time(r.ticks(value))
 		case count != nil && len(value) == 8:
-			*count = r.order.Uint64(value)
+			*count = r.u64(value)
 		default:
 			s.Options = append(s.Options, Option{code, bytes.Clone(value)})
 		}
 	}
 	return s, nil
-}
-
-// ticks reads a time stamp, high half first.
-func (r *Reader) ticks(b []byte) uint64 {
-	return uint64(r.order.Uint32(b))<<32 | uint64(r.order.Uint32(b[4:]))
 }
 
 // WriteStats writes what an interface of this section's capture came to.

@@ -199,6 +199,9 @@ func (f *captureFlags) runFile(c *cobra.Command) error {
 			return fmt.Errorf("capture: %w", err)
 		}
 		defer file.Close()
+		if f.talliesWhole(file) {
+			return f.tallyFile(c, file)
+		}
 		in, name = file, f.read
 	}
 	source, err := capture.NewFile(in)

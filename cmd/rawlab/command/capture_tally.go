@@ -2,12 +2,15 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/olekukonko/tablewriter/tw"
+	"github.com/spf13/cobra"
 
 	"rawlab/capture"
 	"rawlab/framing"
@@ -37,6 +40,22 @@ type layerJSON struct {
 	Name    string `json:"name"`
 	Packets int    `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
+}
+
+// talliesWhole reports whether all that is wanted is what every packet of a
+// file comes to. What comes through a pipe is counted as it comes.
+func (f *captureFlags) talliesWhole(file *os.File) bool {
+	info, err := file.Stat()
+	return f.quiet && f.filter == "" && f.count == 0 && err == nil && info.Mode().IsRegular()
+}
+
+func (f *captureFlags) tallyFile(c *cobra.Command, file *os.File) error {
+	counted, err := capture.TallyFile(c.Context(), file)
+	if counted == nil {
+		return fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	t := tally{Tally: counted, out: c.OutOrStdout(), json: f.json}
+	return named(file.Name(), errors.Join(err, t.print()))
 }
 
 func (t *tally) print() error {
