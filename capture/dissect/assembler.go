@@ -19,6 +19,12 @@ type Options struct {
 	MaxFlows int // flows followed at once, the idlest given up beyond; default 16384
 	MaxAhead int // bytes kept of one stream's direction beyond a hole, then the hole is given up; default 8 MiB
 	MaxHeld  int // the same over all flows; default 256 MiB
+	Remember int // bytes of one stream's direction in which a retransmission is still matched with its frame; default 8 MiB
+
+	// Early has Frames return each frame as soon as it is whole. A later
+	// packet that retransmits its bytes still adds a Part to it, at the next
+	// Add.
+	Early bool
 }
 
 // Stats counts what an [Assembler] met.
@@ -81,6 +87,7 @@ func NewAssembler(o *Options) *Assembler {
 	a.o.MaxFlows = cmp.Or(a.o.MaxFlows, 16384)
 	a.o.MaxAhead = cmp.Or(a.o.MaxAhead, 8<<20)
 	a.o.MaxHeld = cmp.Or(a.o.MaxHeld, 256<<20)
+	a.o.Remember = cmp.Or(a.o.Remember, 8<<20) // larger than any send buffer
 	a.parser = NewParser(a.o.LinkType)
 	a.datagrams.giveUp = a.datagram
 	a.pieces.giveUp = a.inner
@@ -123,8 +130,9 @@ type arrival struct {
 }
 
 // Frames returns the frames found since the last call that no retransmission
-// is expected to touch any more. Use it to keep memory low on a long
-// capture; Finish alone returns everything.
+// is expected to touch any more, or with Options.Early all that are whole.
+// Use it to keep memory low on a long capture; Finish alone returns
+// everything.
 func (a *Assembler) Frames() []*Frame {
 	found := a.found
 	a.found = nil

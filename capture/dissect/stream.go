@@ -19,9 +19,6 @@ const (
 	// captured before the hole is given up. One would do, were packets never
 	// reordered between the network card's queues.
 	acksUntilGap = 16
-	// rememberBytes is how far back a retransmission is still matched with
-	// its frame; larger than any send buffer.
-	rememberBytes = 8 << 20
 	// maxMarks bounds what is remembered of who carried an unfinished frame.
 	maxMarks = 1 << 16
 )
@@ -117,7 +114,7 @@ func (a *Assembler) addDamaged(in arrival) {
 	}
 	s := &f.dir[d]
 	from := s.position(in.h.Seq)
-	if from < s.next-rememberBytes || from > s.next+int64(a.o.MaxAhead) {
+	if from < s.next-int64(a.o.Remember) || from > s.next+int64(a.o.MaxAhead) {
 		return
 	}
 	s.note(mark{

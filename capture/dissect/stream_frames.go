@@ -204,6 +204,9 @@ func (s *stream) report(f *Frame, to int64) {
 	}
 	s.flow.count(f)
 	s.recent = append(s.recent, placed{s.head, to, f})
+	if s.a.o.Early {
+		s.a.found = append(s.a.found, f)
+	}
 }
 
 func comparePacket(x, y Part) int {
@@ -243,13 +246,21 @@ func (s *stream) attach(m mark) {
 // moving the others costs little per frame.
 func (s *stream) settle() {
 	n := len(s.recent) / 2
-	if n == 0 || s.recent[n-1].to >= s.next-rememberBytes {
+	if n == 0 || s.recent[n-1].to >= s.next-int64(s.a.o.Remember) {
+		return
+	}
+	s.handOver(n)
+	s.recent = slices.Delete(s.recent, 0, n)
+}
+
+// handOver gives the caller the n oldest finished frames, unless it has them.
+func (s *stream) handOver(n int) {
+	if s.a.o.Early {
 		return
 	}
 	for _, p := range s.recent[:n] {
 		s.a.found = append(s.a.found, p.frame)
 	}
-	s.recent = slices.Delete(s.recent, 0, n)
 }
 
 // cut narrows a mark to the range [from, to).

@@ -60,9 +60,7 @@ func (s *stream) finish() {
 	s.read(t)
 	s.readLast(t)
 	s.abandon(framing.ErrIncomplete, t)
-	for _, p := range s.recent {
-		s.a.found = append(s.a.found, p.frame)
-	}
+	s.handOver(len(s.recent))
 	s.release()
 	s.started = false
 }
