@@ -40,6 +40,7 @@ var floors = []floor{
 	{packages: []string{"labs/host", "internal/metrics"}},
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
 	{packages: []string{"labs"}},
+	{packages: []string{"cmd/rawlab/live"}},
 	{packages: []string{"cmd/rawlab/command"}},
 	{packages: []string{"cmd/rawlab", "scripts/peers"}},
 }
@@ -124,6 +125,8 @@ func TestObjection(t *testing.T) {
 		"labs/host → labs":                    false,
 		"cmd/rawlab → cmd/rawlab/command":     true,
 		"cmd/rawlab/command → labs":           true,
+		"cmd/rawlab/live → capture/dissect":   true,
+		"labs → cmd/rawlab/live":              false,
 		"labs → cmd/rawlab/command":           false,
 		"internal/machine → labs/wire":        false,
 		"cmd/rawlab/command → tcpq/gateway":   true,

@@ -15,6 +15,7 @@ import (
 	"rawlab/capture"
 	"rawlab/capture/filter"
 	"rawlab/capture/pcapng"
+	"rawlab/cmd/rawlab/live"
 	"rawlab/labs/host"
 )
 
@@ -35,6 +36,7 @@ type captureFlags struct {
 	inside   bool
 	whole    bool
 	quiet    bool
+	live     bool
 	help     bool
 	numeric  bool // always so: names are never looked up
 	filter   string
@@ -57,6 +59,7 @@ func newCapture() *cobra.Command {
 			"  rawlab capture -i lo -w out.pcapng -c 1000 tcp port 9700 or 9701\n" +
 			"  rawlab capture -i lo -w out.pcapng -C 100 -W 10\n" +
 			"  rawlab capture -r out.pcapng --json host 127.0.0.1\n" +
+			"  rawlab capture -i lo --live\n" +
 			"  rawlab capture -w out.pcapng --in-namespace sh -c 'ping -c 3 127.0.0.1'",
 		DisableFlagParsing:    true, // COMMAND's flags are not ours
 		DisableFlagsInUseLine: true,
@@ -79,6 +82,7 @@ func newCapture() *cobra.Command {
 	s.BoolVarP(&f.hex, "hex", "X", false, "print each packet's bytes too, link header included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "print no packets but, at the end, what each layer of them took")
+	s.BoolVar(&f.live, "live", false, "show packets, their layers and bytes on the whole terminal; ? tells the keys")
 	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
 	s.BoolVar(&f.inside, strings.TrimPrefix(insideFlag, "--"), false, "what follows is a COMMAND to run and capture in a private network")
 	return c
@@ -106,6 +110,8 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 		return usagef("-w writes packets instead of printing them: leave out --json and -X")
 	case f.quiet && (f.write != "" || f.hex):
 		return usagef("-q counts packets instead of printing or writing them: leave out -w and -X")
+	case f.live && (f.write != "" || f.hex || f.json || f.quiet):
+		return usagef("--live shows packets on the terminal: leave out -w, -X, --json and -q")
 	case f.rotates() && (f.write == "" || f.write == "-"):
 		return usagef("-C, -G and -W are about files: name one with -w")
 	case f.rotation.keep > 0 && !f.rotates():
@@ -155,6 +161,11 @@ func asUsage(err error) error {
 }
 
 func (f *captureFlags) run(c *cobra.Command) error {
+	if f.live && !f.help && !f.list {
+		if _, err := live.Terminal(c.OutOrStdout()); err != nil {
+			return &usageError{err}
+		}
+	}
 	switch {
 	case f.help:
 		return c.Help()
@@ -207,6 +218,9 @@ func (f *captureFlags) runFile(c *cobra.Command) error {
 	source, err := capture.NewFile(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	if f.live {
+		return f.viewFile(c, source, name)
 	}
 	out, err := f.openOutput(c, source)
 	if err != nil {

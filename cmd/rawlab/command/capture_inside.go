@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/vishvananda/netlink"
 )
 
@@ -32,15 +31,10 @@ func raiseLoopback() error {
 	return nil
 }
 
-// captureCommand captures for as long as the command runs, and returns its
-// exit code. The capture goes on while an interrupted command ends, so that
-// its last words are in it.
-func (f *captureFlags) captureCommand(c *cobra.Command, t *tap, out *captureOutput) (taken, code int, err error) {
-	cmd := exec.Command(f.command[0], f.command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.InOrStdin(), c.ErrOrStderr(), c.ErrOrStderr()
-	if f.write != "" && f.write != "-" {
-		cmd.Stdout = c.OutOrStdout()
-	}
+// captureCommand captures, as take does, for as long as the command runs, and
+// returns its exit code. The capture goes on while an interrupted command
+// ends, so that its last words are in it.
+func captureCommand(ctx context.Context, t *tap, cmd *exec.Cmd, take func(context.Context) (int, error)) (taken, code int, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, 0, fmt.Errorf("capture: %w", err)
 	}
@@ -53,12 +47,12 @@ func (f *captureFlags) captureCommand(c *cobra.Command, t *tap, out *captureOutp
 		close(ended)
 		t.stop()
 	})
-	wg.Go(func() { usher(c.Context(), enough, cmd, ended) })
-	taken, err = f.capture(context.WithoutCancel(c.Context()), t, out)
+	wg.Go(func() { usher(ctx, enough, cmd, ended) })
+	taken, err = take(context.WithoutCancel(ctx))
 	unwanted := false
 	select {
 	case <-ended:
-		unwanted = c.Context().Err() == nil
+		unwanted = ctx.Err() == nil
 	default: // -c was reached, or the output failed
 	}
 	cancel()

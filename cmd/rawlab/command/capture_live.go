@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -63,6 +64,9 @@ func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
+	if f.live {
+		return f.viewLive(c, t, names)
+	}
 	out, err := f.openOutput(c, t)
 	if err != nil {
 		return err
@@ -115,15 +119,19 @@ func (f *captureFlags) interfaces() ([]string, error) {
 // captureAll returns how many packets it took, and the exit code of the
 // command inside the namespace, if there was one.
 func (f *captureFlags) captureAll(c *cobra.Command, t *tap, out *captureOutput) (taken, code int, err error) {
-	if f.inside {
-		return f.captureCommand(c, t, out)
+	take := func(ctx context.Context) (int, error) {
+		return capture.Run(ctx, t, out.sink, &capture.RunConfig{Count: f.count, Live: true})
 	}
-	taken, err = f.capture(c.Context(), t, out)
-	return taken, 0, err
-}
-
-func (f *captureFlags) capture(ctx context.Context, t *tap, out *captureOutput) (int, error) {
-	return capture.Run(ctx, t, out.sink, &capture.RunConfig{Count: f.count, Live: true})
+	if !f.inside {
+		taken, err = take(c.Context())
+		return taken, 0, err
+	}
+	command := exec.Command(f.command[0], f.command[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = c.InOrStdin(), c.ErrOrStderr(), c.ErrOrStderr()
+	if f.write != "" && f.write != "-" {
+		command.Stdout = c.OutOrStdout()
+	}
+	return captureCommand(c.Context(), t, command, take)
 }
 
 // openTap starts the capture on every interface.
