@@ -72,6 +72,20 @@ func Unpack(datagram []byte) iter.Seq2[Frame, error] {
 	}
 }
 
+// Verify looks at the frame at the start of b as Unpack does, without returning
+// it. It returns its size in bytes, 0 if its extent cannot be trusted.
+func Verify(b []byte) (size int, err error) {
+	size, err = Peek(b, len(b))
+	if err != nil {
+		return 0, err
+	}
+	var f Frame
+	if err = f.parse(b[:size:size]); err == nil && f.Flags&FlagCRC == 0 {
+		err = ErrChecksum
+	}
+	return size, err
+}
+
 // UnpackAgain yields every frame of bytes that Unpack has yielded without an
 // error before. It does not look at their checksums again.
 func UnpackAgain(frames []byte) iter.Seq2[Frame, error] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"rawlab/framing"
 	"rawlab/internal/queue/edge"
@@ -131,8 +132,8 @@ func (c *Client) settleLast() error {
 }
 
 // openLinked obeys a datagram of a conversation on a rung.
-func (c *Client) openLinked(datagram []byte) error {
-	o := c.link.open(datagram)
+func (c *Client) openLinked(now time.Time, datagram []byte) error {
+	o := c.link.open(now, datagram)
 	switch {
 	case o.invalid > 0:
 		return c.link.alone(func() error {
@@ -147,7 +148,7 @@ func (c *Client) openLinked(datagram []byte) error {
 	if !o.events && !c.link.due() {
 		return nil
 	}
-	return c.link.take()
+	return c.link.take(now)
 }
 
 // openAll obeys the frames that the link delivers.

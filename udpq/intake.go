@@ -16,6 +16,7 @@ type intake struct {
 	waiting []taking // the oldest first
 	bytes   int      // of all that take room, what is being published too
 	asked   int      // questions among what waits
+	held    bool     // stir will tell of what is put
 	closed  bool
 	leaves  bool // the client leaves after the last of them
 }
@@ -51,7 +52,25 @@ func (i *intake) put(ready [][]byte) {
 		i.add(frames).bytes += len(frames)
 		i.bytes += len(frames)
 	}
-	i.stirred.Signal()
+	if !i.held {
+		i.stirred.Signal()
+	}
+}
+
+// hold lets what is put wait until stir, to be published together.
+func (i *intake) hold() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.held = true
+}
+
+func (i *intake) stir() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.held = false
+	if len(i.waiting) > 0 {
+		i.stirred.Signal()
+	}
 }
 
 // maxAsked bounds the questions that wait with what is to be published.

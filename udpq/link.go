@@ -84,17 +84,24 @@ func (l *link) put(frames []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.machine.post(l.clock.Now(), frames)
+		l.machine.post(l.postTime(), frames)
 	}
 	return l.err
 }
 
-// open takes a datagram and heeds what it says of those that were sent. Call
-// answer after the last of those that have come together.
-func (l *link) open(datagram []byte) opened {
+// postTime is the time for what is posted now, as far as it matters.
+func (l *link) postTime() (now time.Time) {
+	if _, is := l.machine.(patient); !is {
+		now = l.clock.Now()
+	}
+	return now
+}
+
+// open takes a datagram that came at that time, and heeds what it says of those
+// that were sent. Call answer after the last of those that have come together.
+func (l *link) open(now time.Time, datagram []byte) opened {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.clock.Now()
 	o := l.machine.open(now, datagram)
 	if _, _, event := framing.Identify(datagram); event && o.events { // and not parity alone
 		l.taken++
@@ -104,7 +111,7 @@ func (l *link) open(datagram []byte) opened {
 
 // tellIfReady is tell, if it is worth it: who was woken for each datagram that
 // has room would be woken too often. The caller holds mu.
-func (l *link) tellIfReady() {
+func (l *link) tellIfReady(now time.Time) {
 	if l.changed == nil {
 		return
 	}
@@ -112,15 +119,17 @@ func (l *link) tellIfReady() {
 	if m, is := l.machine.(spacious); is {
 		ready = m.spacious
 	}
-	if l.pace.open(l.clock.Now()) && (l.machine.idle() || ready() || l.pace != nil && !l.paced) {
+	if l.pace.open(now) && (l.machine.idle() || ready() || l.pace != nil && !l.paced) {
 		l.tell()
 	}
 }
 
-// take delivers the frames that may be now, of the datagram opened last. Then
-// call answer.
-func (l *link) take() error {
-	return l.alone(func() error { return l.deliver(l.accept()) })
+// take delivers the frames that may be at that time, of the datagram opened
+// last. Then call answer.
+func (l *link) take(now time.Time) error {
+	l.delivering.Lock()
+	defer l.delivering.Unlock()
+	return l.deliver(l.accept(now))
 }
 
 // alone calls do while nothing is delivered.
@@ -130,10 +139,10 @@ func (l *link) alone(do func() error) error {
 	return do()
 }
 
-func (l *link) accept() [][]byte {
+func (l *link) accept(now time.Time) [][]byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.machine.accept(l.clock.Now())
+	return l.machine.accept(now)
 }
 
 // bounds reports whether the machine itself bounds what was accepted and is
@@ -166,8 +175,9 @@ func (l *link) answer() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.pump(l.clock.Now())
-		l.tellIfReady()
+		now := l.clock.Now()
+		l.pump(now)
+		l.tellIfReady(now)
 	}
 }
 
@@ -231,7 +241,7 @@ func (l *link) tick() {
 	}
 	err := l.pass()
 	if err == nil && l.due() {
-		err = l.take()
+		err = l.take(l.clock.Now())
 		l.answer()
 	}
 	if err != nil && l.onFail != nil {
@@ -267,7 +277,7 @@ func (l *link) pass() error {
 		return err
 	}
 	l.pump(now)
-	l.tellIfReady()
+	l.tellIfReady(now)
 	return nil
 }
 

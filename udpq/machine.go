@@ -57,6 +57,9 @@ type doubtful interface{ unsure() error }
 // next. Finish lets it leave at once, since nothing is.
 type finishing interface{ finish() }
 
+// patient is a machine that does not look at when something is posted.
+type patient interface{ patient() }
+
 // spacious is a machine that tells apart room for one datagram and for many.
 type spacious interface{ spacious() bool }
 

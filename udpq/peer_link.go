@@ -53,16 +53,18 @@ func (p *peer) transmitEvents(t *train) (err error) {
 // it was. Its emits are published by another goroutine than the one that
 // reads: publishing may wait for subscribers, who wait for acks to be read.
 func (p *peer) openLinked(d *datagram) bool {
-	o := p.link.open(d.b)
+	now := p.group.came
+	o := p.link.open(now, d.b)
 	if !p.opened {
 		p.opened = true
+		p.intake.hold()
 		p.group.opened = append(p.group.opened, p)
 	}
 	for range o.invalid {
 		p.invalid()
 	}
 	if (o.events || p.link.due()) && p.intake.room(p.link.bounds()) { // without room it is not accepted, and comes again
-		p.link.take()
+		p.link.take(now)
 	}
 	return o.mine
 }

@@ -96,8 +96,9 @@ func (c *Client) read() {
 		}
 		c.probes = 0
 		c.heard.Store(true)
+		now := c.config.Clock.Now()
 		for i := 0; i < len(batch) && end == nil; i++ {
-			end = c.open(batch[i].b)
+			end = c.open(now, batch[i].b)
 		}
 		if c.link != nil {
 			c.link.answer()
@@ -124,9 +125,9 @@ func (c *Client) unread(err error) error {
 	return nil
 }
 
-func (c *Client) open(datagram []byte) error {
+func (c *Client) open(now time.Time, datagram []byte) error {
 	if !c.link.bare() {
-		return c.openLinked(datagram)
+		return c.openLinked(now, datagram)
 	}
 	return c.openFrames(datagram, true)
 }

@@ -33,6 +33,8 @@ func newAckMachine(r rung, t tuning) machine {
 
 func (m *ackMachine) post(_ time.Time, frames []byte) { m.sender.Send(frames) }
 
+func (m *ackMachine) patient() {}
+
 func (m *ackMachine) fit(bytes int) {
 	m.sender.Pack(min(bytes, framing.DefaultDatagram-ack.HeaderBytes))
 }

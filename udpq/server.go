@@ -129,6 +129,7 @@ type group struct {
 	sources    *sources.Rates // of the goroutine that reads
 	touched    []*peer        // have published since the last commit
 	opened     []*peer        // have had datagrams of their rung opened since then
+	came       time.Time      // when the datagrams at hand were received
 	buffer     buffer
 	all        sync.WaitGroup
 	mu         sync.Mutex
@@ -159,23 +160,35 @@ func (g *group) read(ctx context.Context) error {
 	}
 }
 
-// commitBytes is received between two commits at most: what is gathered stays
-// in the processor's cache, and within the buffer that the queue keeps.
-const commitBytes = 64 << 10
+// Bytes received between two commits at most, so that what is gathered stays in
+// the processor's cache and within the buffer that the queue keeps; and between
+// two answers on a rung, for which the other end should not have to wait.
+const (
+	commitBytes = 64 << 10
+	answerBytes = 128 << 10
+)
 
-// obey acts on a batch of datagrams, and commits once unless it is large.
+// obey acts on a batch of datagrams, and commits and answers once unless it is
+// large.
 func (g *group) obey(batch []datagram) {
 	g.server.datagrams.Add(uint64(len(batch)))
+	g.came = g.server.config.Clock.Now()
 	g.overflow()
-	bytes := 0
+	uncommitted, unanswered := 0, 0
 	for i := range batch {
 		g.open(&batch[i])
-		if bytes += len(batch[i].b); bytes >= commitBytes {
+		n := len(batch[i].b)
+		if uncommitted += n; uncommitted >= commitBytes {
 			g.commit()
-			bytes = 0
+			uncommitted = 0
+		}
+		if unanswered += n; unanswered >= answerBytes {
+			g.answerLinks()
+			unanswered = 0
 		}
 	}
 	g.commit()
+	g.answerLinks()
 }
 
 func (g *group) commit() {
@@ -184,9 +197,15 @@ func (g *group) commit() {
 		p.commitAll()
 	}
 	g.touched = g.touched[:0]
+}
+
+// answerLinks answers on the rungs of which datagrams were opened, and has what
+// they carried published.
+func (g *group) answerLinks() {
 	for _, p := range g.opened {
 		p.opened = false
 		p.link.answer()
+		p.intake.stir()
 	}
 	g.opened = g.opened[:0]
 }

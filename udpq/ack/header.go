@@ -42,22 +42,25 @@ func (h *Header) Append(frames []byte) []byte {
 // found is false if the last frame is another. Invalid counts frames that
 // were none: a datagram with one must not be accepted, so that it comes again.
 func Split(datagram []byte) (frames []byte, h Header, found bool, invalid int) {
-	last, start, end := framing.Frame{}, 0, 0
-	for f, err := range framing.Unpack(datagram) {
-		if err != nil {
+	start, end := 0, 0
+	for n := 1; n > 0 && end < len(datagram); {
+		var err error
+		if n, err = framing.Verify(datagram[end:]); err != nil {
 			invalid++
-			continue
 		}
-		last, start, end = f, end, end+f.Size()
+		start, end = end, end+n
 	}
-	if invalid > 0 || last.Kind != framing.KindAck || last.Flags&framing.FlagOffset == 0 || len(last.Topic) > 0 {
+	if invalid > 0 {
 		return datagram, Header{}, false, invalid
+	}
+	last, _, err := framing.Parse(datagram[start:], 0)
+	if err != nil || last.Kind != framing.KindAck || last.Flags&framing.FlagOffset == 0 || len(last.Topic) > 0 {
+		return datagram, Header{}, false, 0
 	}
 	h = Header{Limit: last.Origin, Number: last.Sequence, Sent: last.Time, UpTo: last.Offset}
 	if len(last.Payload) >= 8 {
 		h.Echo, last.Payload = binary.BigEndian.Uint64(last.Payload), last.Payload[8:]
 	}
-	var err error
 	if h.Beyond, err = framing.ParseRanges(last.Payload); err != nil {
 		return datagram, Header{}, false, 1
 	}
