@@ -50,12 +50,10 @@ func (w *Writer) WriteNames(names []Name) error {
 		if n.Address.Is4() {
 			kind = recordIPv4
 		}
-		value := append(n.Address.AsSlice(), strings.Join(n.Names, "\x00")+"\x00"...)
-		if err := w.option(kind, len(value)); err != nil {
+		if err := w.option(kind, string(n.Address.AsSlice())+strings.Join(n.Names, "\x00")+"\x00"); err != nil {
 			return err
 		}
-		w.block = pad(append(w.block, value...))
 	}
 	w.u32(recordEnd)
-	return w.finish(nil)
+	return w.finish(len(w.buf), nil)
 }

@@ -180,3 +180,23 @@ func TestWriterRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestWriterAllocatesNothing: what a live capture writes per packet.
+func TestWriterAllocatesNothing(t *testing.T) {
+	w, err := pcapng.NewWriter(io.Discard, pcapng.Section{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.AddInterface(interfaces()[0]); err != nil {
+		t.Fatal(err)
+	}
+	p := pcapng.Packet{Time: start, Data: make([]byte, 170), Length: 170, Flags: pcapng.FlagInbound}
+	for range 10_000 { // until the buffer is as large as it gets
+		if err := w.WritePacket(&p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := testing.AllocsPerRun(1000, func() { w.WritePacket(&p) }); n != 0 {
+		t.Errorf("WritePacket allocates %v times, want 0", n)
+	}
+}

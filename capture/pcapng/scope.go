@@ -1,40 +1,6 @@
 package pcapng
 
-import (
-	"encoding/binary"
-	"fmt"
-	"math/bits"
-)
-
-// endian is the byte order of a section: true is big-endian.
-type endian bool
-
-func (e endian) u16(b []byte) uint16 {
-	v := binary.LittleEndian.Uint16(b)
-	if e {
-		v = bits.ReverseBytes16(v)
-	}
-	return v
-}
-
-func (e endian) u32(b []byte) uint32 {
-	v := binary.LittleEndian.Uint32(b)
-	if e {
-		v = bits.ReverseBytes32(v)
-	}
-	return v
-}
-
-func (e endian) u64(b []byte) uint64 {
-	v := binary.LittleEndian.Uint64(b)
-	if e {
-		v = bits.ReverseBytes64(v)
-	}
-	return v
-}
-
-// ticks reads a time stamp, high half first.
-func (e endian) ticks(b []byte) uint64 { return uint64(e.u32(b))<<32 | uint64(e.u32(b[4:])) }
+import "fmt"
 
 // scope is what gives blocks their meaning: what the file has said up to
 // them.

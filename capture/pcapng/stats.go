@@ -84,5 +84,5 @@ func (w *Writer) WriteStats(s *Stats) error {
 			options = append(options, option{c.code, w.u64Text(c.count)})
 		}
 	}
-	return w.finish(s.Options, options...)
+	return w.finishWith(s.Options, options...)
 }

@@ -16,6 +16,9 @@ func (h *half) answered(a *Analyzer, s *Segment) {
 		h.DSACKs++
 	}
 	h.delayed(s)
+	if s.Length > 0 { // what the application got may make it write
+		h.promptly = false
+	}
 	if s.Ack > h.max || s.Ack < h.una {
 		return
 	}

@@ -198,14 +198,19 @@ func TestNagle(t *testing.T) {
 	if got := s.send(120.1, true, 151, 31, 50, "A"); got.NagleWait != 0 {
 		t.Error("an answer made the application write: that is no wait")
 	}
-	s.send(140, false, 31, 201, 0, "A")
-	if got := s.send(145, true, 201, 31, 50, "A"); got.NagleWait != 0 {
+	s.send(135, false, 31, 201, 0, "A")
+	s.send(135.1, false, 31, 201, 10, "A")
+	if got := s.send(135.2, true, 201, 41, 50, "A"); got.NagleWait != 0 {
+		t.Error("a question came behind the acknowledgement: that is no wait")
+	}
+	s.send(140, false, 41, 251, 0, "A")
+	if got := s.send(145, true, 251, 41, 50, "A"); got.NagleWait != 0 {
 		t.Error("5 ms after the acknowledgement: that is no wait")
 	}
 	if d := s.flow(); d.Nagle.Count != 1 || d.NagleOff {
 		t.Errorf("%+v, off %t; want one wait", d.Nagle, d.NagleOff)
 	}
-	s.send(146, true, 251, 31, 50, "A")
+	s.send(146, true, 301, 41, 50, "A")
 	if d := s.flow(); d.Nagle.Count != 0 || !d.NagleOff {
 		t.Errorf("%+v, off %t; want off: two small segments were under way", d.Nagle, d.NagleOff)
 	}

@@ -18,6 +18,7 @@ type explainFlags struct {
 	json  bool
 	limit int
 	hex   bool
+	viewFlags
 
 	file             string
 	origin, sequence uint64
@@ -27,21 +28,29 @@ type explainFlags struct {
 func newExplain() *cobra.Command {
 	var f explainFlags
 	c := &cobra.Command{
-		Use:   "explain FILE",
+		Use:   "explain FILE|FOLDER",
 		Short: "Tell for every event in a capture file which bytes of which packets carried it",
 		Long: "Read a capture file (pcapng or pcap, of rawlab, tcpdump or Wireshark; - for stdin) and\n" +
 			"tell for every event in it the packets that carried it: where it was split, packed with\n" +
 			"others or sent again, and which bytes belong to which layer of OSI and of TCP/IP.\n" +
 			"With --event, every layer of each of its packets is shown with its fields. A file\n" +
-			"without events is dissected packet by packet.",
+			"without events is dissected packet by packet. FOLDER is what 'lab run -o' wrote; its\n" +
+			"samples of TCP_INFO, if there are any, stand in --ladder and --flows.\n\n" +
+			"--ladder draws the packets in time between their hosts, --flows sums up TCP's.",
 		Example: "  rawlab explain capture.pcapng\n" +
 			"  rawlab explain capture.pcapng --event 1:7\n" +
 			"  rawlab explain capture.pcapng --event 0x1:7 --hex\n" +
+			"  rawlab explain folder --ladder --event 1:7\n" +
+			"  rawlab explain capture.pcapng --ladder --flow 10.77.0.1:40000\n" +
+			"  rawlab explain capture.pcapng --flows --csv\n" +
 			"  tcpdump -i lo -w - | rawlab explain - --json",
 		Args: positional(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			f.file = args[0]
 			if err := f.parse(c); err != nil {
+				return err
+			}
+			var err error
+			if f.file, err = bundled(args[0]); err != nil {
 				return err
 			}
 			return f.run(c)
@@ -49,9 +58,10 @@ func newExplain() *cobra.Command {
 	}
 	s := c.Flags()
 	s.StringVar(&f.event, "event", "", "tell the whole story of `ORIGIN:SEQUENCE`, decimal or 0x…")
-	s.IntVar(&f.limit, "limit", 20, "explain this many events, 0 for all")
+	s.IntVar(&f.limit, "limit", 20, "explain this many events, 0 for all; of a ladder, draw so many packets (60)")
 	s.BoolVar(&f.json, "json", false, "print one JSON object")
 	s.BoolVar(&f.hex, "hex", false, "show the packets' bytes too")
+	f.viewFlags.add(s)
 	return c
 }
 
@@ -60,8 +70,8 @@ func (f *explainFlags) parse(c *cobra.Command) error {
 		return usagef("--limit %d: must be 0 or more", f.limit)
 	}
 	f.one = c.Flags().Changed("event")
-	if !f.one {
-		return nil
+	if err := f.check(f, c.Flags().Changed("limit")); err != nil || !f.one {
+		return err
 	}
 	origin, sequence, ok := strings.Cut(f.event, ":")
 	var err1, err2 error
@@ -79,6 +89,9 @@ func (f *explainFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer done()
+	if f.other() {
+		return f.runView(c, file)
+	}
 	x, err := indexCapture(f.file, file)
 	if err != nil {
 		return err

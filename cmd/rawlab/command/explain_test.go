@@ -220,7 +220,7 @@ func TestExplainErrors(t *testing.T) {
 		"empty event":      {[]string{file, "--event", ""}, nil, 2, "", "want ORIGIN:SEQUENCE"},
 		"negative event":   {[]string{file, "--event", "-1:2"}, nil, 2, "", "want ORIGIN:SEQUENCE"},
 		"negative limit":   {[]string{file, "--limit", "-1"}, nil, 2, "", "0 or more"},
-		"no file":          {nil, nil, 2, "", "usage: rawlab explain FILE"},
+		"no file":          {nil, nil, 2, "", "usage: rawlab explain FILE|FOLDER"},
 		"missing file":     {[]string{file + "x"}, nil, 1, "", "no such file"},
 		"no capture":       {[]string{"-"}, []byte("something else"), 1, "", "neither pcapng nor pcap"},
 		"cut":              {[]string{"-"}, whole[:len(whole)-20], 1, "event 7:3", "cut short"},
