@@ -48,6 +48,7 @@ type Recording struct {
 	Wire              [2]account.Wire  // by leg
 	Lateness          []time.Duration  // of every packet that the wire held, against its own schedule
 	CongestionControl string           // of the hosts' TCP
+	Counted           [2]host.Counters // by side, while the plans were carried out
 	TCPInfo           []report.TCPSample
 	TCPInfoExcess     int // samples that there was no room for
 }

@@ -129,6 +129,7 @@ func (g *together) collect(looks []*sampler) (*Recording, error) {
 	if r.CongestionControl, err = g.network.Client().CongestionControl(); err != nil {
 		return nil, err
 	}
+	r.Counted = g.transfers[0].counted
 	for i, x := range g.transfers {
 		x.collect(r)
 		if x.transport.stream {

@@ -56,6 +56,7 @@ type transfer struct {
 	listener client
 	socket   net.Conn // the subscriber's
 	before   [2]host.Counters
+	counted  [2]host.Counters // since then
 	input    account.Input
 	rung     account.Rung
 	stalled  string       // where the run stood still, if it did
@@ -288,6 +289,7 @@ func (x *transfer) count() error {
 			return err
 		}
 		d := after.Minus(x.before[side])
+		x.counted[side] = d
 		firewall, err := h.Firewall()
 		if err != nil {
 			return err

@@ -146,6 +146,7 @@ func (h *VirtualHost) Counters() (Counters, error) {
 		s := h.stack.Stats()
 		c = Counters{
 			"Ip.InReceives":    int64(s.IP.PacketsReceived.Value()),
+			"Ip.InHdrErrors":   int64(s.IP.MalformedPacketsReceived.Value()),
 			"Ip.OutRequests":   int64(s.IP.PacketsSent.Value()),
 			"Udp.InDatagrams":  int64(s.UDP.PacketsReceived.Value()) - int64(s.UDP.ReceiveBufferErrors.Value()),
 			"Udp.OutDatagrams": int64(s.UDP.PacketsSent.Value()),
