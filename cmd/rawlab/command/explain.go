@@ -36,7 +36,8 @@ func newExplain() *cobra.Command {
 			"With --event, every layer of each of its packets is shown with its fields. A file\n" +
 			"without events is dissected packet by packet. FOLDER is what 'lab run -o' wrote; its\n" +
 			"samples of TCP_INFO, if there are any, stand in --ladder and --flows.\n\n" +
-			"--ladder draws the packets in time between their hosts, --flows sums up TCP's.",
+			"--ladder draws the packets in time between their hosts, --flows sums up TCP's,\n" +
+			"--waterfall shows where an event's bytes are in its packets, and the overhead.",
 		Example: "  rawlab explain capture.pcapng\n" +
 			"  rawlab explain capture.pcapng --event 1:7\n" +
 			"  rawlab explain capture.pcapng --event 0x1:7 --hex\n" +
@@ -102,9 +103,14 @@ func (f *explainFlags) run(c *cobra.Command) error {
 	if err := x.dissect(file); err != nil {
 		return err
 	}
-	if f.json {
+	switch {
+	case f.waterfall:
+		err = f.writeWaterfall(c.OutOrStdout(), x)
+	case f.asTable():
+		err = f.write(c.OutOrStdout(), x.listTable())
+	case f.json:
 		err = x.writeJSON(c.OutOrStdout(), f.hex)
-	} else {
+	default:
 		p := explainPrinter{w: c.OutOrStdout(), x: x, hex: f.hex, bold: bold(c.OutOrStdout())}
 		err = p.print(f.one)
 	}

@@ -97,6 +97,27 @@ func (f *explainFlags) runView(c *cobra.Command, file io.ReadSeeker) error {
 	return f.runFlows(c, file)
 }
 
+// writeWaterfall shows the events that were asked for, layer by layer.
+func (f *explainFlags) writeWaterfall(w io.Writer, x *captureIndex) error {
+	var falls []*waterfall
+	for _, s := range x.shown {
+		falls = append(falls, x.waterfall(s))
+	}
+	if f.json {
+		return x.writeWaterfallJSON(w, falls)
+	}
+	if f.asTable() {
+		return f.write(w, x.waterfallTable(falls))
+	}
+	p := &explainPrinter{w: w, x: x, bold: bold(w)}
+	for _, fall := range falls {
+		if err := p.waterfall(fall); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // touches reports whether a packet is of the flow that was asked for.
 func (v *viewFlags) touches(p *seenPacket) bool {
 	return v.flow == "" || p.headers.Src == v.endpoint || p.headers.Dst == v.endpoint

@@ -68,6 +68,8 @@ func TestViewsGolden(t *testing.T) {
 		"ladder-lossy-event": {"lossy.pcapng", "--ladder", "--event", "7:3"},
 		"ladder-lossy-limit": {"lossy.pcapng", "--ladder", "--limit", "4"},
 		"flows-lossy":        {"lossy.pcapng", "--flows"},
+		"waterfall-udp":      {"udp.pcapng", "--waterfall", "--event", "7:2"},
+		"waterfall-tcp":      {"tcp.pcapng", "--waterfall", "--event", "7:1"},
 	} {
 		t.Run(name, func(t *testing.T) { holdGolden(t, name, args) })
 	}
@@ -191,7 +193,7 @@ func TestFlowsJSON(t *testing.T) {
 }
 
 func TestViewTables(t *testing.T) {
-	for _, view := range [][]string{{"--ladder"}, {"--flows"}} {
+	for _, view := range [][]string{{"--ladder"}, {"--flows"}, {}, {"--waterfall", "--event", "7:2"}, {"--event", "7:2"}} {
 		_, stdout, stderr := runExplain(t, lossyCapture(t), append([]string{"-", "--csv"}, view...)...)
 		rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 		if err != nil || len(rows) < 2 || stderr != "" {
@@ -264,5 +266,64 @@ func TestBundleFolder(t *testing.T) {
 	}
 	if code, _, stderr := runExplain(t, nil, dir, "--flows"); code != 1 || !strings.Contains(stderr, "no column") {
 		t.Errorf("exit %d, stderr %q; want 1 and the column that is missing", code, stderr)
+	}
+}
+
+// TestWaterfallAddsUp: the layers of every packet follow each other and come
+// to the whole packet.
+func TestWaterfallAddsUp(t *testing.T) {
+	_, stdout, stderr := runExplain(t, udpCapture(t), "-", "--waterfall", "--event", "7:2", "--json")
+	var got struct {
+		Events []struct {
+			Payload int `json:"payload_bytes"`
+			Ways    []struct {
+				Kind     string
+				Packets  int
+				Bytes    float64
+				Overhead float64 `json:"overhead_percent"`
+			}
+			Packets []struct {
+				Bytes, Payload int
+				Layers         []struct{ From, To int }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatalf("%v; stderr %q", err, stderr)
+	}
+	if len(got.Events) != 1 || len(got.Events[0].Packets) != 3 || len(got.Events[0].Ways) != 2 {
+		t.Fatalf("%+v, want one event with 3 packets and 2 ways", got.Events)
+	}
+	for i, p := range got.Events[0].Packets {
+		at := 0
+		for _, l := range p.Layers {
+			if l.From != at {
+				t.Errorf("packet %d: a layer from %d on, want %d", i, l.From, at)
+			}
+			at = l.To
+		}
+		if at != p.Bytes {
+			t.Errorf("packet %d: layers of %d bytes, want %d", i, at, p.Bytes)
+		}
+	}
+	// Two events of 46 and 45 bytes share the 42 bytes of the headers below.
+	emit := got.Events[0].Ways[0]
+	if want := 46 + 42*46.0/91; emit.Kind != "emit" || emit.Packets != 1 || emit.Bytes < want-0.01 || emit.Bytes > want+0.01 {
+		t.Errorf("%+v, want 1 packet and %.2f bytes", emit, want)
+	}
+}
+
+// TestListMarkdown: what would end a cell, or mean anything, does not.
+func TestListMarkdown(t *testing.T) {
+	s := newStaged(t, "a|b")
+	f := framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagCRC, Origin: 1, Sequence: 1, Topic: []byte("x|y*<b>\n"), Payload: []byte("p")}
+	b, err := f.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.add(0, pcapng.FlagOutbound, "", upUDP(t, b))
+	_, stdout, _ := runExplain(t, s.bytes(), "-", "--md")
+	if !strings.Contains(stdout, `| x\|y\*&lt;b&gt;<br> |`) || !strings.Contains(stdout, `| a\|b |`) {
+		t.Errorf("stdout:\n%s", stdout)
 	}
 }
