@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,13 @@ type association struct {
 	addr   net.Addr
 	conn   *pion.Conn
 
-	records chan []byte
+	id     connectionID
+	places []netip.AddrPort // that it has been at, the last one last; guarded by socket.mu
+
+	writing sync.Mutex
+	to      atomic.Pointer[net.Addr] // where what is written goes
+
+	records chan datagram
 	reading *deadline.Deadline
 	life    context.Context
 	cancel  context.CancelFunc
@@ -40,9 +47,11 @@ type association struct {
 func (s *Socket) associate(from netip.AddrPort, addr net.Addr) (*association, error) {
 	a := &association{
 		socket: s, from: from, addr: addr,
-		records: make(chan []byte, recordsAhead), reading: deadline.New(), over: make(chan struct{}),
+		places: []netip.AddrPort{from}, id: drawID(),
+		records: make(chan datagram, recordsAhead), reading: deadline.New(), over: make(chan struct{}),
 	}
-	options := append(s.config.options(), pion.WithServerHelloMessageHook(func(m handshake.MessageServerHello) handshake.Message {
+	a.to.Store(&addr)
+	options := append(s.config.options(), pion.WithConnectionIDGenerator(func() []byte { return a.id[:] }), pion.WithServerHelloMessageHook(func(m handshake.MessageServerHello) handshake.Message {
 		a.shown.Store(true)
 		return &m
 	}))
@@ -88,7 +97,7 @@ func (a *association) read() {
 		}
 		a.heard.Store(true)
 		select {
-		case a.socket.readable <- datagram{slices.Clone(b[:n]), a.addr}:
+		case a.socket.readable <- datagram{slices.Clone(b[:n]), a.follow()}:
 		case <-a.life.Done():
 			return
 		}
@@ -97,9 +106,9 @@ func (a *association) read() {
 
 // put takes a datagram for the library. What comes faster than it is
 // deciphered is lost, as in a receive buffer that is full.
-func (a *association) put(b []byte) {
+func (a *association) put(b []byte, from net.Addr) {
 	select {
-	case a.records <- b:
+	case a.records <- datagram{b, from}:
 	default:
 		a.socket.dropped.Add(1)
 	}
@@ -109,7 +118,7 @@ func (a *association) put(b []byte) {
 func (a *association) ReadFrom(b []byte) (int, net.Addr, error) {
 	select {
 	case r := <-a.records:
-		return copy(b, r), a.addr, nil
+		return copy(b, r.b), r.from, nil
 	case <-a.reading.Done():
 		return 0, nil, os.ErrDeadlineExceeded
 	}
@@ -117,7 +126,7 @@ func (a *association) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteTo is for the library.
 func (a *association) WriteTo(b []byte, _ net.Addr) (int, error) {
-	return a.socket.under.WriteTo(b, a.addr)
+	return a.socket.under.WriteTo(b, *a.to.Load())
 }
 
 // Close is for the library; the socket is that of all.

@@ -22,8 +22,9 @@ import (
 
 const (
 	// Overhead is what DTLS 1.2 adds to a datagram in bytes, at most: header 13
-	// (RFC 6347 section 4.3.1), nonce 8, tag 16 (RFC 5288 section 3).
-	Overhead = 13 + 8 + 16
+	// (RFC 6347 section 4.3.1), nonce 8, tag 16 (RFC 5288 section 3); and what a
+	// client adds, a connection ID and the inner type (RFC 9146 section 4).
+	Overhead = 13 + 8 + 16 + idBytes + 1
 	// MaxDatagram is the largest datagram in bytes that an association carries:
 	// the library reads records of up to 8 KiB.
 	MaxDatagram = 8<<10 - Overhead
@@ -136,6 +137,7 @@ func (c *ClientConfig) options() (all []pion.ClientOption) {
 	for _, o := range commonOptions() {
 		all = append(all, o)
 	}
+	all = append(all, pion.WithConnectionIDGenerator(pion.OnlySendCIDGenerator()))
 	if c.PSK != nil {
 		return append(all, pion.WithPSK(func([]byte) ([]byte, error) { return c.PSK, nil }), pion.WithPSKIdentityHint([]byte(c.Identity)))
 	}

@@ -29,8 +29,16 @@
 // What is no record of an association is counted and dropped, but for the
 // hello of a client that speaks no DTLS: it is told so, in no more bytes.
 //
+// A client names its association in each record, by a connection ID that the
+// server gave it (RFC 9146). So one whose address changes on the way, by a NAT,
+// need not shake hands again: its records are deciphered as before, and come
+// out of [Socket] from the new address. What is written goes to the address
+// that it is written to, of the last few that the client was seen at: package
+// udpq moves a session only once the new one is shown to be the client's. A
+// client that takes another socket shakes hands over it.
+//
 // # Limits
 //
 // A record carries up to [MaxDatagram] bytes, and is [Overhead] larger than
-// what it carries. Datagrams meant for [Budget] travel in one Ethernet frame.
+// what it carries at most, to the client 9 bytes less. Datagrams meant for [Budget] travel in one Ethernet frame.
 package dtls

@@ -15,6 +15,7 @@ const (
 	noRecord record = iota
 	someRecord
 	clientHello // of epoch 0: it may be the first of a handshake
+	named       // it bears a connection ID, see placeID
 )
 
 // Content types (RFC 6347 section 4.1, RFC 5246 section 6.2.1) and others of
@@ -24,12 +25,19 @@ const (
 	firstType       = 20 // change_cipher_spec
 	handshakeType   = 22
 	lastType        = 23 // application_data
+	namedType       = 25 // tls12_cid (RFC 9146 section 4)
 	versionMajor    = 254
 	clientHelloType = 1 // RFC 6347 section 4.3.2
 )
 
 // identify tells what a datagram begins with, and of which epoch it is.
 func identify(b []byte) (kind record, epoch uint16) {
+	if len(b) > recordBytes+idBytes && b[0] == namedType && b[1] == versionMajor {
+		if epoch = binary.BigEndian.Uint16(b[3:]); epoch == 0 {
+			return noRecord, 0 // only what is encrypted is named; the library names its last alert, too
+		}
+		return named, epoch
+	}
 	if len(b) <= recordBytes || b[0] < firstType || b[0] > lastType || b[1] != versionMajor {
 		return noRecord, 0
 	}

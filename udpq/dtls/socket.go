@@ -30,6 +30,7 @@ type Stats struct {
 	Associations int    // now
 	Handshakes   int    // under way now
 	Established  uint64 // associations, since the start
+	Moved        uint64 // times that one went on from another address
 	Failed       uint64 // handshakes that were given up, or made room for others
 	Refused      uint64 // handshakes that were not begun: there were too many associations
 	Limited      uint64 // datagrams of handshakes passed over, since too many had come from their source
@@ -54,10 +55,12 @@ type Socket struct {
 	sources   *sources.Rates // of pump
 	lastWords time.Time      // of pump: when a client without DTLS was told so
 
-	established, handshakesFailed, refused, limited, dropped atomic.Uint64
+	established, moved, handshakesFailed, refused, limited, dropped atomic.Uint64
 
 	mu      sync.Mutex
-	stand   map[netip.AddrPort]*association
+	members map[*association]struct{}       // that have shaken hands
+	stand   map[netip.AddrPort]*association // the same by each of their places
+	named   map[connectionID]*association   // the same, and those shaking
 	shaking map[netip.AddrPort]*association
 	waiting []*association // those shaking, the oldest first
 	closed  bool
@@ -75,6 +78,7 @@ func Listen(conn net.PacketConn, config *Config) (*Socket, error) {
 	}
 	s := &Socket{
 		under: conn, config: config.orDefault(), readable: make(chan datagram, readableAhead), reading: deadline.New(), failed: make(chan struct{}),
+		members: make(map[*association]struct{}), named: make(map[connectionID]*association),
 		stand: make(map[netip.AddrPort]*association), shaking: make(map[netip.AddrPort]*association),
 	}
 	s.sources = sources.New(s.config.SourceRate)
@@ -89,7 +93,7 @@ func (s *Socket) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stats{
-		Associations: len(s.stand), Handshakes: len(s.shaking), Established: s.established.Load(),
+		Associations: len(s.members), Handshakes: len(s.shaking), Established: s.established.Load(), Moved: s.moved.Load(),
 		Failed: s.handshakesFailed.Load(), Refused: s.refused.Load(), Limited: s.limited.Load(), Dropped: s.dropped.Load(),
 	}
 }
@@ -121,6 +125,9 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 	kind, epoch := identify(b)
 	s.mu.Lock()
 	stands, shakes := s.stand[from], s.shaking[from]
+	if kind == named {
+		stands, shakes = s.named[idOf(b)], nil
+	}
 	s.mu.Unlock()
 	switch {
 	case kind == noRecord:
@@ -129,14 +136,14 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 	case epoch == 0 && !s.sources.Take(s.config.Clock.Now(), from.Addr()): // it costs no more than this
 		s.limited.Add(1)
 	case shakes != nil:
-		shakes.put(b)
+		shakes.put(b, addr)
 		if stands != nil && epoch > 0 {
-			stands.put(b)
+			stands.put(b, addr)
 		}
 	case kind == clientHello:
 		s.begin(b, from, addr)
 	case stands != nil:
-		stands.put(b)
+		stands.put(b, addr)
 	default:
 		s.dropped.Add(1)
 	}
@@ -149,7 +156,7 @@ func (s *Socket) begin(hello []byte, from netip.AddrPort, addr net.Addr) {
 	switch {
 	case s.closed:
 		return
-	case len(s.stand) >= s.config.MaxAssociations && s.stand[from] == nil, len(s.waiting) >= s.config.MaxHandshakes && !s.makeRoom():
+	case len(s.members) >= s.config.MaxAssociations && s.stand[from] == nil, len(s.waiting) >= s.config.MaxHandshakes && !s.makeRoom():
 		s.refused.Add(1)
 		return
 	}
@@ -158,8 +165,8 @@ func (s *Socket) begin(hello []byte, from netip.AddrPort, addr net.Addr) {
 		s.config.Logger.Error("preparing DTLS", "err", err)
 		return
 	}
-	a.put(hello)
-	s.shaking[from] = a
+	a.put(hello, addr)
+	s.shaking[from], s.named[a.id] = a, a
 	s.waiting = append(s.waiting, a)
 	s.running.Go(a.run)
 }
@@ -185,6 +192,7 @@ func (s *Socket) forget(a *association) {
 	if s.shaking[a.from] == a {
 		delete(s.shaking, a.from)
 	}
+	delete(s.named, a.id)
 }
 
 // establish lets an association stand that has shaken hands, in the place of
@@ -195,7 +203,10 @@ func (s *Socket) establish(a *association) bool {
 	before := s.stand[a.from]
 	if known {
 		s.forget(a)
-		s.stand[a.from] = a
+		s.members[a], s.named[a.id], s.stand[a.from] = struct{}{}, a, a
+	}
+	if before != nil && before.place() != a.from {
+		before = nil // it has moved on
 	}
 	s.mu.Unlock()
 	if known && before != nil {
@@ -212,8 +223,11 @@ func (s *Socket) remove(a *association) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(a)
-	if s.stand[a.from] == a {
-		delete(s.stand, a.from)
+	delete(s.members, a)
+	for _, from := range a.places {
+		if s.stand[from] == a {
+			delete(s.stand, from)
+		}
 	}
 }
 
@@ -243,8 +257,8 @@ func (s *Socket) sweep() {
 func (s *Socket) all() []*association {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]*association, 0, len(s.stand))
-	for _, a := range s.stand {
+	all := make([]*association, 0, len(s.members))
+	for a := range s.members {
 		all = append(all, a)
 	}
 	return all
@@ -283,7 +297,7 @@ func (s *Socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	case len(b) > MaxDatagram:
 		return 0, &framing.SizeError{Size: uint64(len(b)), Limit: MaxDatagram}
 	}
-	return a.conn.Write(b)
+	return a.write(b, to)
 }
 
 // Close ends all associations, closes the socket, and waits for goroutines.

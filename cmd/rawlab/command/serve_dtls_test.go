@@ -52,7 +52,7 @@ func TestDTLSAndTokens(t *testing.T) {
 		"key and pin":     {[]string{"emit", url, "news.eu", "x", "--psk-file", own, "--tls-fingerprint", pin}, 2, "choose one"},
 		"key, no DTLS":    {[]string{"emit", plain, "news.eu", "x", "--psk-file", own}, 2, "--psk-file is for udps://"},
 		"pin, no DTLS":    {[]string{"emit", plain, "news.eu", "x", "--tls-fingerprint", pin}, 2, "say udps://"},
-		"cut by IP":       {[]string{"emit", url, "news.eu", "x", "--psk-file", own, "--fragments", "ip"}, 2, "carries 8155 bytes"},
+		"cut by IP":       {[]string{"emit", url, "news.eu", "x", "--psk-file", own, "--fragments", "ip"}, 2, "carries 8146 bytes"},
 		"key over TCP":    {[]string{"emit", "tls://127.0.0.1:1", "news.eu", "x", "--psk-file", own}, 2, "--psk-file is for udps://"},
 		"no such scheme":  {[]string{"emit", "dtls://127.0.0.1:1", "news.eu", "x"}, 2, "want tcp://, tls://, udp:// or udps://"},
 		"door, no key":    {[]string{"serve", "--udp", "127.0.0.1:0", "--psk-file", tokens}, 1, "--psk-file: "},
@@ -60,7 +60,7 @@ func TestDTLSAndTokens(t *testing.T) {
 		"door, no tokens": {[]string{"serve", "--udp", "0.0.0.0:0", "--psk-file", keys}, 2, "say who may with --tokens"},
 		"door, open":      {[]string{"serve", "--udp", "0.0.0.0:0", "--tokens", tokens}, 2, "could be read on the way"},
 		"door, plain":     {[]string{"serve", "--udp", "0.0.0.0:0", "--tokens", tokens, "--tls-self-signed", "--dtls=false"}, 2, "could be read on the way"},
-		"large datagrams": {[]string{"serve", "--udp", "127.0.0.1:0", "--psk-file", keys, "--udp-pack", "9000"}, 2, "with DTLS at most 8155"},
+		"large datagrams": {[]string{"serve", "--udp", "127.0.0.1:0", "--psk-file", keys, "--udp-pack", "9000"}, 2, "with DTLS at most 8146"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
