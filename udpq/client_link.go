@@ -22,7 +22,7 @@ func (c *Client) openLink() {
 		}
 		return
 	}
-	c.link = newLink(c.config.Clock, c.config.rung(), tuning{true, c.config.Nack, c.config.Congestion}, c.transmitEvents)
+	c.link = newLink(c.config.Clock, c.config.rung(), tuning{true, c.config.Nack, c.config.Congestion, c.config.reports()}, c.transmitEvents)
 	c.link.onFail, c.link.deliver, c.link.pace = c.fail, c.openAll, c.pace
 	if m, is := c.link.machine.(bounding); is {
 		m.bound(c.config.InboxBytes)

@@ -21,8 +21,10 @@ var (
 )
 
 // Report tells what became of each event emitted so far, as far as both ends
-// know: see package fates. What is sent until it is acknowledged, and is not
-// yet, is told as on the way: Flush waits until nothing is. What is lost between
+// know: see package fates. On a rung, what may still come is told as on the way:
+// what is not acknowledged, what is kept to be sent again if it is asked for, or
+// what parity may still repair. Flush waits until nothing is, or with
+// ReliabilityFEC has all leave: then it is settled in less than 0.2 s. What is lost between
 // the ends is told as such, be it by the wire or at the server's receive
 // buffer; those that wait at the server may still change their fate.
 func (c *Client) Report(ctx context.Context) (*fates.Report, error) {
@@ -39,16 +41,15 @@ func (c *Client) Report(ctx context.Context) (*fates.Report, error) {
 	return c.fates.Report(ctx, c.askFates, sent, open)
 }
 
-// openEvents returns the frames that are sent until they are acknowledged, and
-// are not.
+// openEvents returns the frames of which it is not known whether they come.
 func (c *Client) openEvents() [][]byte {
 	if c.link == nil {
 		return nil
 	}
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
-	if m, ok := c.link.machine.(interface{ unacknowledged() [][]byte }); ok {
-		return m.unacknowledged()
+	if m, is := c.link.machine.(reporting); is {
+		return m.underway(c.config.Clock.Now())
 	}
 	return nil
 }
@@ -72,6 +73,9 @@ func (c *Client) beginReport(ctx context.Context) error {
 	c.fates = fates.NewEmitter(c.origin)
 	return c.fates.Start(ctx, c.askFates, func() []fates.SentTopic { return nil })
 }
+
+// reports reports whether what became of events will be asked for.
+func (c *ClientConfig) reports() bool { return c.Report || c.hooks != nil && c.hooks.Fates != nil }
 
 func (c *Client) askFates(ctx context.Context, query []byte) ([]byte, error) {
 	question := queue.NewFatesQuestion(query)

@@ -193,6 +193,69 @@ func TestReportTellsWhatTheKernelRefused(t *testing.T) {
 	}
 }
 
+// What may still be repaired is on its way: nothing is told as lost that comes
+// later, and in the end nothing is on its way.
+func TestReportTellsWhatMayStillCome(t *testing.T) {
+	for _, config := range []udpq.ClientConfig{
+		{Reliability: udpq.ReliabilityAck}, {Reliability: udpq.ReliabilityNack}, {Reliability: udpq.ReliabilityNack, Unordered: true},
+		{Reliability: udpq.ReliabilityFEC}, {Reliability: udpq.ReliabilityFEC, Unordered: true}, {Reliability: "fec:4+1", PackBudget: 300},
+		{Pace: udpq.Pace{Rate: 200_000, Burst: 2000}},
+	} {
+		t.Run(fmt.Sprintf("%s unordered %v", config.Reliability, config.Unordered), func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, l *link, _ *udpq.Server) { checkUnderway(t, l, config) })
+		})
+	}
+}
+
+func checkUnderway(t *testing.T, l *link, config udpq.ClientConfig) {
+	config.Report, config.Tries = true, 20
+	c := l.connect(t, config)
+	random := rand.New(rand.NewPCG(1, 2))
+	l.rule(func(toServer bool, b []byte) int {
+		if toServer && random.IntN(5) == 0 && (config.Reliability != "" || kindOf(b) == framing.KindEmit) {
+			return 0
+		}
+		return 1
+	})
+	lost, waited := make(map[uint64]bool), 0
+	const events = 203 // no whole number of groups
+	for n := range events {
+		if _, err := c.Emit("news", fmt.Append(nil, n)); err != nil {
+			t.Fatal(err)
+		}
+		if n%20 == 0 {
+			time.Sleep(3 * time.Millisecond)
+		}
+		if n%40 != 19 {
+			continue
+		}
+		for sequence, run := range fateOf(t, c) {
+			switch {
+			case run.Verdict == fates.LostOnWay:
+				lost[sequence] = true
+			case run.Verdict == fates.OnTheWay:
+				waited++
+			case lost[sequence]:
+				t.Errorf("event %d was told as lost, and is %s", sequence, run.Verdict)
+			}
+		}
+	}
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	all := fateOf(t, c)
+	for sequence, run := range all {
+		if run.Verdict != fates.Arrived && run.Verdict != fates.LostOnWay || run.Verdict == fates.Arrived && lost[sequence] {
+			t.Errorf("event %d: %s in the end, told as lost before: %v", sequence, run.Verdict, lost[sequence])
+		}
+	}
+	if len(all) != events || waited == 0 && config.Reliability != "" {
+		t.Errorf("%d events, %d times on the way: want %d, and some", len(all), waited, events)
+	}
+	c.Close()
+}
+
 // With acks, what is not acknowledged is on its way, until it has arrived.
 func TestReportOnARung(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, l *link, _ *udpq.Server) {

@@ -49,6 +49,12 @@ type bounding interface {
 // waited for will not.
 type timely interface{ due() bool }
 
+// reporting is a machine that tells of which datagrams posted it is not known
+// yet whether they come: their frames.
+type reporting interface {
+	underway(now time.Time) [][]byte
+}
+
 // doubtful is a machine that may be idle because nobody answers: then unsure
 // is why what was posted may not have come.
 type doubtful interface{ unsure() error }

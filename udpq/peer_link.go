@@ -27,7 +27,7 @@ func (p *peer) openLink() {
 	if p.rung.reliability == ReliabilityNack {
 		p.repairs.wanted = nack.NewWanted(config.Nack)
 	}
-	p.link = newLink(config.Clock, p.rung, tuning{false, config.Nack, config.Congestion}, p.transmitEvents)
+	p.link = newLink(config.Clock, p.rung, tuning{nack: config.Nack, congestion: config.Congestion}, p.transmitEvents)
 	p.link.pace, p.link.onSent = p.pace, func(frames []byte) { p.sent(frames, true) }
 	p.link.onFail = func(err error) {
 		p.group.remove(p)

@@ -41,6 +41,7 @@ type tuning struct {
 	subscriber bool // the link is a client's
 	nack       nack.Config
 	congestion Congestion
+	reports    bool // somebody asks for what is underway
 }
 
 // maxHeaderBytes is the most that a rung adds to a datagram.

@@ -103,7 +103,7 @@ func (m *ackMachine) unsent() [][]byte {
 	return unsent
 }
 
-func (m *ackMachine) unacknowledged() [][]byte {
+func (m *ackMachine) underway(time.Time) [][]byte {
 	sent, unsent := m.sender.Unacknowledged()
 	return append(sent, unsent...)
 }

@@ -24,18 +24,24 @@ type fecMachine struct {
 	send    *fec.Sender
 	receive *fec.Decoder
 
+	recent *recent // nil: nobody asks
+
 	header fec.Header // of the datagram opened last
 	frames []byte
 	opened bool // it waits for accept
 	late   bool // something has been waited for long enough
 }
 
-func newFECMachine(r rung, _ tuning) machine {
+func newFECMachine(r rung, t tuning) machine {
 	p, err := codeOf(r.reliability)
 	if err != nil {
 		panic("udpq: " + err.Error()) // newRung has checked it
 	}
-	return &fecMachine{send: fec.NewSender(p, 0, 0), receive: fec.NewDecoder(p, r.unordered, 0, 0)}
+	m := &fecMachine{send: fec.NewSender(p, 0, 0), receive: fec.NewDecoder(p, r.unordered, 0, 0)}
+	if t.reports {
+		m.recent = new(recent)
+	}
+	return m
 }
 
 // mostFEC is what a server grants at most, in words.
@@ -84,6 +90,7 @@ func (m *fecMachine) next(now time.Time, buf []byte) (outgoing, bool) {
 	out := outgoing{datagram: append(buf, datagram...)}
 	if len(frames) > 0 {
 		out.first = frames
+		m.recent.add(now, frames)
 	}
 	return out, true
 }
@@ -104,6 +111,12 @@ func (m *fecMachine) tick(now time.Time) error {
 }
 
 func (m *fecMachine) release() { m.send.Release() }
+
+// underway are those that have not left, or just have: what the wire has taken
+// of them may still be repaired.
+func (m *fecMachine) underway(now time.Time) [][]byte {
+	return append(m.recent.list(now), m.send.Unsent()...)
+}
 
 func (*fecMachine) blind() {}
 

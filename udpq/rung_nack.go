@@ -276,6 +276,8 @@ func (m *nackMachine) unsent() (frames [][]byte) {
 	return frames
 }
 
+func (m *nackMachine) underway(now time.Time) [][]byte { return m.send.Kept(now) }
+
 func (m *nackMachine) stats(s *ClientStats) {
 	s.Sending = m.send.Stats()
 	s.Receiving = m.receive.Stats().Plus(m.logs.Stats())

@@ -48,6 +48,8 @@ func (m *bareMachine) wake(now time.Time) time.Time {
 
 func (m *bareMachine) unsent() [][]byte { return m.waiting }
 
+func (m *bareMachine) underway(time.Time) [][]byte { return m.waiting }
+
 func (*bareMachine) blind() {}
 
 func (*bareMachine) open(time.Time, []byte) opened { return opened{} }

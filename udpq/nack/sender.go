@@ -81,6 +81,16 @@ func (s *Sender) Open() uint64 { return s.last() - s.settled }
 // Buffered returns the bytes of the ring.
 func (s *Sender) Buffered() int { return s.bytes }
 
+// Kept returns the frames of every datagram that may be sent again, oldest
+// first: the other end has not said that it has them, or will not wait.
+func (s *Sender) Kept(now time.Time) (list [][]byte) {
+	s.expire(now)
+	for _, d := range s.slots {
+		list = append(list, d.frames)
+	}
+	return list
+}
+
 func (s *Sender) last() uint64 { return s.stats.Sent }
 
 // Send numbers a datagram that leaves now, and returns its frames, which it

@@ -13,7 +13,7 @@ type Verdict string
 const (
 	Arrived     Verdict = "arrived"      // at the server: its outcome tells the rest
 	NotSent     Verdict = "send-refused" // the emitter's own kernel did not take it
-	OnTheWay    Verdict = "on-the-way"   // not there yet: it is sent again until it is acknowledged
+	OnTheWay    Verdict = "on-the-way"   // not there yet, and it may still come: it is sent or repaired again, or has not left
 	LostOnWay   Verdict = "lost-on-way"  // not there when the server was asked: the wire or its receive buffer, which only a capture can tell
 	UnknownFate Verdict = "unknown"      // neither end knows any more, or did yet
 )
@@ -52,7 +52,7 @@ type Sent struct {
 	Origin   uint64
 	Topics   []SentTopic
 	Refused  *Known // what its kernel did not take
-	OnTheWay *Known // what is sent until it is acknowledged, and is not
+	OnTheWay *Known // what may still come
 }
 
 // SentTopic is a stream of numbers given out: 1 to Last.
