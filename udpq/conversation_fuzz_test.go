@@ -77,8 +77,8 @@ func (c *conversation) act(b []byte) {
 		c.say(replay, from)
 		return
 	case f.Kind == framing.KindHello:
-		rung := []string{"", "ack", "ack,unordered", "nonsense"}[y%4]
-		f.Flags, f.Offset, f.Time, f.Topic = f.Flags|framing.FlagOffset, cookie, y/4, []byte(rung)
+		rung := rungsAsked[int(y)%len(rungsAsked)]
+		f.Flags, f.Offset, f.Time, f.Topic = f.Flags|framing.FlagOffset, cookie, y/uint64(len(rungsAsked)), []byte(rung)
 		f.Payload, _ = (&framing.Hello{MinVersion: 1, MaxVersion: 1, Name: []byte{'a' + z%3}}).Append(nil)
 	case f.Kind == framing.KindMove:
 		c.mu.Lock()
@@ -107,6 +107,9 @@ func (c *conversation) act(b []byte) {
 	c.say(b, from)
 }
 
+// rungsAsked is what hellos ask for.
+var rungsAsked = [...]string{"", "ack", "ack,unordered", "nonsense", "fec:8+2", "fec:2+1x4,unordered", "fec:200+3", "nack", "nack,unordered,pieces"}
+
 // FuzzServerConversation lets four addresses say hello with and without
 // cookies, emit, subscribe, move onto each other, replay and damage what was
 // said. Whatever comes, nobody who has shown nothing gets more than was sent
@@ -117,6 +120,7 @@ func FuzzServerConversation(f *testing.F) {
 	f.Add([]byte{0, hello, 1, 0, 0, 0, subscribe, 1, 1, 0, 0, emit, 1, 1, 0, 1, move, 1, 0, 0, 1, emit, 1, 2, 0, 0, 0xf0, 0, 2, 0})
 	f.Add([]byte{0, hello, 1, 1, 0, 1, hello, 2, 0, 2, 1, subscribe, 0, 1, 0, 0, emit, 1, 1, 0, 1, move, 1, 0, 0, 1, emit, 2, 1, 0})
 	f.Add([]byte{0, hello, 1, 0, 1, 0, emit, 1, 1, 0, 3, 0xff, 0, 0, 0, 0, bye, 1, 7, 0, 0, hello, 1, 0, 0, 2, 0xff, 0, 3, 255})
+	f.Add([]byte{0, hello, 1, 4, 0, 0, emit, 1, 1, 0, 0, subscribe, 1, 1, 0, 1, hello, 2, 5, 0, 1, emit, 2, 1, 0, 2, hello, 1, 6, 0, 0, 0xf0, 0, 2, 0, 3, hello, 3, 7, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		c := &conversation{
 			link: newLink(), t: t, over: make(chan struct{}),

@@ -265,8 +265,8 @@
 // # Groups
 //
 // [Server.Multicast] sends events to a multicast group (RFC 1112, RFC 4291
-// section 2.7) as well, frame by frame as to any client: an event in one
-// datagram, once however many have joined. [ListenGroup] joins and only
+// section 2.7) as well, frame by frame as to any client: once however many have
+// joined, in one datagram or, if it is larger, in pieces. [ListenGroup] joins and only
 // listens: without a session, acknowledgements or replays. Everybody on the
 // network can listen, and send.
 //

@@ -5,24 +5,29 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"rawlab/framing"
+	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/edge"
 )
 
 // GroupConfig configures a listener of a group. The zero value works.
 type GroupConfig struct {
-	Topic         string // or pattern: what else the group carries is passed over; default all
-	ReceiveBuffer int    // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
-	InboxBytes    int    // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read
+	Topic           string        // or pattern: what else the group carries is passed over; default all
+	ReceiveBuffer   int           // of the socket in bytes, default DefaultReceiveBuffer, negative: the system's
+	FragmentTimeout time.Duration // an event of which no piece came for so long is lost, see Config
+	Clock           clock.Clock   // default clock.Real
+	InboxBytes      int           // received and not yet taken by Next, default edge.DefaultInboxBytes; then nothing is read
 }
 
 // GroupStats is what a listener of a group has seen so far.
 type GroupStats struct {
-	edge.Counts        // of its topics, what the numbers of events have told
-	Passed      uint64 // events of other topics
-	Invalid     uint64 // frames that were none, or no events
+	edge.Counts         // of its topics, what the numbers of events have told
+	Passed       uint64 // events of other topics
+	Invalid      uint64 // frames that were none, or no events
+	FragmentLost uint64 // events of which pieces came, and not all
 }
 
 // GroupListener gets the events that are sent to a multicast group. It speaks
@@ -34,6 +39,7 @@ type GroupListener struct {
 	conn    *groupConn
 	inbox   *edge.Inbox
 	tracker edge.Tracker // of the reading goroutine
+	whole   *reassembly
 	running sync.WaitGroup
 
 	mu    sync.Mutex
@@ -46,7 +52,7 @@ func ListenGroup(g Group, config *GroupConfig) (*GroupListener, error) {
 	if config != nil {
 		c = *config
 	}
-	c.Topic = cmp.Or(c.Topic, ">")
+	c.Topic, c.Clock = cmp.Or(c.Topic, ">"), clock.Or(c.Clock)
 	if err := queue.CheckSubscription(c.Topic); err != nil {
 		return nil, err
 	}
@@ -59,6 +65,7 @@ func ListenGroup(g Group, config *GroupConfig) (*GroupListener, error) {
 		return nil, fmt.Errorf("setting the receive buffer: %w", err)
 	}
 	l := &GroupListener{config: c, conn: conn, inbox: edge.NewInbox(c.InboxBytes)}
+	l.whole = l.newReassembly()
 	l.running.Go(l.read)
 	return l, nil
 }
@@ -79,6 +86,7 @@ func (l *GroupListener) Close() error {
 	l.inbox.Close(ErrClosed)
 	err := l.conn.Close()
 	l.running.Wait()
+	l.whole.close()
 	return err
 }
 
@@ -92,6 +100,10 @@ func (l *GroupListener) read() {
 			return
 		}
 		for f, err := range framing.Unpack(b[:n]) {
+			if err == nil && f.Kind == framing.KindFragment {
+				l.takePiece(&f)
+				continue
+			}
 			l.take(&f, err)
 		}
 	}

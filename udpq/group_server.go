@@ -19,6 +19,8 @@ type GroupSender struct {
 	to      datagram
 	sizes   [stretch]int
 	pace    *pacer // nil: none
+	budget  int    // of a datagram; larger events leave in pieces, 0: none does
+	cutter  cutter
 
 	events, datagrams atomic.Uint64
 }
@@ -36,8 +38,8 @@ func (m *GroupSender) Stats() GroupSenderStats {
 // well, over conn, each once however many listen there, from now on; Serve does
 // the work and closes conn. Stored events are sent as they come, and never
 // again. The group counts as one subscriber of each: an event is forwarded when
-// the socket has taken it, and nobody tells more. One that no datagram holds has
-// the fate send-refused.
+// the socket has taken it, and nobody tells more. One that is larger than a
+// datagram leaves in pieces, of Datagram bytes or as many as the interface takes.
 func (s *Server) Multicast(conn net.PacketConn, g Group, patterns []string) (*GroupSender, error) {
 	if s.queueErr != nil {
 		return nil, s.queueErr
@@ -51,7 +53,7 @@ func (s *Server) Multicast(conn net.PacketConn, g Group, patterns []string) (*Gr
 		return nil, err
 	}
 	to := g.destination(i)
-	return &GroupSender{server: s, socket: newServerSocket(conn, false), session: session, to: datagram{from: to.AddrPort(), addr: to}, pace: newPacer(s.config.Pace, to)}, nil
+	return &GroupSender{budget: s.groupBudget(g, i), server: s, socket: newServerSocket(conn, false), session: session, to: datagram{from: to.AddrPort(), addr: to}, pace: newPacer(s.config.Pace, to)}, nil
 }
 
 // Serve sends until ctx is done, then what waits, and closes.
@@ -122,9 +124,15 @@ func (m *GroupSender) wait(ctx context.Context, chunk *queue.Chunk) bool {
 // send sends events, packed if the server packs.
 func (m *GroupSender) send(events []byte) {
 	for len(events) > 0 {
+		if m.isOver(events) {
+			n := frameSize(events)
+			m.sendCut(events[:n])
+			events = events[n:]
+			continue
+		}
 		m.awaitPace()
 		sizes, bytes := m.sizes[:0], 0
-		for bytes < len(events) && len(sizes) < cap(sizes) && m.pace.open(m.server.config.Clock.Now()) {
+		for bytes < len(events) && len(sizes) < cap(sizes) && !m.isOver(events[bytes:]) && m.pace.open(m.server.config.Clock.Now()) {
 			n := fill(events[bytes:], m.server.config.PackBudget)
 			sizes = append(sizes, n)
 			bytes += n

@@ -19,6 +19,7 @@ type Sources struct {
 	UDP   *udpq.Server
 	DTLS  *dtls.Socket
 	Queue *queue.Queue
+	Group *udpq.GroupSender // to a multicast group
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -39,9 +40,14 @@ var (
 	forged      = desc("udp_forged_total", "Hellos, moves and byes that showed what they were not given, or too late.")
 	limited     = desc("udp_limited_total", "Hellos, moves and strangers' frames passed over, since too many had come from their source.")
 	moved       = desc("udp_moves_total", "Times that a session went on from another address.")
+	overflow    = desc("udp_overflow_total", "Datagrams, or trains of them, that met a full receive buffer, as the kernel told with later ones.")
+	grouped     = desc("multicast_events_total", "Events sent to the multicast group, in pieces or whole.")
+	groupedIn   = desc("multicast_datagrams_total", "Datagrams sent to the multicast group.")
 	standing    = desc("dtls_associations", "DTLS associations open now.")
 	handshakes  = desc("dtls_handshakes_total", "DTLS handshakes, by how they ended.", "end")
 	noRecords   = desc("dtls_datagrams_dropped_total", "Datagrams that were no record of an association, or came faster than deciphered.")
+	dtlsLimited = desc("dtls_limited_total", "Datagrams of DTLS handshakes passed over, since too many had come from their source.")
+	dtlsMoves   = desc("dtls_moves_total", "Times that a DTLS association went on from another address.")
 	datagrams   = desc("datagrams_received_total", "UDP datagrams received.")
 
 	topics   = desc("topics", "Topics that are listened to or stored.")
@@ -54,7 +60,8 @@ var (
 	lagOf    = desc("topic_lag_events", "Events that the client furthest behind has not acknowledged; the first 100 stored topics by name.", "topic")
 	allDescs = []*prometheus.Desc{
 		connections, accepted, refused, received, forwarded, dropped, read, sent, datagrams,
-		retries, strangers, forged, limited, moved, standing, handshakes, noRecords,
+		retries, strangers, forged, limited, moved, overflow, grouped, groupedIn,
+		standing, handshakes, noRecords, dtlsLimited, dtlsMoves,
 		topics, stored, events, size, lag, expired, depthOf, lagOf,
 	}
 )
@@ -90,6 +97,12 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		count(to, forged, s.Forged)
 		count(to, limited, s.Limited)
 		count(to, moved, s.Moved)
+		count(to, overflow, s.Overflow)
+	}
+	if c.Group != nil {
+		s := c.Group.Stats()
+		count(to, grouped, s.Events)
+		count(to, groupedIn, s.Datagrams)
 	}
 	if c.DTLS != nil {
 		s := c.DTLS.Stats()
@@ -98,6 +111,8 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		count(to, handshakes, s.Failed, "failed")
 		count(to, handshakes, s.Refused, "refused")
 		count(to, noRecords, s.Dropped)
+		count(to, dtlsLimited, s.Limited)
+		count(to, dtlsMoves, s.Moved)
 	}
 	if c.Queue != nil {
 		c.collectQueue(to)

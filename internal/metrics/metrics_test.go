@@ -36,7 +36,7 @@ func serve(t *testing.T, q *queue.Queue, healthy func() bool) (url, tcp string) 
 	}
 	done := make(chan error, 2) // of both
 	go func() { done <- s.Serve(ctx, l) }()
-	sources := metrics.Sources{TCP: s, UDP: udpq.NewServer(&udpq.Config{Queue: q}), Queue: q}
+	sources := metrics.Sources{TCP: s, UDP: udpq.NewServer(&udpq.Config{Queue: q}), Queue: q, Group: new(udpq.GroupSender)}
 	go func() { done <- metrics.Serve(ctx, h, metrics.Handler(sources, healthy)) }()
 	t.Cleanup(func() {
 		cancel()
@@ -98,7 +98,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`rawlab_connections{transport="tcp"} 1`, `rawlab_connections{transport="udp"} 0`,
 		`rawlab_events_received_total{transport="tcp"} 3`, `rawlab_events_dropped_total{fate="offline",transport="tcp"} 1`,
-		`rawlab_stored_topics 151`, `rawlab_log_events 2`, `rawlab_lag_events 2`, `rawlab_topic_lag_events{topic="kept"} 2`, "go_goroutines ",
+		`rawlab_stored_topics 151`, `rawlab_udp_overflow_total 0`, `rawlab_multicast_events_total 0`, `rawlab_multicast_datagrams_total 0`, `rawlab_log_events 2`, `rawlab_lag_events 2`, `rawlab_topic_lag_events{topic="kept"} 2`, "go_goroutines ",
 	} {
 		if !strings.Contains(text, want+"\n") && !(strings.HasSuffix(want, " ") && strings.Contains(text, want)) {
 			t.Errorf("/metrics lacks %q", want)

@@ -92,7 +92,7 @@ func (s *service) showMetrics(ctx context.Context, stopping context.Context) {
 	if s.metrics == nil {
 		return
 	}
-	sources := metrics.Sources{TCP: s.tcp, UDP: s.udp, DTLS: s.dtls, Queue: s.queue}
+	sources := metrics.Sources{TCP: s.tcp, UDP: s.udp, DTLS: s.dtls, Queue: s.queue, Group: s.group}
 	if s.listener == nil {
 		sources.TCP = nil
 	}
