@@ -38,7 +38,7 @@ const (
 // Bounds of a request, and of what a receiver remembers.
 const (
 	maxRanges = 64      // of a request: it fits into one packet with them
-	askWindow = 256     // numbers asked for at a time; each that comes makes room for another
+	askWindow = 1024    // numbers asked for at a time; each that comes makes room for another
 	maxHoles  = 1024    // stretches of numbers missing at a time
 	maxNumber = 1 << 62 // so that sums do not overflow
 )

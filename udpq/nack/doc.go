@@ -34,7 +34,9 @@
 // missing for ReorderWait, or longer where that has proved to be too early. It is asked for again after a round trip and what it varies by, then
 // after twice as long each time, up to 2 s; after Tries times in vain, about
 // 10 s, it is given up. What the sender no longer has, it says is gone. Either
-// way the receiver goes on behind it and says so, in its place if in order.
+// way the receiver goes on behind it and says so, in its place if in order. What
+// is asked for again sooner than a repair can have come is not sent once more,
+// but counted: the receiver may not know the round trip yet.
 //
 // The last of a burst leaves no gap behind. So the sender tells how far it is:
 // 20 ms after the first and the last, every 200 ms meanwhile, and then less
@@ -44,7 +46,7 @@
 // # Bounds
 //
 // All of [Config]. A request names at most 64 ranges, and no more numbers than
-// 256, and than there is room for, are asked for at a time. Repairs leave
+// 1024, and than there is room for, are asked for at a time. Repairs leave
 // through a token bucket of RepairRate bytes per second. What comes and finds
 // no room to wait in counts as missing.
 //

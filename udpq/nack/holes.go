@@ -68,11 +68,15 @@ func (r *Receiver) fill(now time.Time, number uint64) bool {
 	} else {
 		r.stats.Repaired++
 		r.progress = now
+		unknown := r.rtt == 0
 		switch {
 		case !h.again:
 			r.sample(now.Sub(h.asked))
 		case r.rtt == 0: // it is not known which request was answered, Karn's algorithm; but it is no longer than that
 			r.sample(now.Sub(h.began))
+		}
+		if unknown && r.rtt > 0 {
+			r.begin(now)
 		}
 		r.revive(now, &h)
 		r.mend(number)
@@ -88,6 +92,19 @@ func (r *Receiver) fill(now time.Time, number uint64) bool {
 	r.holes = slices.Replace(r.holes, i, i+1, rest...)
 	r.schedule()
 	return true
+}
+
+// begin starts the waits anew with the first round-trip time: until it was
+// known, most was asked for too early, and in vain.
+func (r *Receiver) begin(now time.Time) {
+	for i := range r.holes {
+		if h := &r.holes[i]; h.tries > 1 {
+			h.tries, h.due = 1, h.asked.Add(r.patience(0))
+			if h.due.Before(now) {
+				h.due = now
+			}
+		}
+	}
 }
 
 // revive notes that what is asked for of a hole comes.

@@ -36,6 +36,7 @@ type SenderStats struct {
 	Sent     uint64 // each once
 	Asked    uint64 // times that one was asked for
 	Repaired uint64 // times that one was sent again
+	Early    uint64 // times that one was asked for before what had been sent again could come, and was not sent once more
 	Expired  uint64 // asked for, and not in the ring any more
 	Lost     uint64 // that the other end has said it will not wait for: expired, or asked for too often in vain
 }
@@ -43,7 +44,7 @@ type SenderStats struct {
 // Plus returns the sums of two senders.
 func (s SenderStats) Plus(t SenderStats) SenderStats {
 	return SenderStats{
-		Sent: s.Sent + t.Sent, Asked: s.Asked + t.Asked, Repaired: s.Repaired + t.Repaired, Expired: s.Expired + t.Expired, Lost: s.Lost + t.Lost,
+		Sent: s.Sent + t.Sent, Asked: s.Asked + t.Asked, Repaired: s.Repaired + t.Repaired, Early: s.Early + t.Early, Expired: s.Expired + t.Expired, Lost: s.Lost + t.Lost,
 	}
 }
 
@@ -57,6 +58,7 @@ type Sender struct {
 	bytes  int
 	block  []byte
 
+	trip    roundTrip
 	again   []uint64 // queued, in the order they were asked for
 	pacer   ack.Pacer
 	gone    spans // to be told
@@ -162,7 +164,14 @@ func (s *Sender) miss(from, to uint64) { s.stats.Expired += s.expired.add(from, 
 // enqueue sees to it that a datagram is sent again, unless it just was.
 func (s *Sender) enqueue(now time.Time, n uint64) {
 	d := &s.slots[n-s.base]
-	if d.queued || now.Sub(d.sent) < askSpacing || len(s.again) >= 4*askWindow {
+	since := now.Sub(d.sent)
+	switch {
+	case d.queued || since < askSpacing || len(s.again) >= 4*askWindow:
+		return
+	case d.sent.Equal(d.born):
+		s.trip.sample(since - s.config.ReorderWait)
+	case since < s.trip.least():
+		s.stats.Early++
 		return
 	}
 	d.queued = true
