@@ -51,8 +51,12 @@ type contest struct {
 
 func runFairness(ctx context.Context, o *Options) (*Outcome, error) {
 	rung := cmp.Or(o.Reliability, udpq.ReliabilityAck)
-	if rung == udpq.ReliabilityNone {
-		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability none: that is beside TCP in any case; name a rung above it")}
+	switch rung {
+	case udpq.ReliabilityAck:
+	case udpq.ReliabilityNone:
+		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability none: that is beside TCP in any case; leave it out, or say ack")}
+	default:
+		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability %s: it does not slow down for a full queue, no more than none, which is beside TCP in any case; only ack controls congestion", rung)}
 	}
 	var contests [2]contest
 	var groups []group
