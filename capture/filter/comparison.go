@@ -24,7 +24,7 @@ var opcodes = map[string]bpf.ALUOp{
 }
 
 func isOperator(t token) bool {
-	return t.kind == kindSymbol && (precedence[t.text] > 0 || slices.Contains(relations, t.text)) && t.text != "/"
+	return t.kind == kindSymbol && (precedence[t.text] > 0 || slices.Contains(relations, t.text))
 }
 
 // atArithmetic reports whether a comparison comes next, rather than a test
@@ -35,16 +35,16 @@ func (p *parser) atArithmetic() bool {
 	case t.kind == kindNumber, t.is("len"), t.is("-"):
 		return true
 	case t.is("("):
-		return p.parenthesisIsArithmetic()
+		return p.parenthesisIsArithmetic(p.next)
 	}
 	return t.kind == kindWord && !t.escaped && protocols[t.text] && p.tokens[p.next+1].is("[")
 }
 
-// parenthesisIsArithmetic looks at what follows the matching parenthesis:
-// only arithmetic goes on with an operator.
-func (p *parser) parenthesisIsArithmetic() bool {
+// parenthesisIsArithmetic looks at what follows the parenthesis that matches
+// a token: only arithmetic goes on with an operator.
+func (p *parser) parenthesisIsArithmetic(at int) bool {
 	depth := 0
-	for i := p.next; p.tokens[i].kind != kindEnd; i++ {
+	for i := at; p.tokens[i].kind != kindEnd; i++ {
 		switch {
 		case p.tokens[i].is("("):
 			depth++
@@ -52,7 +52,7 @@ func (p *parser) parenthesisIsArithmetic() bool {
 			depth--
 		}
 		if depth == 0 {
-			return isOperator(p.tokens[i+1]) || p.tokens[i+1].is("/")
+			return isOperator(p.tokens[i+1])
 		}
 	}
 	return false
@@ -153,7 +153,7 @@ func (p *parser) operand() (value, error) {
 	case t.is("len"):
 		return length{}, nil
 	case t.is("-"):
-		v, err := p.operand()
+		v, err := p.arithmetic(precedence["/"]) // % and ^ come before the sign
 		if err != nil {
 			return nil, err
 		}

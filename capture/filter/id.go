@@ -21,6 +21,9 @@ var keywords = map[string]bool{
 func (p *parser) atID(q qualifier) bool {
 	i := p.next
 	for p.tokens[i].is("(") || p.tokens[i].is("not") {
+		if p.tokens[i].is("(") && p.parenthesisIsArithmetic(i) {
+			return false
+		}
 		i++
 	}
 	t := p.tokens[i]
@@ -203,7 +206,7 @@ func (p *parser) service(q qualifier, name string) (node, error) {
 	case q.protocol == "udp" && noUDP == nil, q.protocol == "" && noUDP == nil && noTCP != nil:
 		q.protocol = "udp"
 		return p.portNumbers(q, uint64(udp), uint64(udp))
-	case q.protocol == "" && noTCP == nil && noUDP == nil && tcp == udp:
+	case (q.protocol == "" || q.protocol == "sctp") && noTCP == nil && noUDP == nil && tcp == udp:
 		return p.portNumbers(q, uint64(tcp), uint64(tcp))
 	}
 	return nil, fmt.Errorf("%q is no port that is known here; write its number", name)

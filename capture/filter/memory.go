@@ -89,13 +89,13 @@ func (a *assembler) indirect(base uint32, transport bool, size int) {
 	if !ok {
 		return
 	}
-	near := a.label()
-	a.branch(bpf.JumpGreaterThan, maxComputed, a.refuse, near)
-	a.place(near)
-	if transport {
+	if transport { // an index below zero reaches back into the IPv4 header
 		a.add(bpf.LoadMemShift{Off: base})
 		a.add(bpf.ALUOpX{Op: bpf.ALUOpAdd})
 	}
+	near := a.label()
+	a.branch(bpf.JumpGreaterThan, maxComputed, a.refuse, near)
+	a.place(near)
 	a.add(bpf.TAX{})
 	a.add(bpf.LoadIndirect{Off: base, Size: size})
 }
