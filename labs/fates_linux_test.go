@@ -37,6 +37,7 @@ func provoke(t *testing.T, p *labs.Provocation) (byFate, *account.Input) {
 			return s.Settle(ctx)
 		}
 	}
+	p.Options.KernelReasons = os.Getenv(askEnv) != ""
 	e, in, err := labs.Provoke(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +45,9 @@ func provoke(t *testing.T, p *labs.Provocation) (byFate, *account.Input) {
 	l := e.Ledger
 	if l.Unexplained() > 0 || l.Emitted != len(in.Emissions) {
 		t.Errorf("%d of %d events are unexplained: %v", l.Unexplained(), len(in.Emissions), l.Doubts)
+	}
+	if p.Options.KernelReasons && !l.Kernel.Holds() {
+		t.Errorf("the kernel says otherwise: %v", l.Kernel)
 	}
 	fates := byFate{}
 	for i := range l.Events {

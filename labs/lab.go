@@ -45,7 +45,7 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
 	}
-	r.Checks = append(r.Checks, balance(r)...)
+	r.Checks = append(append(r.Checks, balance(r)...), kernelChecks(out)...)
 	return out, nil
 }
 
@@ -87,6 +87,7 @@ type Options struct {
 	Reliability   udpq.Reliability // of UDP; empty: none
 	Congestion    udpq.Congestion  // of UDP with udpq.ReliabilityAck; empty: its default
 	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
+	KernelReasons bool             // ask the kernel why it drops what it drops; needs root, and kernel hosts
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is
 }
@@ -137,6 +138,8 @@ func (o *Options) Validate() error {
 		err = fmt.Errorf("--tcp-info %v: must be 1ms to 1m between two looks", o.TCPInfo)
 	case o.Fragments != "" && o.Fragments != udpq.FragmentsIP && o.Fragments != udpq.FragmentsOwn:
 		err = fmt.Errorf("--fragments %s: must be %s or %s", o.Fragments, udpq.FragmentsIP, udpq.FragmentsOwn)
+	case o.KernelReasons && o.Backend == BackendVirtual:
+		err = errors.New("--kernel-reasons: only the kernel gives them, and virtual hosts have none; use --backend kernel")
 	case o.Backend != "" && o.Backend != BackendKernel && o.Backend != BackendVirtual:
 		err = fmt.Errorf("--backend %s: must be %s or %s", o.Backend, BackendKernel, BackendVirtual)
 	default:

@@ -32,7 +32,7 @@ var Loss = &Lab{
 	},
 	Takes: []string{
 		"events", "size", "pace", "loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "fragments", "tcp-info",
+		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "fragments", "tcp-info", "kernel-reasons",
 	},
 	run: runLoss,
 }

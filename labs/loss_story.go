@@ -43,14 +43,14 @@ func lossReasons(u *report.Run) string {
 	var text strings.Builder
 	for _, f := range account.Fates {
 		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
-			fmt.Fprintf(&text, " %s: %s.", reasons[f], report.Count(n))
+			fmt.Fprintf(&text, " %s: %s.", fateReasons[f], report.Count(n))
 		}
 	}
 	return text.String()
 }
 
-// reasons tell each fate in words that need no explanation.
-var reasons = map[account.Fate]string{
+// fateReasons tell each fate in words that need no explanation.
+var fateReasons = map[account.Fate]string{
 	account.SendRefused:    "Refused by the emitter's own kernel",
 	account.HostQueue:      "Dropped inside a host, before or behind the wire",
 	account.WireQueue:      "Dropped by the queue before the wire's rate",

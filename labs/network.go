@@ -49,6 +49,7 @@ type Recording struct {
 	Lateness          []time.Duration  // of every packet that the wire held, against its own schedule
 	CongestionControl string           // of the hosts' TCP
 	Counted           [2]host.Counters // by side, while the plans were carried out
+	Reasons           *account.Reasons // why the kernel dropped what it dropped; nil: nobody asked
 	TCPInfo           []report.TCPSample
 	TCPInfoExcess     int // samples that there was no room for
 }
@@ -76,7 +77,7 @@ func newNetwork(ctx context.Context, o *Options) (context.Context, Network, erro
 	if o.backend() == BackendVirtual {
 		return newVirtualNetwork(ctx, o.Seed)
 	}
-	return newKernelNetwork(ctx, o.Seed)
+	return newKernelNetwork(ctx, o)
 }
 
 // backend is what was asked for, or what this process can have.

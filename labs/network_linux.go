@@ -20,12 +20,13 @@ type kernelNetwork struct {
 	*host.Kernel
 	taps  [2]*tap
 	doors [2]*door
+	why   *reasonWatch // nil: nobody asked
 }
 
 // newKernelNetwork makes the hosts, the wire and the taps. The context ends
 // when the wire's process dies, with that as its cause.
-func newKernelNetwork(ctx context.Context, seed uint64) (context.Context, Network, error) {
-	k, err := host.NewKernel(&host.Config{Seed: seed})
+func newKernelNetwork(ctx context.Context, o *Options) (context.Context, Network, error) {
+	k, err := host.NewKernel(&host.Config{Seed: o.Seed})
 	if err != nil {
 		return ctx, nil, err
 	}
@@ -35,6 +36,11 @@ func newKernelNetwork(ctx context.Context, seed uint64) (context.Context, Networ
 			return ctx, nil, errors.Join(err, n.Close())
 		}
 		if n.doors[i], err = openDoor(h); err != nil {
+			return ctx, nil, errors.Join(err, n.Close())
+		}
+	}
+	if o.KernelReasons {
+		if n.why, err = watchReasons(k.Client, k.Server); err != nil {
 			return ctx, nil, errors.Join(err, n.Close())
 		}
 	}
@@ -85,7 +91,10 @@ func (n *kernelNetwork) Finish() (*Recording, error) {
 			return nil, err
 		}
 	}
-	return r, nil
+	if n.why != nil {
+		r.Reasons, err = n.why.finish()
+	}
+	return r, err
 }
 
 func (n *kernelNetwork) Close() error {
@@ -97,6 +106,9 @@ func (n *kernelNetwork) Close() error {
 		if d := n.doors[side]; d != nil {
 			errs = append(errs, d.close())
 		}
+	}
+	if n.why != nil {
+		errs = append(errs, n.why.close())
 	}
 	return errors.Join(append(errs, n.Kernel.Close())...)
 }

@@ -9,6 +9,6 @@ import (
 )
 
 // newKernelNetwork fails: kernel hosts are Linux's.
-func newKernelNetwork(ctx context.Context, _ uint64) (context.Context, Network, error) {
+func newKernelNetwork(ctx context.Context, _ *Options) (context.Context, Network, error) {
 	return ctx, nil, host.CanIsolate()
 }

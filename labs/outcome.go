@@ -101,3 +101,19 @@ func balance(r *report.Result) []report.Check {
 	}
 	return checks
 }
+
+// kernelChecks hold every ledger against what the kernel was asked.
+func kernelChecks(out *Outcome) []report.Check {
+	var checks []report.Check
+	for i := range out.Evidence {
+		k := out.Evidence[i].Ledger.Kernel
+		if k == nil {
+			continue
+		}
+		checks = append(checks, report.Check{
+			Claim:    fmt.Sprintf("%s: of each event that a host's kernel dropped, it gives a reason that agrees with the fate", out.Result.Runs[i].Name()),
+			Measured: k.String(), Held: k.Holds(),
+		})
+	}
+	return checks
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rawlab/capture/account"
+	"rawlab/capture/dissect"
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
@@ -299,6 +300,7 @@ func (x *transfer) count() error {
 			Checksum:      d["Udp.InCsumErrors"] + d["Udp6.InCsumErrors"],
 			NoSocket:      d["Udp.NoPorts"] + d["Udp6.NoPorts"],
 			Firewall:      firewall,
+			Reassembly:    d["Ip.ReasmFails"] - d["Ip.ReasmTimeout"] + d["Ip6.ReasmFails"] - d["Ip6.ReasmTimeout"],
 			Interface:     d["Cable.Dropped"] + d["Link.RxDropped"],
 			SendBuffer:    d["Udp.SndbufErrors"] + d["Udp6.SndbufErrors"],
 			Queue:         d["Qdisc.Dropped"],
@@ -315,6 +317,9 @@ func (x *transfer) collect(r *Recording) {
 	x.input.Deliveries = x.deliveries
 	x.input.Server = x.trace.records()
 	x.input.Taps, x.input.Doors = r.Taps, r.Doors
+	if x.transport.protocol == dissect.UDP {
+		x.input.Reasons = r.Reasons
+	}
 	x.input.Invalid = x.trace.unreadable()
 	x.input.Repeats = x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire

@@ -84,8 +84,8 @@ func (l *Ledger) agreeAtInterface(in *Input, number int) {
 	if in.Repeats {
 		return // virtual hosts have nothing between
 	}
-	counted := in.receiver(number).Interface + int64(in.Wire[number].Missed)
-	l.confirm(number, HostQueue, counted, "%d events vanished between a host and the wire, both count %d packets dropped there; which is not known")
+	counted := in.receiver(number).Interface + in.receiver(number).Reassembly + int64(in.Wire[number].Missed)
+	l.confirm(number, HostQueue, counted, "%d events vanished between a host's sockets and the wire, both count %d packets dropped there; which is not known")
 }
 
 // confirm takes back a fate of a leg's events if a count does not bear out

@@ -112,6 +112,7 @@ type Kernel struct {
 	ReceiveBuffer int64 // UDP datagrams dropped at a full socket
 	Checksum      int64 // UDP datagrams with a wrong checksum
 	Firewall      bool  // it has one
+	Reassembly    int64 // fragments for which there was no room until the others came
 	Interface     int64 // packets that came off the cable and its interface did not take
 	NoSocket      int64 // UDP datagrams to a port without a socket
 	SendBuffer    int64 // UDP datagrams refused at the sender
@@ -137,6 +138,7 @@ type Input struct {
 	Doors      [2]*Door // by side; nil: nobody watched
 	Wire       [2]Wire  // by leg
 	Kernels    [2]Kernel
+	Reasons    *Reasons  // why the kernel dropped what it dropped; nil: nobody asked
 	Rung       *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
 	Repeats    bool      // timing is part of what repeats: the hosts ran on virtual time
 	Broken     bool      // a connection ended before its time

@@ -18,6 +18,7 @@ type Event struct {
 	Latency    time.Duration // from the intended emit to the first delivery; only if delivered
 	Duplicates int           // deliveries beyond the first
 	Packets    int           // packets that carried it, retransmissions included
+	Reason     string        // why a kernel dropped it, in its own words, if it was asked
 	legs       [2]leg
 }
 
@@ -42,6 +43,7 @@ type Ledger struct {
 	Joined          [2]*Joined
 	Notes           [2][]string // by side: a comment for each packet of the tap; empty for none
 	Shared          int         // the most events that left in one datagram
+	Kernel          *Agreement  // what the kernel's own reasons say of it; nil: it was not asked
 	came            [2]int64    // on a rung, by leg: datagrams with events that came to its end
 	inPieces        bool        // events were cut into fragment frames
 	rung            bool        // what the wire lost was sent again, or made good

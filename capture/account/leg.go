@@ -18,6 +18,7 @@ type leg struct {
 	damaged    int  // copies that did with a wrong checksum, which the wire is not to blame for
 	refused    int  // copies that the receiving host said nobody listens for
 	unreadable bool // no frame could be read of it
+	cut        bool // IP cut its datagram into fragments
 }
 
 // cross counts one crossing.
@@ -27,6 +28,7 @@ func (l *leg) cross(c *crossing, wire *Wire) {
 		return
 	}
 	l.unreadable = l.unreadable || c.unreadable
+	l.cut = l.cut || len(c.pieces) > 1
 	l.add(c.pieces, wire)
 }
 
@@ -95,14 +97,13 @@ func least(a, b int) int {
 
 // fate tells why nothing of the event came out at the leg's end; read says
 // how often the application there read it, watched whether the door of its
-// host was, and firewall whether there is one behind that. It is empty if the
-// leg was crossed.
-func (l *leg) fate(read int, watched, firewall bool) Fate {
+// host was. It is empty if the leg was crossed.
+func (l *leg) fate(read int, watched bool, host *Kernel) Fate {
 	switch {
 	case read > 0:
 		return ""
 	case l.arrived > 0:
-		return l.inside(watched, firewall)
+		return l.inside(watched, host)
 	case l.passed > 0 || l.unseen > 0:
 		return HostQueue
 	case l.partial > 0:
@@ -119,20 +120,32 @@ func (l *leg) fate(read int, watched, firewall bool) Fate {
 
 // inside tells what became of an event that the receiving host had, all of
 // it, and the application did not. What the kernel counts has to confirm it.
-func (l *leg) inside(watched, firewall bool) Fate {
+func (l *leg) inside(watched bool, host *Kernel) Fate {
 	switch {
 	case watched && l.admitted == 0 && l.damaged > 0:
 		return Checksum
-	case watched && l.admitted == 0 && firewall:
-		return Filtered
 	case watched && l.admitted == 0:
-		return Unexplained
+		return l.outside(host)
 	case l.refused > 0:
 		return NoSocket
 	case l.unreadable:
 		return FrameInvalid
 	}
 	return ReceiveBuffer
+}
+
+// outside tells what became of an event that came to a host and not through
+// its door: a firewall took it, or there was no room to wait for all of its
+// fragments. Where it may be either, nobody can say which.
+func (l *leg) outside(host *Kernel) Fate {
+	crowded := l.cut && host.Reassembly > 0
+	switch {
+	case host.Firewall && !crowded:
+		return Filtered
+	case crowded && !host.Firewall:
+		return HostQueue
+	}
+	return Unexplained
 }
 
 // waited counts the copies that a socket should have got.

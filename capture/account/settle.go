@@ -26,6 +26,7 @@ func Settle(in *Input) *Ledger {
 	}
 	l.agree(in, delivered)
 	l.total()
+	l.ask(in)
 	l.witness(in)
 	return l
 }
@@ -140,7 +141,7 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 
 // fateOn tells what became of an event on a leg.
 func (in *Input) fateOn(number int, e *Event, read int) Fate {
-	return e.legs[number].fate(read, in.watched(number), in.receiver(number).Firewall)
+	return e.legs[number].fate(read, in.watched(number), in.receiver(number))
 }
 
 // streamFate is that of an event that TCP, or a rung, did not deliver though

@@ -27,9 +27,25 @@ func Isolated() bool { return os.Getenv(isolatedEnv) != "" }
 // terminal's SIGINT as well, and must take both as one. If this process dies,
 // the kernel ends the inner one.
 func Isolate(ctx context.Context, argv []string) (int, error) {
+	return isolate(ctx, argv, startIsolated)
+}
+
+// IsolateAsRoot is Isolate without a user namespace: the process keeps root's
+// rights over the machine, which reading the kernel's memory takes.
+func IsolateAsRoot(ctx context.Context, argv []string) (int, error) {
+	return isolate(ctx, argv, func(argv []string, env ...string) (*exec.Cmd, error) {
+		cmd := isolatedCommand(argv, syscall.CLONE_NEWNET|syscall.CLONE_NEWNS, env)
+		if err := cmd.Start(); err != nil {
+			return nil, &IsolationError{Err: err}
+		}
+		return cmd, nil
+	})
+}
+
+func isolate(ctx context.Context, argv []string, start func([]string, ...string) (*exec.Cmd, error)) (int, error) {
 	runtime.LockOSThread() // Pdeathsig fires when the parent thread ends
 	defer runtime.UnlockOSThread()
-	cmd, err := startIsolated(argv)
+	cmd, err := start(argv)
 	if err != nil {
 		return 0, err
 	}

@@ -17,5 +17,8 @@ func Isolate(context.Context, []string) (int, error) {
 	return 0, &IsolationError{Err: errNoKernelHosts}
 }
 
+// IsolateAsRoot fails as Isolate does.
+func IsolateAsRoot(ctx context.Context, argv []string) (int, error) { return Isolate(ctx, argv) }
+
 // CanIsolate tells whether Isolate would succeed here: it would not.
 func CanIsolate() error { return &IsolationError{Err: errNoKernelHosts} }

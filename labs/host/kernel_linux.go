@@ -129,6 +129,10 @@ func (k *Kernel) Close() error {
 	return errors.Join(errs...)
 }
 
+// fragmentBytes bounds the memory in which a host keeps fragments until all of
+// a datagram have come: 512 MiB.
+const fragmentBytes = "536870912"
+
 // Interface is the name of every host's interface to the wire.
 const Interface = "eth0"
 
@@ -187,6 +191,8 @@ func (h *Host) quiet() error {
 		{"net/ipv6/icmp/ratelimit", "0"},
 		{"net/ipv4/icmp_msgs_per_sec", "1000000"}, // a host's own since Linux 6.12; before, the machine's
 		{"net/ipv4/icmp_msgs_burst", "1000000"},
+		{"net/ipv4/ipfrag_high_thresh", fragmentBytes}, // the default holds what a lossy wire leaves of 2,000 datagrams
+		{"net/ipv6/ip6frag_high_thresh", fragmentBytes},
 		{"net/ipv4/ipfrag_max_dist", "0"}, // fragments that jitter mixes are put together however many others came between
 	} {
 		if err := os.WriteFile("/proc/sys/"+s.path, []byte(s.value), 0o644); err != nil && !os.IsNotExist(err) {

@@ -36,6 +36,16 @@ func (n *namespace) close() error {
 	return n.handle.Close()
 }
 
+// Namespace returns the inode number of the host's network namespace, by which
+// the kernel names it.
+func (h *Host) Namespace() (uint32, error) {
+	var s unix.Stat_t
+	if err := unix.Fstat(int(h.ns.handle), &s); err != nil {
+		return 0, fmt.Errorf("host %s: namespace: %w", h.Name, err)
+	}
+	return uint32(s.Ino), nil
+}
+
 // Do runs f on a thread inside the host's namespace. Sockets that f opens
 // belong to the host wherever they are used afterwards.
 func (h *Host) Do(f func() error) error {

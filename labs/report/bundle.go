@@ -98,7 +98,7 @@ func writeFile(root *os.Root, name string, write func(io.Writer) error) (err err
 
 func writeLedger(w io.Writer, evidence []Evidence) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability"})
+	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability", "kernel_reason"})
 	for _, e := range evidence {
 		for i := range e.Ledger.Events {
 			c.Write(ledgerLine(&e, &e.Ledger.Events[i]))
@@ -116,7 +116,7 @@ func ledgerLine(e *Evidence, v *account.Event) []string {
 	}
 	return []string{
 		strconv.FormatUint(v.ID.Origin, 10), strconv.FormatUint(v.ID.Sequence, 10),
-		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability,
+		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability, v.Reason,
 	}
 }
 

@@ -82,6 +82,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
 	s.StringVar((*string)(&o.Fragments), "fragments", "ip", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets; 'own' rawlab, into datagrams")
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
+	s.BoolVar(&o.KernelReasons, "kernel-reasons", false, "as root: also ask the kernel why it drops each packet (eBPF), which must agree")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.predict, "predict", false, "ask first what you think will come out, and tell after")
@@ -116,7 +117,10 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	if again := runsElsewhere(backend); again != nil {
+	if err := f.askable(backend); err != nil {
+		return err
+	}
+	if again := f.runsElsewhere(backend); again != nil {
 		return rerun(c.Context(), again)
 	}
 	f.asker = newAsker(c.InOrStdin(), c.ErrOrStderr())

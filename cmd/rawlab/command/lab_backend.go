@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 
+	"rawlab/capture/reasons"
 	"rawlab/labs"
 	"rawlab/labs/host"
 )
@@ -41,13 +42,32 @@ func (f *labFlags) chooseBackend(stderr io.Writer) (string, error) {
 	return labs.BackendKernel, nil
 }
 
+// askable says why the kernel cannot be asked for its reasons, if it is to be
+// and cannot.
+func (f *labFlags) askable(backend string) error {
+	switch {
+	case !f.options.KernelReasons:
+		return nil
+	case backend == labs.BackendVirtual:
+		return usagef("--kernel-reasons: only the kernel gives them, and virtual hosts have none; use --backend kernel")
+	}
+	w, err := reasons.Open(nil)
+	if err != nil {
+		return fmt.Errorf("--kernel-reasons: %w", err)
+	}
+	return w.Close()
+}
+
 // runsElsewhere returns how to run this command line again in a process fit
 // for the backend; nil if this one is.
-func runsElsewhere(backend string) func(context.Context, []string) (int, error) {
+func (f *labFlags) runsElsewhere(backend string) func(context.Context, []string) (int, error) {
 	switch {
 	case backend == labs.BackendVirtual && !host.Alone():
 		return host.RunAlone
 	case backend == labs.BackendKernel && !host.Isolated():
+		if f.options.KernelReasons {
+			return host.IsolateAsRoot
+		}
 		return host.Isolate
 	}
 	return nil

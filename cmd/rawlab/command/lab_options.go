@@ -20,17 +20,18 @@ import (
 func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 	o, u := l.Defaults, &f.units
 	set := map[string]func(){
-		"events":       func() { o.Events = f.options.Events },
-		"size":         func() { o.Size = int(u.size) },
-		"pace":         func() { o.Pace = f.options.Pace },
-		"seed":         func() { o.Seed = f.options.Seed },
-		"ipv6":         func() { o.IPv6 = f.options.IPv6 },
-		"reader-delay": func() { o.ReaderDelay = f.options.ReaderDelay },
-		"fragments":    func() { o.Fragments = f.options.Fragments },
-		"tcp-info":     func() { o.TCPInfo = f.options.TCPInfo },
-		"rcvbuf":       func() { o.ReceiveBuffer = int(u.receiveBuffer) },
-		"reliability":  func() { o.Reliability = f.options.Reliability },
-		"congestion":   func() { o.Congestion = f.options.Congestion },
+		"events":         func() { o.Events = f.options.Events },
+		"size":           func() { o.Size = int(u.size) },
+		"pace":           func() { o.Pace = f.options.Pace },
+		"seed":           func() { o.Seed = f.options.Seed },
+		"ipv6":           func() { o.IPv6 = f.options.IPv6 },
+		"reader-delay":   func() { o.ReaderDelay = f.options.ReaderDelay },
+		"fragments":      func() { o.Fragments = f.options.Fragments },
+		"tcp-info":       func() { o.TCPInfo = f.options.TCPInfo },
+		"kernel-reasons": func() { o.KernelReasons = f.options.KernelReasons },
+		"rcvbuf":         func() { o.ReceiveBuffer = int(u.receiveBuffer) },
+		"reliability":    func() { o.Reliability = f.options.Reliability },
+		"congestion":     func() { o.Congestion = f.options.Congestion },
 	}
 	var refused error
 	c.Flags().Visit(func(flag *pflag.Flag) {
