@@ -16,6 +16,10 @@ type Options struct {
 	Ports    []uint16 // flows on these ports speak our protocol, whatever their first bytes look like
 	Limit    int      // largest frame in bytes; default framing.DefaultLimit
 
+	// Messages asks for the messages of other protocols as well, of those
+	// with a part in a packet for which it returns true.
+	Messages func(packet int) bool
+
 	MaxFlows int // flows followed at once, the idlest given up beyond; default 16384
 	MaxAhead int // bytes kept of one stream's direction beyond a hole, then the hole is given up; default 8 MiB
 	MaxHeld  int // the same over all flows; default 256 MiB
@@ -66,8 +70,9 @@ type Assembler struct {
 	datagrams collector[datagramKey]
 	pieces    collector[pieceKey]
 
-	found []*Frame // ready for the caller
-	slab  struct {
+	found    []*Frame   // ready for the caller
+	messages []*Message // the same
+	slab     struct {
 		frames []Frame
 		parts  []Part
 	}
@@ -145,7 +150,7 @@ func (a *Assembler) Frames() []*Frame {
 func (a *Assembler) Finish() []*Frame {
 	a.datagrams.drain()
 	for _, f := range a.order {
-		a.finishFlow(f)
+		finishFlow(f)
 	}
 	a.pieces.drain()
 	frames := a.Frames()
@@ -154,6 +159,14 @@ func (a *Assembler) Finish() []*Frame {
 		return cmp.Or(cmp.Compare(p.Packet, q.Packet), cmp.Compare(p.From, q.From))
 	})
 	return frames
+}
+
+// Messages returns the messages of other protocols found since the last
+// call; all of them are there after Finish.
+func (a *Assembler) Messages() []*Message {
+	m := a.messages
+	a.messages = nil
+	return m
 }
 
 // Stats returns the counts so far.

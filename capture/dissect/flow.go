@@ -22,6 +22,8 @@ type flow struct {
 	dir  [2]stream // from key.low, from key.high; TCP only
 	seen int       // the packet count when it last had one
 
+	talk *talk // what it says, if it is not ours and messages are asked for
+
 	opened bool // its SYN was seen: Client and Server are certain
 }
 
@@ -93,14 +95,14 @@ func (a *Assembler) evict() {
 	idle := slices.Clone(a.order)
 	slices.SortFunc(idle, func(x, y *flow) int { return cmp.Compare(x.seen, y.seen) })
 	for _, f := range idle[:len(idle)/4+1] {
-		a.finishFlow(f)
+		finishFlow(f)
 		delete(a.flows, f.key)
 		a.stats.Evicted++
 	}
 	a.order = slices.DeleteFunc(a.order, func(f *flow) bool { return a.flows[f.key] != f })
 }
 
-func (a *Assembler) finishFlow(f *flow) {
+func finishFlow(f *flow) {
 	f.dir[0].finish()
 	f.dir[1].finish()
 }

@@ -29,6 +29,9 @@ type Layer struct {
 	// Frame counts the frames of our protocol in the packet, from 1; 0 means
 	// that the layer is not a frame's.
 	Frame int `json:"frame,omitempty"`
+	// Message counts the messages of other protocols, from 1; 0 means that the
+	// layer is not a message's.
+	Message int `json:"message,omitempty"`
 	// Of is that frame; nil if the layer is not a frame's.
 	Of *Frame `json:"-"`
 	// Quote is the packet that an ICMP error brings back; nil in other layers.
@@ -43,11 +46,12 @@ type Field struct {
 	To    int    `json:"to"`
 }
 
-// Carried says that a packet carried a part of a frame, as an [Assembler]
-// found out.
+// Carried says that a packet carried a part of a frame or of another
+// protocol's message, as an [Assembler] found out.
 type Carried struct {
-	Frame *Frame
-	Part  Part
+	Frame   *Frame // of ours
+	Message *Message
+	Part    Part
 }
 
 const (
@@ -103,6 +107,8 @@ type dissection struct {
 	carried []Carried
 
 	src, dst netip.Addr // of the innermost IP header
+	protocol Protocol   // that carries the application's bytes
+	ports    [2]uint16
 	fragment bool
 }
 

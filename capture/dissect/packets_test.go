@@ -103,3 +103,8 @@ func emit(t testing.TB, origin, sequence uint64, topic, payload string) []byte {
 		Time: 1_700_000_000_000_000_000, Topic: []byte(topic), Payload: []byte(payload),
 	})
 }
+
+// netAddrPort returns an address with another port.
+func netAddrPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
+}

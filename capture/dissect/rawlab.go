@@ -22,14 +22,19 @@ func (d *dissection) application(at int) {
 		carried = d.find(at)
 	}
 	carried = join(carried)
-	n := 0
+	n, messages := 0, 0
 	for _, c := range carried {
 		if c.Part.From < at || c.Part.To > d.end || c.Part.From >= c.Part.To {
 			continue // not of this packet
 		}
 		d.foreign(at, c.Part.From)
-		n++
-		d.frame(n, c)
+		if c.Message != nil {
+			messages++
+			d.message(messages, c)
+		} else {
+			n++
+			d.frame(n, c)
+		}
 		at = c.Part.To
 	}
 	d.foreign(at, d.end)
@@ -64,8 +69,11 @@ func (d *dissection) find(at int) []Carried {
 			f.Topic = string(f.decode(b[:size], framing.DefaultLimit))
 		}
 		to := min(at+size, d.end)
-		found = append(found, Carried{f, Part{From: at, To: to}})
+		found = append(found, Carried{Frame: f, Part: Part{From: at, To: to}})
 		at = to
+	}
+	if len(found) == 0 {
+		return d.overhear(at)
 	}
 	return found
 }
@@ -79,7 +87,7 @@ func join(carried []Carried) []Carried {
 	for _, c := range carried {
 		if n := len(joined); n > 0 {
 			last := &joined[n-1]
-			if last.Frame == c.Frame && last.Part.To == c.Part.From && last.Part.At+last.Part.To-last.Part.From == c.Part.At {
+			if last.Frame == c.Frame && last.Message == c.Message && last.Part.To == c.Part.From && last.Part.At+last.Part.To-last.Part.From == c.Part.At {
 				last.Part.To = c.Part.To
 				continue
 			}

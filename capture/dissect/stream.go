@@ -74,10 +74,29 @@ type mark struct {
 	again, damaged bool
 }
 
-// placed is a finished frame and where it was.
+// placed is a finished frame, or a message of another protocol, and where it
+// was.
 type placed struct {
 	from, to int64
 	frame    *Frame
+	message  *Message
+}
+
+// parts returns where its carriers are noted.
+func (p *placed) parts() *[]Part {
+	if p.message != nil {
+		return &p.message.Parts
+	}
+	return &p.frame.Parts
+}
+
+// hand gives it to the caller.
+func (a *Assembler) hand(p placed) {
+	if p.message != nil {
+		a.messages = append(a.messages, p.message)
+		return
+	}
+	a.found = append(a.found, p.frame)
 }
 
 func (a *Assembler) addSegment(in arrival) {
@@ -90,7 +109,7 @@ func (a *Assembler) addSegment(in arrival) {
 	if h.SYN {
 		f.open(d, h)
 	}
-	if f.ours == oursNo {
+	if f.ours == oursNo && f.talk == nil {
 		return
 	}
 	if h.ACK {
@@ -109,7 +128,7 @@ func (a *Assembler) addDamaged(in arrival) {
 		key, d = flowKey{TCP, in.h.Dst, in.h.Src}, 1
 	}
 	f := a.flows[key]
-	if f == nil || f.ours == oursNo || !f.dir[d].started || len(in.h.Payload) == 0 {
+	if f == nil || f.ours == oursNo && f.talk == nil || !f.dir[d].started || len(in.h.Payload) == 0 {
 		return
 	}
 	s := &f.dir[d]
@@ -132,7 +151,8 @@ func (f *flow) open(direction int, h *Headers) {
 		return
 	}
 	if !h.ACK && f.ours == oursNo {
-		f.ours = oursUnknown
+		finishFlow(f)
+		f.ours, f.talk = oursUnknown, nil
 	}
 	s.finish()
 	s.start(h.Seq+1, true)
@@ -143,6 +163,12 @@ func (s *stream) start(sequence uint32, fromSYN bool) {
 	*s = stream{
 		a: s.a, flow: s.flow, src: s.src, dst: s.dst, buf: buf, marks: marks,
 		started: true, fromSYN: fromSYN, base: sequence, searching: !fromSYN,
+	}
+	if s.flow.talk != nil {
+		*s.side() = talkSide{}
+		if !fromSYN {
+			s.side().speaks = lost
+		}
 	}
 }
 
@@ -173,6 +199,10 @@ func (s *stream) add(in arrival) {
 	}
 	s.strays = 0
 	before := s.next
+	if s.searching && from == s.next && s.flow.ours == oursUnknown && s.a.o.Messages != nil && recognise(h.Payload) != lost {
+		s.consume(len(s.bytes()))
+		s.flow.disown()
+	}
 	s.place(from, h.Payload, in, false)
 	if cut := h.PayloadLength - len(h.Payload); cut > 0 {
 		s.place(from+int64(len(h.Payload)), make([]byte, cut), in, true)

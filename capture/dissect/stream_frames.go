@@ -28,6 +28,9 @@ func (s *stream) read(t time.Time) {
 		}
 		s.complete(size, t)
 	}
+	if s.flow.talk != nil {
+		s.converse(t)
+	}
 	s.settle()
 }
 
@@ -71,6 +74,12 @@ func (s *stream) inStep(final bool) bool {
 // disown decides that the flow is not ours.
 func (f *flow) disown() {
 	f.ours = oursNo
+	if f.dir[0].a.o.Messages != nil {
+		f.listenIn()
+		f.dir[0].converse(f.Last)
+		f.dir[1].converse(f.Last)
+		return
+	}
 	f.dir[0].release()
 	f.dir[1].release()
 }
@@ -164,6 +173,34 @@ func (s *stream) newFrame(size int, t time.Time) *Frame {
 
 // report gives a frame that begins at head the packets that carried it.
 func (s *stream) report(f *Frame, to int64) {
+	parts, first, came := s.carriers(to)
+	if len(parts) == 0 {
+		return
+	}
+	f.Parts = parts
+	if f.First.IsZero() || first.Before(f.First) {
+		f.First = first
+	}
+	if f.Err == nil && !came.IsZero() {
+		f.Waited = f.Last.Sub(came)
+	}
+	s.flow.count(f)
+	s.remember(placed{from: s.head, to: to, frame: f})
+}
+
+// remember keeps what was found, for its retransmissions, and hands it over
+// if nobody wants to wait for them.
+func (s *stream) remember(p placed) {
+	s.recent = append(s.recent, p)
+	if s.a.o.Early {
+		s.a.hand(p)
+	}
+}
+
+// carriers returns the packets that carried the bytes from head up to a
+// position, when the first of them was captured, and when the last of the
+// bytes came.
+func (s *stream) carriers(to int64) (parts []Part, first, came time.Time) {
 	overlaps := func(m *mark) bool { return m.to > s.head && m.from < to }
 	n := 0
 	for i := range s.marks {
@@ -175,10 +212,9 @@ func (s *stream) report(f *Frame, to int64) {
 		}
 	}
 	if n == 0 {
-		return
+		return nil, first, came
 	}
-	parts := s.a.newParts(n)
-	var came time.Time // the last of its bytes
+	parts = s.a.newParts(n)
 	for i := range s.marks {
 		m := &s.marks[i]
 		if m.from >= to {
@@ -191,22 +227,14 @@ func (s *stream) report(f *Frame, to int64) {
 		if !m.again && !m.damaged && m.time.After(came) {
 			came = m.time
 		}
-		if f.First.IsZero() || m.time.Before(f.First) {
-			f.First = m.time
+		if first.IsZero() || m.time.Before(first) {
+			first = m.time
 		}
 	}
 	if n > 1 {
 		slices.SortStableFunc(parts, comparePacket)
 	}
-	f.Parts = parts
-	if f.Err == nil && !came.IsZero() {
-		f.Waited = f.Last.Sub(came)
-	}
-	s.flow.count(f)
-	s.recent = append(s.recent, placed{s.head, to, f})
-	if s.a.o.Early {
-		s.a.found = append(s.a.found, f)
-	}
+	return parts, first, came
 }
 
 func comparePacket(x, y Part) int {
@@ -238,7 +266,8 @@ func (s *stream) attach(m mark) {
 	i, _ := slices.BinarySearchFunc(s.recent, m.from+1, func(p placed, from int64) int { return cmp.Compare(p.to, from) })
 	for ; i < len(s.recent) && s.recent[i].from < m.to; i++ {
 		p := &s.recent[i]
-		p.frame.Parts = append(p.frame.Parts, m.part(p.from, p.to))
+		parts := p.parts()
+		*parts = append(*parts, m.part(p.from, p.to))
 	}
 }
 
@@ -259,7 +288,7 @@ func (s *stream) handOver(n int) {
 		return
 	}
 	for _, p := range s.recent[:n] {
-		s.a.found = append(s.a.found, p.frame)
+		s.a.hand(p)
 	}
 }
 

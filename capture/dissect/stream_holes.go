@@ -26,6 +26,12 @@ func (s *stream) acknowledged(sequence uint32, t time.Time) {
 // known to end behind it, the stream stays in step.
 func (s *stream) giveUpHole(t time.Time) {
 	to := s.ahead[0].from
+	if s.flow.talk != nil {
+		s.tearTalk(to)
+		s.pull()
+		s.read(t)
+		return
+	}
 	missing := int(to - s.next)
 	size, err := framing.Peek(s.bytes(), s.a.o.Limit)
 	if s.flow.ours == oursYes && !s.searching && err == nil && s.head+int64(size) >= to {
@@ -54,12 +60,18 @@ func (s *stream) finish() {
 		return
 	}
 	t := s.flow.Last
-	for len(s.ahead) > 0 && s.flow.ours != oursNo {
+	if s.flow.ours == oursUnknown && s.a.o.Messages != nil {
+		s.flow.disown()
+	}
+	for len(s.ahead) > 0 && (s.flow.ours != oursNo || s.flow.talk != nil) {
 		s.giveUpHole(t)
 	}
 	s.read(t)
 	s.readLast(t)
 	s.abandon(framing.ErrIncomplete, t)
+	if s.flow.talk != nil {
+		s.finishTalk(t)
+	}
 	s.handOver(len(s.recent))
 	s.release()
 	s.started = false

@@ -31,6 +31,7 @@ func (d *dissection) tcp(at int) {
 		}, segmentOptions{t.SYN, t.Ack}.fields(d.data[at+tcpHeaderBytes:end], at+tcpHeaderBytes)...),
 		Meaning: tcpMeaning(&t, d.end-end, checksum),
 	})
+	d.protocol, d.ports = TCP, [2]uint16{uint16(t.SrcPort), uint16(t.DstPort)}
 	d.application(end)
 }
 

@@ -33,6 +33,7 @@ func (d *dissection) udp(at int) {
 		},
 		Meaning: meaning,
 	})
+	d.protocol, d.ports = UDP, [2]uint16{uint16(u.SrcPort), uint16(u.DstPort)}
 	d.application(end)
 }
 

@@ -123,7 +123,9 @@ func (p *explainPrinter) partHead(s *story, d *packetDetail) string {
 func (d *packetDetail) frames() int {
 	seen := map[*dissect.Frame]bool{}
 	for _, c := range d.carried {
-		seen[c.Frame] = true
+		if c.Frame != nil {
+			seen[c.Frame] = true
+		}
 	}
 	return len(seen)
 }

@@ -174,18 +174,23 @@ func (x *captureIndex) dissect(file io.ReadSeeker) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", x.file, err)
 	}
+	others := overhear{x: x}
 	for n := 1; n <= last; n++ {
 		p, err := r.Next()
 		if err != nil {
 			return fmt.Errorf("%s: packet %d: %w", x.file, n, err)
 		}
-		d := x.details[n]
-		if d == nil {
-			continue
+		others.add(n, &p)
+		if d := x.details[n]; d != nil {
+			p.Data = slices.Clone(p.Data)
+			d.Packet = p
 		}
-		p.Data = slices.Clone(p.Data)
-		d.Packet = p
-		d.layers = dissect.Dissect(p.Data, x.interfaces[p.Interface].LinkType, d.carried...)
+	}
+	if err := others.finish(r, last); err != nil {
+		return fmt.Errorf("%s: %w", x.file, err)
+	}
+	for _, d := range x.details {
+		d.layers = dissect.Dissect(d.Data, x.interfaces[d.Interface].LinkType, d.carried...)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (p *explainPrinter) company(d *packetDetail, s *story) {
 	var others []string
 	seen := map[*dissect.Frame]bool{}
 	for _, c := range d.carried {
-		if seen[c.Frame] || s.owns(&dissect.Layer{Of: c.Frame}) {
+		if c.Frame == nil || seen[c.Frame] || s.owns(&dissect.Layer{Of: c.Frame}) {
 			continue
 		}
 		seen[c.Frame] = true
