@@ -65,6 +65,7 @@ type Assembler struct {
 	flows  map[flowKey]*flow
 	order  []*flow // in order of appearance
 	held   int     // bytes beyond holes, over all flows
+	zeros  int     // bytes of holes in unfinished frames, over all flows
 	stats  Stats
 
 	datagrams collector[datagramKey]

@@ -234,36 +234,38 @@ func (m *dnsMessage) data(kind uint16, from, to int) (string, bool) {
 // edns writes the record in which both sides say what they can do beyond
 // RFC 1035 (RFC 6891, section 6.1).
 func edns(size uint16, ttl uint32, b []byte) string {
-	s := fmt.Sprintf("version %d, datagrams up to %d bytes", ttl>>16&0xff, size)
+	said := []string{fmt.Sprintf("version %d", ttl>>16&0xff), fmt.Sprintf("datagrams up to %d bytes", size)}
 	if ttl&0x8000 != 0 {
-		s += ", wants signatures (DO)"
+		said = append(said, "wants signatures (DO)")
 	}
-	for n := 0; len(b) >= 4 && n < 8; n++ {
+	const shown = 8
+	for len(b) >= 4 && len(said) < shown {
 		kind, length := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
 		if len(b) < 4+length {
 			break
 		}
 		switch kind {
 		case 8:
-			s += ", says where the client is (RFC 7871)"
+			said = append(said, "says where the client is (RFC 7871)")
 		case 10:
-			s += fmt.Sprintf(", cookie %x", b[4:4+min(length, 40)])
+			said = append(said, fmt.Sprintf("cookie %x", b[4:4+min(length, 40)]))
 		default:
-			s += fmt.Sprintf(", option %d of %d bytes", kind, length)
+			said = append(said, fmt.Sprintf("option %d of %d bytes", kind, length))
 		}
 		b = b[4+length:]
 	}
-	return s
+	return strings.Join(said, ", ")
 }
 
 // name reads a name at a place and moves the place behind it. A pointer leads
 // back to a name before it (RFC 1035, section 4.1.4); since each has to point
-// before the last, and a name has at most 255 bytes, reading ends.
+// before the last, and there may not be more of them than a name has bytes,
+// reading ends soon.
 func (m *dnsMessage) name(at *int) (string, bool) {
 	var labels []string
 	size, limit, pos, jumped := 0, len(m.b), *at, false
-	for {
-		if pos >= len(m.b) {
+	for steps := 0; ; steps++ {
+		if pos >= len(m.b) || steps > dnsMaxName {
 			return "", false
 		}
 		n := int(m.b[pos])

@@ -8,6 +8,7 @@ import (
 )
 
 const (
+	httpMaxLine   = 8 << 10  // bytes of its first line
 	httpMaxHead   = 64 << 10 // bytes of a request's or answer's head that are read
 	httpMaxShown  = 48       // header fields that are shown
 	httpMaxMethod = 16
@@ -42,7 +43,7 @@ func httpStarts(b []byte) (yes, more bool) {
 		if c == ' ' && i > 0 {
 			line, _, whole := bytes.Cut(b, []byte("\r\n"))
 			if !whole {
-				return false, len(b) < httpMaxHead && !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\r' })
+				return false, len(b) < httpMaxLine && !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\r' })
 			}
 			return bytes.HasSuffix(line, []byte(" HTTP/1.1")) || bytes.HasSuffix(line, []byte(" HTTP/1.0")), false
 		}

@@ -20,7 +20,13 @@ const (
 	// reordered between the network card's queues.
 	acksUntilGap = 16
 	// maxMarks bounds what is remembered of who carried an unfinished frame.
-	maxMarks = 1 << 16
+	maxMarks = 1 << 14
+	// maxChunks is how many runs of bytes one stream's direction keeps beyond
+	// a hole, however short they are.
+	maxChunks = 1 << 13
+	// maxZeros is how many bytes that the capture has not may stand, as zeros,
+	// in unfinished frames of all flows.
+	maxZeros = 64 << 20
 )
 
 // stream is one direction of a TCP flow. A position counts bytes from the
@@ -40,6 +46,7 @@ type stream struct {
 	next      int64  // one past the contiguous bytes
 	head      int64  // the first byte in no frame yet
 	searching bool   // head is not known to begin a frame
+	hollow    bool   // too much of it was missing
 
 	buf    []byte // from off on, the bytes [head, next)
 	off    int
@@ -56,12 +63,12 @@ type stream struct {
 
 // chunk is a run of bytes beyond a hole.
 type chunk struct {
-	from int64
-	data []byte
-	hole bool // the capture cut the packet here: zeros
+	from    int64
+	data    []byte
+	missing int // in place of data: the capture cut that many bytes off here
 }
 
-func (c *chunk) to() int64 { return c.from + int64(len(c.data)) }
+func (c *chunk) to() int64 { return c.from + int64(len(c.data)+c.missing) }
 
 // hole is a range of positions whose bytes are not in the capture.
 type hole struct{ from, to int64 }
@@ -203,39 +210,44 @@ func (s *stream) add(in arrival) {
 		s.consume(len(s.bytes()))
 		s.flow.disown()
 	}
-	s.place(from, h.Payload, in, false)
+	s.place(from, h.Payload, 0, in)
 	if cut := h.PayloadLength - len(h.Payload); cut > 0 {
-		s.place(from+int64(len(h.Payload)), make([]byte, cut), in, true)
+		s.place(from+int64(len(h.Payload)), nil, cut, in)
 	}
 	if s.next > before {
 		s.ackedBeyond = 0
 	}
 	s.read(in.time)
-	for len(s.ahead) > 0 && (s.kept > s.a.o.MaxAhead || s.a.held > s.a.o.MaxHeld) {
+	for len(s.ahead) > 0 && (s.kept > s.a.o.MaxAhead || s.a.held > s.a.o.MaxHeld || len(s.ahead) > maxChunks) {
 		s.giveUpHole(in.time)
 	}
 }
 
-// place puts data where it belongs. What is there already is noted as a
-// retransmission; the first copy of a byte stands.
-func (s *stream) place(from int64, data []byte, in arrival, isHole bool) {
-	m := mark{from: from, to: from + int64(len(data)), packet: in.packet, at: in.h.PayloadStart, time: in.time}
+// place puts data where it belongs, or in its place a number of bytes that
+// the capture cut off. What is there already is noted as a retransmission;
+// the first copy of a byte stands.
+func (s *stream) place(from int64, data []byte, missing int, in arrival) {
+	m := mark{from: from, to: from + int64(len(data)+missing), packet: in.packet, at: in.h.PayloadStart, time: in.time}
 	piece := func(from, to int64, again bool) {
 		if from >= to {
 			return
 		}
 		p := m.cut(from, to)
 		p.again = again
-		if !again {
-			s.insert(chunk{from: from, data: data[from-m.from : to-m.from], hole: isHole})
+		switch {
+		case missing > 0 && !again:
+			s.insert(chunk{from: from, missing: int(to - from)})
+		case !again:
+			s.insert(chunk{from: from, data: data[from-m.from : to-m.from]})
 		}
-		if !isHole {
+		if missing == 0 {
 			s.note(p)
 		}
 	}
 	piece(from, min(m.to, s.next), true)
 	at := max(from, s.next)
-	for i := 0; i < len(s.ahead) && at < m.to; i++ {
+	first, _ := slices.BinarySearchFunc(s.ahead, at, func(c chunk, at int64) int { return cmp.Compare(c.to(), at) })
+	for i := first; i < len(s.ahead) && at < m.to; i++ {
 		c := s.ahead[i] // a copy: piece inserts before it, and then it comes again
 		if c.to() <= at {
 			continue
@@ -254,7 +266,9 @@ func (s *stream) insert(c chunk) {
 		s.extend(c)
 		return
 	}
-	c.data = append(s.a.buffer(), c.data...)
+	if c.missing == 0 {
+		c.data = append(s.a.buffer(), c.data...)
+	}
 	i, _ := slices.BinarySearchFunc(s.ahead, c.from, func(x chunk, from int64) int { return cmp.Compare(x.from, from) })
 	s.ahead = slices.Insert(s.ahead, i, c)
 	s.kept += len(c.data)
@@ -268,10 +282,17 @@ func (s *stream) extend(c chunk) {
 	}
 	s.buf = append(s.buf, c.data...)
 	s.next = c.to()
-	if c.hole {
-		s.holes = append(s.holes, hole{c.from, c.to()})
+	if c.missing > 0 && s.hollow {
+		s.skip(len(s.bytes()))
+		s.head, s.searching = s.next, true
 		s.a.stats.Gaps++
-		s.a.stats.Missing += len(c.data)
+		s.a.stats.Missing += c.missing
+	} else if c.missing > 0 {
+		s.buf = append(s.buf, make([]byte, c.missing)...)
+		s.holes = append(s.holes, hole{c.from, c.to()})
+		s.a.zeros += c.missing
+		s.a.stats.Gaps++
+		s.a.stats.Missing += c.missing
 	}
 }
 
@@ -283,7 +304,9 @@ func (s *stream) pull() {
 		s.extend(c)
 		s.kept -= len(c.data)
 		s.a.held -= len(c.data)
-		s.a.spare = append(s.a.spare, c.data)
+		if c.missing == 0 {
+			s.a.spare = append(s.a.spare, c.data)
+		}
 		n++
 	}
 	s.ahead = slices.Delete(s.ahead, 0, n)

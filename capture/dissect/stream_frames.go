@@ -24,6 +24,7 @@ func (s *stream) read(t time.Time) {
 			continue
 		}
 		if len(s.bytes()) < size {
+			s.tooHollow(t)
 			break
 		}
 		s.complete(size, t)
@@ -96,10 +97,19 @@ func (s *stream) skip(n int) {
 func (s *stream) consume(n int) {
 	if s.off += n; s.off == len(s.buf) {
 		s.buf, s.off = s.buf[:0], 0
+		if len(s.holes) > 0 {
+			s.buf = nil // it may have been large, for nothing
+		}
 	}
 	s.head += int64(n)
 	s.forget()
-	s.holes = slices.DeleteFunc(s.holes, func(h hole) bool { return h.to <= s.head })
+	s.holes = slices.DeleteFunc(s.holes, func(h hole) bool {
+		over := h.to <= s.head
+		if over {
+			s.a.zeros -= int(h.to - h.from)
+		}
+		return over
+	})
 }
 
 // forget drops the marks that end before head: many at once, so that moving

@@ -35,7 +35,7 @@ func (s *stream) giveUpHole(t time.Time) {
 	missing := int(to - s.next)
 	size, err := framing.Peek(s.bytes(), s.a.o.Limit)
 	if s.flow.ours == oursYes && !s.searching && err == nil && s.head+int64(size) >= to {
-		s.extend(chunk{from: s.next, data: make([]byte, missing), hole: true})
+		s.extend(chunk{from: s.next, missing: missing})
 	} else {
 		s.a.stats.Gaps++
 		s.a.stats.Missing += missing
@@ -44,6 +44,7 @@ func (s *stream) giveUpHole(t time.Time) {
 			torn.Missing = size - len(s.bytes())
 		}
 		s.abandon(torn, t)
+		s.dropHoles()
 		s.buf, s.off = s.buf[:0], 0
 		s.next, s.head = to, to
 		s.forget()
@@ -77,9 +78,30 @@ func (s *stream) finish() {
 	s.started = false
 }
 
+// dropHoles forgets the holes, along with the bytes.
+func (s *stream) dropHoles() {
+	for _, h := range s.holes {
+		s.a.zeros -= int(h.to - h.from)
+	}
+	s.holes = nil
+}
+
+// tooHollow gives up the frame at head if too many bytes are missing from
+// unfinished frames: a capture may claim any number of them. From then on
+// what the stream lacks is passed over, and not looked into.
+func (s *stream) tooHollow(t time.Time) {
+	if s.a.zeros <= maxZeros || len(s.holes) == 0 {
+		return
+	}
+	s.abandon(&GapError{Missing: int(s.holes[0].to - s.holes[0].from)}, t)
+	s.searching, s.hollow = true, true
+	s.consume(len(s.bytes()))
+}
+
 // release lets go of all bytes.
 func (s *stream) release() {
 	s.a.held -= s.kept
+	s.dropHoles()
 	s.buf, s.off, s.ahead, s.kept, s.holes, s.marks, s.recent = nil, 0, nil, 0, nil, nil, nil
 }
 

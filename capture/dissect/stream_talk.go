@@ -235,7 +235,8 @@ func (s *stream) tearTalk(to int64) {
 		s.endPassing()
 		side.lose()
 	}
-	s.buf, s.off, s.holes = s.buf[:0], 0, nil
+	s.dropHoles()
+	s.buf, s.off = s.buf[:0], 0
 	s.next, s.head = to, to
 	s.forget()
 }

@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"net/netip"
@@ -336,7 +337,7 @@ func (s *talkSide) nextChunk(b []byte) (unit, verdict) {
 	}
 	end := trailerEnd(b, line)
 	if end == 0 {
-		if len(b) >= httpMaxHead {
+		if len(b) >= httpMaxLine {
 			return unit{}, foreign
 		}
 		return unit{name: "HTTP end of body"}, more
@@ -351,7 +352,7 @@ func (s *talkSide) nextChunk(b []byte) (unit, verdict) {
 // not in b.
 func trailerEnd(b []byte, at int) int {
 	for at < len(b) {
-		i := slices.Index(b[at:], '\n')
+		i := bytes.IndexByte(b[at:], '\n')
 		if i < 0 {
 			return 0
 		}

@@ -88,17 +88,13 @@ func TestDNSAgainstTshark(t *testing.T) {
 	client, server := client4, server4
 	server = netAddrPort(server, 53)
 	packets := [][]byte{udpPacket(t, client, server, query), udpPacket(t, server, client, answer)}
-	var same []sameAt
-	for _, s := range []sameAt{
+	holdAgainst(t, packets, []sameAt{
 		{0, sameField("dns.id", "identifier")}, {0, sameField("dns.count.queries", "counts")}, {0, sameField("dns.qry.name", "question")},
 		{0, sameField("dns.rr.udp_payload_size", "EDNS")}, {0, sameField("dns.opt.cookie.client", "EDNS")},
 		{1, sameField("dns.count.answers", "counts")}, {1, sameField("dns.a", "answer")}, {1, sameField("dns.aaaa", "answer")}, {1, sameField("dns.cname", "answer")},
 		{1, sameField("dns.mx.mail_exchange", "answer")}, {1, sameField("dns.mx.preference", "answer")}, {1, sameField("dns.txt", "answer")},
 		{1, sameField("dns.srv.port", "answer")}, {1, sameField("dns.srv.target", "answer")}, {1, sameField("dns.resp.ttl", "answer")},
-	} {
-		same = append(same, s)
-	}
-	holdAgainst(t, packets, same)
+	})
 	layers, _ := explain(t, dissect.LinkEthernet, packets...)
 	for _, want := range []string{"example.org CNAME www.example.org, to be kept 300 s", `example.org TXT "hello", to be kept 300 s`} {
 		if !slices.ContainsFunc(layers[1], func(l dissect.Layer) bool {
