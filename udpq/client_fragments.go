@@ -10,7 +10,14 @@ import (
 func (c *Client) openFragments() {
 	c.path = newPath(c.config.Clock, c.config.Datagram, c.prober())
 	if c.link != nil && c.config.Fragments != FragmentsIP {
-		c.path.fit = func() { c.link.fit(c.budget()) }
+		c.link.onLarge = c.path.use
+		c.path.fit = func() {
+			most := 0
+			if c.cuts {
+				most = c.room()
+			}
+			c.link.fit(c.budget(), most)
+		}
 		c.path.fit()
 	}
 	timeout := c.config.FragmentTimeout

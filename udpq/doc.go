@@ -175,10 +175,10 @@
 //
 // They begin with the first frame over 1200 bytes, which is what is taken for
 // granted before; on Linux only, and with sockets of the machine's own. A path
-// that takes less than before is noticed within 9 s while something large is
-// sent. What was on the way at that time on ReliabilityAck keeps its size: if
-// the path swallows it for good, the conversation ends after 30 s, and a
-// [Reconnecting] goes on.
+// that takes less than before is noticed within 12 s while something large is
+// sent. What was on the way at that time on ReliabilityAck, or is asked for on
+// ReliabilityNack, has its number and keeps it: such a datagram leaves again in
+// parts, fragment frames of origin 0, and the other end's link joins them.
 //
 // # Requests, and coming back
 //

@@ -17,6 +17,7 @@ type link struct {
 	clock    clock.Clock
 	transmit func(*train) error   // to the other end; a lost datagram is no error
 	onSent   func(frames []byte)  // told of what is sent the first time; may be nil
+	onLarge  func()               // told now and then that datagrams over pmtu.Base leave; may be nil
 	onFail   func(error)          // told when the link gives up
 	deliver  func([][]byte) error // is given frames, of one call at a time; an error ends the conversation
 
@@ -28,8 +29,9 @@ type link struct {
 	mu      sync.Mutex
 	machine machine
 	timer   clock.Timer
-	wake    time.Time     // when timer passes, zero: it is not set
-	paced   bool          // something may wait for the pace
+	wake    time.Time // when timer passes, zero: it is not set
+	paced   bool      // something may wait for the pace
+	parts   parts
 	changed chan struct{} // closed when there is room, or all is idle; nil: nobody waits
 	err     error
 	ticks   sync.WaitGroup
@@ -102,6 +104,9 @@ func (l *link) postTime() (now time.Time) {
 func (l *link) open(now time.Time, datagram []byte) opened {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if datagram = l.join(now, datagram); datagram == nil {
+		return opened{mine: true}
+	}
 	o := l.machine.open(now, datagram)
 	if _, _, event := framing.Identify(datagram); event && o.events { // and not parity alone
 		l.taken++
@@ -196,9 +201,7 @@ func (l *link) pump(now time.Time) {
 		if out.first != nil && l.onSent != nil {
 			l.onSent(out.first)
 		}
-		if !leaving.add(out.datagram) {
-			l.write(leaving)
-		}
+		l.load(now, leaving, out.datagram)
 	}
 	l.write(leaving)
 	trains.Put(leaving)
@@ -240,6 +243,7 @@ func (l *link) tick() {
 		return
 	}
 	err := l.pass()
+	l.tellLarge()
 	if err == nil && l.due() {
 		err = l.take(l.clock.Now())
 		l.answer()
@@ -283,15 +287,6 @@ func (l *link) pass() error {
 
 // fitting is a machine that makes datagrams of several that were posted.
 type fitting interface{ fit(bytes int) }
-
-// fit says how much of a datagram frames may take.
-func (l *link) fit(bytes int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if m, ok := l.machine.(fitting); ok {
-		m.fit(bytes)
-	}
-}
 
 // mover is a machine that does something about another path.
 type mover interface{ moved() }

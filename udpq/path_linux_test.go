@@ -90,6 +90,51 @@ func newRelay(t *testing.T, server string, mtu int64) *relay {
 	return r
 }
 
+// What was on the way when a path came to take less arrives all the same, in
+// both directions, and in order.
+func TestPathShrinksUnderway(t *testing.T) {
+	s := serve(t, &udpq.Config{Clock: quick{}})
+	r := newRelay(t, s.addr, 1472)
+	c, err := udpq.Dial(t.Context(), r.clients.LocalAddr().String(), &udpq.ClientConfig{Clock: quick{}, KeepAlive: -1, Reliability: udpq.ReliabilityAck})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subscribe(t, c, "news")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	next := func(size int) {
+		t.Helper()
+		e, err := c.Next(ctx)
+		if err != nil || !bytes.Equal(e.Payload, filled(size)) {
+			t.Fatalf("Next() = %d bytes, %v; want %d; %+v", len(e.Payload), err, size, c.Stats())
+		}
+	}
+	for c.Stats().Datagram != 1472 {
+		if _, err := c.Emit("news", filled(4000)); err != nil {
+			t.Fatal(err)
+		}
+		next(4000)
+	}
+	const events = 20
+	for round := range 2 {
+		for n := range events {
+			if n == events/2 {
+				r.mtu.Store(int64(1300 - 60*round))
+			}
+			if _, err := c.Emit("news", filled(3000+n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range events {
+			next(3000 + n)
+		}
+	}
+	if st := c.Stats(); st.BlackHoles == 0 || st.Datagram > 1300 {
+		t.Errorf("Stats() = %+v, want that the path was seen to shrink", st)
+	}
+	c.Close()
+}
+
 // Both ends find out what a path takes, by probes, and notice without being
 // told when it takes less; events in pieces come whole then as before.
 func TestPathIsFound(t *testing.T) {

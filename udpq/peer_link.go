@@ -36,7 +36,8 @@ func (p *peer) openLink() {
 	p.link.deliver = p.takeIn
 	p.group.server.links.add(p.link)
 	if p.cuts {
-		p.path.fit = func() { p.link.fit(p.budget()) }
+		p.link.onLarge = p.path.use
+		p.path.fit = func() { p.link.fit(p.budget(), p.budget()+p.rung.headerBytes()) }
 		p.path.fit()
 	}
 	p.intake, p.published = newIntake(), make(chan struct{})

@@ -148,6 +148,9 @@ func (s *Search) plan(now time.Time) int {
 		s.state, s.tooLarge = Searching, s.most+1
 		return s.candidate()
 	case Searching:
+		if s.used && s.budget > Base && !now.Before(s.confirmed.Add(ConfirmInterval)) {
+			return s.budget // a long search is no reason to trust it
+		}
 		if size := s.candidate(); size > 0 {
 			return size
 		}
@@ -186,8 +189,9 @@ func (s *Search) Answered(now time.Time, number uint64) {
 	}
 	size := s.probe.Size
 	s.probe = Probe{}
+	again := size == s.budget && s.state == Searching
 	s.confirmed, s.budget = now, size
-	if s.state == Complete {
+	if s.state == Complete || again {
 		s.used = false
 		return
 	}
@@ -205,13 +209,13 @@ func (s *Search) Refused(now time.Time, number uint64) {
 func (s *Search) fail(now time.Time) {
 	size := s.probe.Size
 	s.probe = Probe{}
-	switch s.state {
-	case Searching:
-		s.tooLarge = size
-	case Complete:
+	switch {
+	case s.state == Complete, s.state == Searching && size == s.budget:
 		s.blackHoles++
 		s.state, s.budget, s.tooLarge = InBase, Base, size
-	case InBase, InError:
+	case s.state == Searching:
+		s.tooLarge = size
+	default:
 		s.state, s.budget, s.tooLarge = InError, s.least, s.most+1
 	}
 }
