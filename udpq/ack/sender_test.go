@@ -12,7 +12,7 @@ import (
 // Without an ack, the same datagram leaves after 1, 2, 4, 8 s (RFC 6298 (2.1),
 // (5.5)), until it is given up.
 func TestBackoff(t *testing.T) {
-	s, start := ack.NewSender(ack.SenderConfig{GiveUp: 20 * time.Second}), time.Unix(firstSecond, 0)
+	s := ack.NewSender(ack.SenderConfig{GiveUp: 20 * time.Second})
 	s.Send([]byte("event"))
 	var sent []time.Duration
 	for now := start; ; now = s.Wake(now) {
@@ -37,7 +37,7 @@ func TestBackoff(t *testing.T) {
 // What was sent three transmissions before something that came is sent again
 // at once, not when the timer passes (RFC 9002 section 6.1.1).
 func TestFastRetransmit(t *testing.T) {
-	s, now := ack.NewSender(ack.SenderConfig{}), time.Unix(firstSecond, 0)
+	s, now := ack.NewSender(ack.SenderConfig{}), start
 	for range 5 {
 		s.Send([]byte("event"))
 		s.Next(now)
@@ -60,7 +60,7 @@ func TestFastRetransmit(t *testing.T) {
 // echo says which of them came.
 func TestKarn(t *testing.T) {
 	for name, echo := range map[string]bool{"ambiguous": false, "told by the echo": true} {
-		s, start := ack.NewSender(ack.SenderConfig{}), time.Unix(firstSecond, 0)
+		s := ack.NewSender(ack.SenderConfig{})
 		s.Send([]byte("event"))
 		s.Next(start)
 		again := start.Add(time.Second)

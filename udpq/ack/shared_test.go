@@ -1,22 +1,18 @@
 package ack_test
 
 import (
-	"container/heap"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"rawlab/udpq/ack"
+	"rawlab/udpq/badwire"
 )
 
 // path is a wire that some flows share: a queue that drops what finds it full,
 // a rate and a delay; and the way back, which only delays.
 type path struct {
-	now     time.Time
-	todo    agenda
-	asked   int
-	random  *rand.Rand
+	badwire.World
 	loss    float64       // of what the queue let pass, and of the acks
 	rate    float64       // bytes per second; 0: without a bound
 	queue   time.Duration // that the queue holds
@@ -26,39 +22,35 @@ type path struct {
 }
 
 func newPath(seed uint64) *path {
-	return &path{now: start, random: rand.New(rand.NewPCG(seed, 2))}
+	return &path{World: badwire.New(seed, 2)}
 }
 
 func (p *path) later(d time.Duration, do func()) {
-	p.asked++
-	heap.Push(&p.todo, task{p.now.Add(max(0, d)), p.asked, func() error { do(); return nil }})
+	p.Later(d, func() error {
+		do()
+		return nil
+	})
 }
 
 // run lets time pass.
-func (p *path) run(lasting time.Duration) {
-	for end := start.Add(lasting); len(p.todo) > 0 && p.todo[0].at.Before(end); {
-		t := heap.Pop(&p.todo).(task)
-		p.now = t.at
-		t.do()
-	}
-}
+func (p *path) run(lasting time.Duration) { p.RunFor(lasting) }
 
 // carry is the way of data: b comes later, or never.
 func (p *path) carry(bytes int, come func()) {
 	const overhead = 42 // Ethernet, IP and UDP
-	if p.free.Before(p.now) {
-		p.free = p.now
+	if p.free.Before(p.Now) {
+		p.free = p.Now
 	}
-	wait := p.free.Sub(p.now)
+	wait := p.free.Sub(p.Now)
 	if p.rate > 0 && wait > p.queue {
 		p.dropped++
 		return
 	}
 	if p.rate > 0 {
 		p.free = p.free.Add(time.Duration(float64(bytes+overhead) / p.rate * 1e9))
-		wait = p.free.Sub(p.now)
+		wait = p.free.Sub(p.Now)
 	}
-	if p.random.Float64() >= p.loss {
+	if p.Random.Float64() >= p.loss {
 		p.later(wait+p.delay, come)
 	}
 }
@@ -89,7 +81,7 @@ func eventAt(t time.Time, bytes int) []byte {
 
 // emit emits an event every interval, from when there is room for it.
 func (f *flow) emit(bytes int, interval time.Duration) {
-	f.waiting = append(f.waiting, f.p.now)
+	f.waiting = append(f.waiting, f.p.Now)
 	f.p.later(interval, func() { f.emit(bytes, interval) })
 	f.act(bytes)
 }
@@ -97,7 +89,7 @@ func (f *flow) emit(bytes int, interval time.Duration) {
 // fill emits as much as there is room for.
 func (f *flow) fill() {
 	for f.send.Room() {
-		f.send.Send(eventAt(f.p.now, segment-ack.HeaderBytes))
+		f.send.Send(eventAt(f.p.Now, segment-ack.HeaderBytes))
 	}
 	f.pump(segment-ack.HeaderBytes, f.fill)
 }
@@ -112,16 +104,16 @@ func (f *flow) act(bytes int) {
 
 // pump is the end that sends.
 func (f *flow) pump(bytes int, again func()) {
-	f.send.OnTimer(f.p.now)
+	f.send.OnTimer(f.p.Now)
 	for {
-		h, frames, ok := f.send.Next(f.p.now)
+		h, frames, ok := f.send.Next(f.p.Now)
 		if !ok {
 			break
 		}
 		came := slices.Clone(frames)
 		f.p.carry(len(frames)+ack.HeaderBytes, func() { f.arrive(&h, came, bytes, again) })
 	}
-	if wake := f.send.Wake(f.p.now); !wake.IsZero() {
+	if wake := f.send.Wake(f.p.Now); !wake.IsZero() {
 		f.look(0, wake, again)
 	}
 }
@@ -129,7 +121,7 @@ func (f *flow) pump(bytes int, again func()) {
 func (f *flow) look(end int, at time.Time, do func()) {
 	f.looks[end]++
 	look := f.looks[end]
-	f.p.later(at.Sub(f.p.now), func() {
+	f.p.later(at.Sub(f.p.Now), func() {
 		if look == f.looks[end] {
 			do()
 		}
@@ -138,7 +130,7 @@ func (f *flow) look(end int, at time.Time, do func()) {
 
 // arrive is the end that receives.
 func (f *flow) arrive(h *ack.Header, frames []byte, bytes int, again func()) {
-	for _, b := range f.receive.Accept(f.p.now, h, frames) {
+	for _, b := range f.receive.Accept(f.p.Now, h, frames) {
 		f.delivered += len(b)
 		f.receive.Done(len(b))
 		for ; len(b) >= bytes; b = b[bytes:] {
@@ -146,18 +138,18 @@ func (f *flow) arrive(h *ack.Header, frames []byte, bytes int, again func()) {
 			for i := range 8 {
 				at |= time.Duration(b[i]) << (8 * i)
 			}
-			f.late = append(f.late, f.p.now.Sub(start)-at)
+			f.late = append(f.late, f.p.Now.Sub(start)-at)
 		}
 	}
 	f.acknowledge(again)
 }
 
 func (f *flow) acknowledge(again func()) {
-	if f.receive.AckDue(f.p.now) {
+	if f.receive.AckDue(f.p.Now) {
 		h := f.receive.Acknowledge()
-		if f.p.random.Float64() >= f.p.loss {
+		if f.p.Random.Float64() >= f.p.loss {
 			f.p.later(f.p.delay, func() {
-				f.send.OnAck(f.p.now, &h)
+				f.send.OnAck(f.p.Now, &h)
 				again()
 			})
 		}
@@ -187,13 +179,13 @@ func TestFairness(t *testing.T) {
 	least := 1.0
 	for seed := range seeds {
 		p := newPath(seed)
-		p.rate = 1.25e6 * (0.5 + p.random.Float64())
-		p.delay = time.Duration(5+p.random.IntN(35)) * ms
-		p.queue = time.Duration(50+p.random.IntN(50)) * ms
-		lead := time.Duration(p.random.IntN(3000)) * ms
+		p.rate = 1.25e6 * (0.5 + p.Random.Float64())
+		p.delay = time.Duration(5+p.Random.IntN(35)) * ms
+		p.queue = time.Duration(50+p.Random.IntN(50)) * ms
+		lead := time.Duration(p.Random.IntN(3000)) * ms
 		all := ack.Congestions()
 		pair := [2]ack.Congestion{ack.Westwood, all[int(seed)%len(all)]}
-		if p.random.IntN(2) == 0 {
+		if p.Random.IntN(2) == 0 {
 			pair[0] = pair[1]
 		}
 		const lasting = 24 * time.Second

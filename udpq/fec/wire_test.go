@@ -1,14 +1,13 @@
 package fec_test
 
 import (
-	"container/heap"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"rawlab/framing"
+	"rawlab/udpq/badwire"
 	"rawlab/udpq/fec"
 )
 
@@ -30,10 +29,7 @@ type trial struct {
 // world is what a trial runs in: time, and what is to happen.
 type world struct {
 	trial
-	random    *rand.Rand
-	now       time.Time
-	todo      agenda
-	asked     int
+	badwire.World
 	send      *fec.Sender
 	receive   *fec.Decoder
 	sent      [][]byte        // the frames of each datagram, by number from 1
@@ -50,52 +46,17 @@ type loss struct {
 	parity  int
 }
 
-type task struct {
-	at    time.Time
-	asked int
-	do    func() error
-}
-
-type agenda []task
-
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	return a[i].at.Before(a[j].at) || a[i].at.Equal(a[j].at) && a[i].asked < a[j].asked
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(task)) }
-func (a *agenda) Pop() any {
-	last := (*a)[len(*a)-1]
-	*a = (*a)[:len(*a)-1]
-	return last
-}
-
-func (w *world) later(d time.Duration, do func() error) {
-	w.asked++
-	heap.Push(&w.todo, task{w.now.Add(d), w.asked, do})
-}
-
-var start = time.Unix(1_700_000_000, 0)
+var start = badwire.Start
 
 // run lets a trial happen.
 func (c trial) run() (*world, error) {
 	w := &world{
-		trial: c, random: rand.New(rand.NewPCG(c.Seed, 1)), now: start,
+		trial: c, World: badwire.New(c.Seed, 1),
 		send: fec.NewSender(c.Params, 0, 0), receive: fec.NewDecoder(c.Params, c.Unordered, 0, c.HeldBytes),
 		sent: [][]byte{nil}, hit: make(map[uint64]bool), groups: make(map[uint64]*loss),
 	}
-	w.later(0, w.emit)
-	for steps := 0; len(w.todo) > 0; steps++ {
-		t := heap.Pop(&w.todo).(task)
-		w.now = t.at
-		if err := t.do(); err != nil {
-			return w, err
-		}
-		if steps > 100*(c.Datagrams+100) {
-			return w, fmt.Errorf("no end in sight after %d steps, %v", steps, w.now.Sub(start))
-		}
-	}
-	return w, nil
+	w.Later(0, w.emit)
+	return w, w.Run(100 * (c.Datagrams + 100))
 }
 
 // emit sends the next datagram, and asks for the one after.
@@ -104,10 +65,10 @@ func (w *world) emit() error {
 		return nil
 	}
 	var frames []byte
-	for range 1 + w.random.IntN(w.Frames) {
-		payload := make([]byte, 8+w.random.IntN(w.Size+1))
+	for range 1 + w.Random.IntN(w.Frames) {
+		payload := make([]byte, 8+w.Random.IntN(w.Size+1))
 		for i := range payload {
-			payload[i] = byte(w.random.Uint32())
+			payload[i] = byte(w.Random.Uint32())
 		}
 		binary.BigEndian.PutUint64(payload, uint64(len(w.sent)))
 		var err error
@@ -119,16 +80,16 @@ func (w *world) emit() error {
 	if !w.send.Room() {
 		return fmt.Errorf("no room for datagram %d", len(w.sent)-1)
 	}
-	w.send.Send(w.now, frames)
-	w.later(time.Duration(w.random.Int64N(int64(2*w.Every)+1)), w.emit)
+	w.send.Send(w.Now, frames)
+	w.Later(time.Duration(w.Random.Int64N(int64(2*w.Every)+1)), w.emit)
 	return w.act()
 }
 
 // act sends what may leave, and looks again at Wake.
 func (w *world) act() error {
-	w.send.OnTimer(w.now)
+	w.send.OnTimer(w.Now)
 	for {
-		b, frames, ok := w.send.Next(w.now)
+		b, frames, ok := w.send.Next(w.Now)
 		if !ok {
 			break
 		}
@@ -137,10 +98,10 @@ func (w *world) act() error {
 		}
 		w.carry(b)
 	}
-	if err := w.take(w.receive.OnTimer(w.now)); err != nil {
+	if err := w.take(w.receive.OnTimer(w.Now)); err != nil {
 		return err
 	}
-	wake := w.send.Wake(w.now)
+	wake := w.send.Wake(w.Now)
 	if r := w.receive.Wake(); wake.IsZero() || !r.IsZero() && r.Before(wake) {
 		wake = r
 	}
@@ -149,7 +110,7 @@ func (w *world) act() error {
 	}
 	w.looks++
 	look := w.looks
-	w.later(max(0, wake.Sub(w.now)), func() error {
+	w.Later(max(0, wake.Sub(w.Now)), func() error {
 		if look != w.looks {
 			return nil
 		}
@@ -158,45 +119,25 @@ func (w *world) act() error {
 	return nil
 }
 
-func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
+// carry is the wire.
+func (w *world) carry(b []byte) {
+	wire := badwire.Wire{Duplicate: w.Duplicate, Reorder: w.Reorder, Corrupt: w.Corrupt, Delay: w.Delay, Late: 20*ms - 1}
+	c := w.Carry(b, wire, w.lose, w.arrive)
+	w.note(b, c.Arrives > c.Corrupted)
+}
 
 // lose says whether the wire loses the next datagram: of the two states of
 // Gilbert and Elliott, the bad one loses all.
 func (w *world) lose() bool {
 	if w.Burst <= 1 {
-		return w.chance(w.Loss)
+		return w.Chance(w.Loss)
 	}
 	if w.bad {
-		w.bad = w.random.IntN(w.Burst) > 0
+		w.bad = w.Random.IntN(w.Burst) > 0
 	} else {
-		w.bad = w.random.Float64()*float64(w.Burst)*float64(100-w.Loss) < float64(w.Loss)
+		w.bad = w.Random.Float64()*float64(w.Burst)*float64(100-w.Loss) < float64(w.Loss)
 	}
 	return w.bad
-}
-
-// carry is the wire.
-func (w *world) carry(b []byte) {
-	copies := 1
-	if w.chance(w.Duplicate) {
-		copies = 2
-	}
-	whole := 0
-	if w.lose() {
-		copies = 0
-	}
-	for range copies {
-		got, delay := slices.Clone(b), w.Delay
-		if w.chance(w.Corrupt) {
-			got[w.random.IntN(len(got))] ^= 1 << w.random.IntN(8)
-		} else {
-			whole++
-		}
-		if w.chance(w.Reorder) {
-			delay += time.Duration(w.random.Int64N(int64(20 * ms)))
-		}
-		w.later(delay, func() error { return w.arrive(got) })
-	}
-	w.note(b, whole > 0)
 }
 
 // note remembers what became of a datagram, and of what group it is.
@@ -225,7 +166,7 @@ func (w *world) arrive(b []byte) error {
 	if !found {
 		return nil
 	}
-	err := w.take(w.receive.Accept(w.now, &h, frames))
+	err := w.take(w.receive.Accept(w.Now, &h, frames))
 	if held := w.receive.Held(); held > w.HeldBytes {
 		return fmt.Errorf("%d bytes held, want %d at most", held, w.HeldBytes)
 	}

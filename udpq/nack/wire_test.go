@@ -1,13 +1,12 @@
 package nack_test
 
 import (
-	"container/heap"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"rawlab/framing"
+	"rawlab/udpq/badwire"
 	"rawlab/udpq/nack"
 )
 
@@ -34,39 +33,11 @@ type trial struct {
 // world is what a trial runs in: time, and what is to happen.
 type world struct {
 	trial
-	random *rand.Rand
-	now    time.Time
-	todo   agenda
-	asked  int
-	ends   [2]*end
+	badwire.World
+	ends [2]*end
 
 	carried, spoilt, delayed int       // datagrams
 	losing                   time.Time // until then, all is lost
-}
-
-type task struct {
-	at    time.Time
-	asked int
-	do    func() error
-}
-
-type agenda []task
-
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	return a[i].at.Before(a[j].at) || a[i].at.Equal(a[j].at) && a[i].asked < a[j].asked
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(task)) }
-func (a *agenda) Pop() any {
-	last := (*a)[len(*a)-1]
-	*a = (*a)[:len(*a)-1]
-	return last
-}
-
-func (w *world) later(d time.Duration, do func() error) {
-	w.asked++
-	heap.Push(&w.todo, task{w.now.Add(d), w.asked, do})
 }
 
 // story is what became of the numbers of one sequence at who receives it.
@@ -93,11 +64,11 @@ type end struct {
 	looks   int // which look at the timers counts
 }
 
-var start = time.Unix(1_700_000_000, 0)
+var start = badwire.Start
 
 // run lets a trial happen and returns its world.
 func (c trial) run() (*world, error) {
-	w := &world{trial: c, random: rand.New(rand.NewPCG(c.Seed, 1)), now: start}
+	w := &world{trial: c, World: badwire.New(c.Seed, 1)}
 	for i := range w.ends {
 		w.ends[i] = &end{
 			w: w, send: nack.NewSender(c.Config), receive: nack.NewReceiver(c.Config, c.Unordered), logs: nack.NewLogs(c.Config),
@@ -111,19 +82,9 @@ func (c trial) run() (*world, error) {
 		}
 	}
 	for _, e := range w.ends {
-		w.later(0, e.emit)
+		w.Later(0, e.emit)
 	}
-	for steps := 0; len(w.todo) > 0; steps++ {
-		t := heap.Pop(&w.todo).(task)
-		w.now = t.at
-		if err := t.do(); err != nil {
-			return w, err
-		}
-		if steps > 1000*(c.Events*(c.Logs+1)+100) {
-			return w, fmt.Errorf("no end in sight after %d steps, %v", steps, w.now.Sub(start))
-		}
-	}
-	return w, nil
+	return w, w.Run(1000 * (c.Events*(c.Logs+1) + 100))
 }
 
 // frame is the nth event: of a log if there is a topic, numbered otherwise.
@@ -152,19 +113,19 @@ func (e *end) emit() error {
 		}
 		e.emitted++
 		frames := e.w.frame("", uint64(e.emitted))
-		n, kept := e.send.Send(e.w.now, frames)
+		n, kept := e.send.Send(e.w.Now, frames)
 		e.carry(nack.AppendNumber(slices.Clone(kept), n))
 		for i := range e.w.Logs {
 			if e != e.w.ends[0] {
 				break
 			}
 			offset := uint64(firstOffset - 1 + e.emitted)
-			e.beats.Sent(e.w.now, []byte(topicName(i)), offset)
+			e.beats.Sent(e.w.Now, []byte(topicName(i)), offset)
 			e.carry(e.w.frame(topicName(i), offset))
 		}
 	}
 	if e.emitted < e.w.Events {
-		e.w.later(e.w.Pause, e.emit)
+		e.w.Later(e.w.Pause, e.emit)
 	}
 	return e.act()
 }
@@ -172,17 +133,17 @@ func (e *end) emit() error {
 // act says and sends again what is due.
 func (e *end) act() error {
 	w := e.w
-	e.note("", e.receive.Tick(w.now))
-	e.logs.Tick(w.now, e.note)
+	e.note("", e.receive.Tick(w.Now))
+	e.logs.Tick(w.Now, e.note)
 	for {
-		if n, frames, ok := e.send.Next(w.now); ok {
+		if n, frames, ok := e.send.Next(w.Now); ok {
 			e.carry(nack.AppendNumber(slices.Clone(frames), n))
 			continue
 		}
-		m, ok := e.send.Message(w.now)
+		m, ok := e.send.Message(w.Now)
 		for _, next := range []func(time.Time) (nack.Message, bool){e.receive.Message, e.logs.Message, e.beats.Message} {
 			if !ok {
-				m, ok = next(w.now)
+				m, ok = next(w.Now)
 			}
 		}
 		if !ok {
@@ -197,7 +158,7 @@ func (e *end) act() error {
 
 // readLogs sends again what was asked for out of logs.
 func (e *end) readLogs() {
-	for e.wanted.Wait(e.w.now, e.w.Size) == 0 {
+	for e.wanted.Wait(e.w.Now, e.w.Size) == 0 {
 		topic, from, to, some := e.wanted.Next(16)
 		if !some {
 			return
@@ -217,13 +178,13 @@ func (e *end) readLogs() {
 			e.carry(b)
 		}
 	}
-	e.w.later(e.wanted.Wait(e.w.now, e.w.Size), e.act)
+	e.w.Later(e.wanted.Wait(e.w.Now, e.w.Size), e.act)
 }
 
 // look asks for the next act at the earliest Wake.
 func (e *end) look() {
 	var wake time.Time
-	for _, t := range []time.Time{e.send.Wake(e.w.now), e.receive.Wake(e.w.now), e.logs.Wake(), e.beats.Wake()} {
+	for _, t := range []time.Time{e.send.Wake(e.w.Now), e.receive.Wake(e.w.Now), e.logs.Wake(), e.beats.Wake()} {
 		if wake.IsZero() || !t.IsZero() && t.Before(wake) {
 			wake = t
 		}
@@ -233,7 +194,7 @@ func (e *end) look() {
 	}
 	e.looks++
 	look := e.looks
-	e.w.later(max(0, wake.Sub(e.w.now)), func() error {
+	e.w.Later(max(0, wake.Sub(e.w.Now)), func() error {
 		if look != e.looks {
 			return nil
 		}
@@ -245,37 +206,29 @@ func (e *end) look() {
 func (e *end) carry(b []byte) {
 	w := e.w
 	w.carried++
-	hit := func(percent int) bool { return w.random.IntN(100) < percent }
-	copies := 1
-	if hit(w.Duplicate) {
-		copies = 2
+	wire := badwire.Wire{Duplicate: w.Duplicate, Reorder: w.Reorder, Corrupt: w.Corrupt, Delay: w.Delay, Late: 4 * w.Delay}
+	c := w.Carry(b, wire, w.lose, e.peer.arrive)
+	w.spoilt += c.Corrupted
+	w.delayed += c.Late
+}
+
+// lose reports whether the wire loses a datagram now.
+func (w *world) lose() bool {
+	if w.Chance(w.Long) && w.Chance(30) {
+		w.losing = w.Now.Add(20 * ms)
 	}
-	if hit(w.Long) && hit(30) {
-		w.losing = w.now.Add(20 * ms)
+	dark := w.Outage > 0 && w.Now.Sub(start) > 0 && w.Now.Sub(start) < w.Outage
+	if !w.Chance(w.Loss) && !w.Now.Before(w.losing) && !dark {
+		return false
 	}
-	dark := w.Outage > 0 && w.now.Sub(start) > 0 && w.now.Sub(start) < w.Outage
-	if hit(w.Loss) || w.now.Before(w.losing) || dark {
-		copies = 0
-		w.spoilt++
-	}
-	for range copies {
-		got, delay := slices.Clone(b), w.Delay
-		if hit(w.Corrupt) {
-			got[w.random.IntN(len(got))] ^= 1 << w.random.IntN(8)
-			w.spoilt++
-		}
-		if hit(w.Reorder) {
-			delay += time.Duration(w.random.Int64N(int64(4*w.Delay) + 1))
-			w.delayed++
-		}
-		w.later(delay, func() error { return e.peer.arrive(got) })
-	}
+	w.spoilt++
+	return true
 }
 
 // arrive opens a datagram.
 func (e *end) arrive(b []byte) error {
 	frames, number, invalid := nack.Split(b)
-	now := e.w.now
+	now := e.w.Now
 	switch {
 	case invalid > 0:
 		return nil
@@ -307,7 +260,7 @@ func (e *end) arrive(b []byte) error {
 }
 
 func (e *end) heed(m *nack.Message) {
-	now, of := e.w.now, len(m.Topic) > 0
+	now, of := e.w.Now, len(m.Topic) > 0
 	switch {
 	case m.Says == nack.Ask && of:
 		e.wanted.Asked(m.Topic, m.Ranges)
