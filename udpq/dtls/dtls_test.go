@@ -298,10 +298,10 @@ func TestSourceRate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { c.Close() }) // not before: a port used again would go on with its handshake
 			if _, err := c.Write(hello); err != nil {
 				t.Fatal(err)
 			}
-			c.Close()
 			sent++
 			for st := d.socket.Stats(); st.Limited+uint64(st.Handshakes)+st.Failed < sent; st = d.socket.Stats() { // one by one, so that no buffer overflows
 				if t.Context().Err() != nil {
