@@ -110,7 +110,7 @@ func (a *Assembler) Add(packet int, t time.Time, data []byte) {
 		a.stats.Unreadable++
 		return
 	}
-	if h.Protocol != TCP && h.Protocol != UDP {
+	if h.Protocol != TCP && h.Protocol != UDP && !(h.Fragment && a.o.Messages != nil) {
 		return
 	}
 	in := arrival{h: h, packet: packet, time: t, damaged: h.Damaged(data)}

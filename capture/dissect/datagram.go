@@ -183,4 +183,5 @@ func (a *Assembler) topic(b []byte) string {
 type datagramKey struct {
 	src, dst netip.Addr
 	id       uint32
+	protocol Protocol
 }

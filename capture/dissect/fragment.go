@@ -119,14 +119,15 @@ func (c *collector[K]) drain() {
 	}
 }
 
-// addFragment takes an IP fragment of a UDP datagram. Fragments of TCP are
-// not followed: no kernel sends them unasked.
+// addFragment takes an IP fragment of a UDP datagram, and if messages are
+// asked for of any other. No stream is followed through fragments: no kernel
+// sends TCP in them unasked.
 func (a *Assembler) addFragment(in arrival, data []byte) {
 	h := in.h
-	if h.Protocol != UDP || in.damaged {
+	if h.Protocol != UDP && a.o.Messages == nil || in.damaged {
 		return
 	}
-	key := datagramKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
+	key := datagramKey{h.Src.Addr(), h.Dst.Addr(), h.ID, h.Protocol}
 	p := piece{at: h.FragmentOffset, data: bytes.Clone(data[h.segment.from:h.segment.to])}
 	p.runs = []run{{at: p.at, length: len(p.data), packet: in.packet, from: h.segment.from}}
 	m := a.datagrams.at(key)
@@ -164,6 +165,10 @@ func (in arrival) set() bool { return in.h != nil }
 // of it.
 func (a *Assembler) datagram(m *message) {
 	b, runs := m.join()
+	a.whole(m, b, runs)
+	if m.in.h.Protocol != UDP {
+		return
+	}
 	if len(b) < udpHeaderBytes {
 		a.stats.Gaps++ // the first fragment is missing, and with it who speaks
 		return

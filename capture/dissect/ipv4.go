@@ -68,7 +68,7 @@ func (d *dissection) carriedBy(p layers.IPProtocol, at int, start bool) {
 	if d.tooDeep(at) {
 		return
 	}
-	if !start {
+	if !start || d.joined() {
 		d.application(at)
 		return
 	}

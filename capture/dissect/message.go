@@ -24,7 +24,8 @@ type Message struct {
 	// Err says why not all of it is here: [*GapError].
 	Err error
 
-	layers []sheet
+	layers   []sheet
+	datagram bool // from the transport header on, put together from fragments
 }
 
 // sheet is a layer of a message, its ranges counted from the message's first
