@@ -92,6 +92,9 @@ func (n *notes) say(packet int) string {
 	return text
 }
 
+// SayEvents lists identities as origin:sequence, runs shortened; "" of none.
+func SayEvents(ids []ID) string { return sayEvents(ids) }
+
 // sayEvents lists identities as origin:sequence, runs shortened.
 func sayEvents(ids []ID) string {
 	if len(ids) == 0 {

@@ -36,6 +36,7 @@ type captureFlags struct {
 	inside   bool
 	whole    bool
 	quiet    bool
+	account  string // the log of an emitter
 	live     bool
 	help     bool
 	numeric  bool // always so: names are never looked up
@@ -60,6 +61,7 @@ func newCapture() *cobra.Command {
 			"  rawlab capture -i lo -w out.pcapng -C 100 -W 10\n" +
 			"  rawlab capture -r out.pcapng --json host 127.0.0.1\n" +
 			"  rawlab capture -i lo --live\n" +
+			"  rawlab capture -i eth0 --account publisher.log\n" +
 			"  rawlab capture -w out.pcapng --in-namespace sh -c 'ping -c 3 127.0.0.1'",
 		DisableFlagParsing:    true, // COMMAND's flags are not ours
 		DisableFlagsInUseLine: true,
@@ -82,6 +84,7 @@ func newCapture() *cobra.Command {
 	s.BoolVarP(&f.hex, "hex", "X", false, "print each packet's bytes too, link header included")
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "print no packets but, at the end, what each layer of them took")
+	s.StringVar(&f.account, "account", "", "print no packets but, at the end, what became of the events of this `LOG`, which 'rawlab emit --log' wrote")
 	s.BoolVar(&f.live, "live", false, "show packets, their layers and bytes on the whole terminal; ? tells the keys")
 	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
 	s.BoolVar(&f.inside, strings.TrimPrefix(insideFlag, "--"), false, "what follows is a COMMAND to run and capture in a private network")
@@ -110,6 +113,8 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 		return usagef("-w writes packets instead of printing them: leave out --json and -X")
 	case f.quiet && (f.write != "" || f.hex):
 		return usagef("-q counts packets instead of printing or writing them: leave out -w and -X")
+	case f.account != "" && (f.write != "" || f.hex || f.quiet || f.live):
+		return usagef("--account counts events instead of showing or writing packets: leave out -w, -X, -q and --live")
 	case f.live && (f.write != "" || f.hex || f.json || f.quiet):
 		return usagef("--live shows packets on the terminal: leave out -w, -X, --json and -q")
 	case f.rotates() && (f.write == "" || f.write == "-"):

@@ -19,11 +19,16 @@ type captureOutput struct {
 	file   *os.File        // nil for stdout
 	row    *fileRow        // with -C or -G
 	tally  *tally          // with -q
+	events *accounting     // with --account
 }
 
 // openOutput comes after the source is open, so that a capture that may not
 // start does not empty a file.
 func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*captureOutput, error) {
+	if f.account != "" {
+		a := newAccounting(f.account, source, c.OutOrStdout(), f.json)
+		return &captureOutput{sink: a, events: a}, nil
+	}
 	if f.quiet {
 		t := &tally{Tally: capture.NewTally(source), out: c.OutOrStdout(), json: f.json}
 		return &captureOutput{sink: t, tally: t}, nil
@@ -67,6 +72,10 @@ func (o *captureOutput) writeStats(s []capture.Stats) error {
 	switch {
 	case o.row != nil && o.row.out != nil:
 		return o.row.out.writeStats(s)
+	case o.events != nil:
+		for i := range s {
+			o.events.missed += s[i].Dropped
+		}
 	case o.writer != nil:
 		return o.writer.WriteStats(s)
 	}
@@ -79,6 +88,9 @@ func (o *captureOutput) writeStats(s []capture.Stats) error {
 func (o *captureOutput) close(err error) error {
 	if o.row != nil && o.row.out != nil {
 		return o.row.out.close(err)
+	}
+	if o.events != nil {
+		return errors.Join(err, o.events.print())
 	}
 	if o.tally != nil {
 		return errors.Join(err, o.tally.print())

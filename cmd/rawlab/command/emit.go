@@ -27,6 +27,8 @@ type emitFlags struct {
 	broadcast bool
 	json      bool
 	fates     bool
+	log       string
+	events    *eventLog
 }
 
 // emitReport is what emit prints with --json.
@@ -74,6 +76,7 @@ func newEmit() *cobra.Command {
 	c.Flags().DurationVar(&f.timeout, "timeout", 2*time.Second, "with --reply, how long to wait for each")
 	c.Flags().BoolVar(&f.broadcast, "broadcast", false, "emit to every client that is connected")
 	c.Flags().BoolVar(&f.fates, "report", false, "print what became of each event, as far as this end and the server know")
+	c.Flags().StringVar(&f.log, "log", "", "write a line for each event into this `FILE`: what 'rawlab capture --account' takes")
 	f.client.register(c.Flags())
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object on stdout instead of a sentence; with --reply, one for each event")
 	return c
@@ -82,6 +85,8 @@ func newEmit() *cobra.Command {
 // target returns the topic and the arguments behind it.
 func (f *emitFlags) target(c *cobra.Command, args []string) (topic string, rest []string, err error) {
 	switch {
+	case f.log != "" && f.reply:
+		return "", nil, usagef("--log is about events, and --reply waits for an answer to each: choose")
 	case f.fates && f.reply:
 		return "", nil, usagef("--report is about events, and --reply waits for an answer to each: choose")
 	case f.broadcast && f.reply:
@@ -125,7 +130,11 @@ func (f *emitFlags) run(c *cobra.Command, args []string) error {
 		return f.ask(c, e, topic, next)
 	}
 	r := emitReport{Transport: server.transport, Topic: topic, Origin: formatOrigin(e.Origin()), told: f.client.acknowledges(server)}
+	if f.events, err = createLog(f.log); err != nil {
+		return errors.Join(err, e.Close())
+	}
 	err = f.emitAll(c.Context(), e, &r, next)
+	err = errors.Join(err, f.events.close())
 	return errors.Join(err, f.report(c, &r))
 }
 
@@ -215,7 +224,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 func (f *emitFlags) emitAll(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
 	stop := context.AfterFunc(ctx, func() { e.Close() }) // or Emit could wait on for a server that takes nothing
 	defer stop()
-	err := emitEach(ctx, e, r, next)
+	err := f.emitEach(ctx, e, r, next)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
@@ -257,7 +266,7 @@ func acknowledged(emitted uint64, unflushed error) *uint64 {
 	return &emitted
 }
 
-func emitEach(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
+func (f *emitFlags) emitEach(ctx context.Context, e client, r *emitReport, next func(context.Context) ([]byte, error)) error {
 	for {
 		payload, err := next(ctx)
 		switch {
@@ -268,8 +277,14 @@ func emitEach(ctx context.Context, e client, r *emitReport, next func(context.Co
 		case err != nil:
 			return fmt.Errorf("reading event %d: %w", r.Emitted+1, err)
 		}
-		if _, err := e.Emit(r.Topic, payload); err != nil {
-			return fmt.Errorf("emitting event %d: %w", r.Emitted+1, err)
+		line := loggedEvent{Origin: r.Origin, Time: time.Now(), Topic: r.Topic, Bytes: len(payload)}
+		line.Sequence, err = e.Emit(r.Topic, payload)
+		if err != nil {
+			line.Refused = err.Error()
+			err = fmt.Errorf("emitting event %d: %w", r.Emitted+1, err)
+		}
+		if err := errors.Join(err, f.events.note(&line)); err != nil {
+			return err
 		}
 		r.Emitted++
 	}
