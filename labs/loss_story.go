@@ -78,6 +78,10 @@ func tcpStory(out *Outcome) string {
 		text += ", and the wire lost none of its packets."
 	case tcp.Retransmits > 0:
 		text += fmt.Sprintf(": its hosts sent %s segments again, and what came behind a lost one had to wait for it.", report.Count(tcp.Retransmits))
+		if l := tcp.InLineUS; l != nil {
+			text += fmt.Sprintf(" %s events stood in line so, although all of their own bytes had come: half of them for %s or more, one in a hundred for %s or more (head-of-line blocking).",
+				report.Count(tcp.InLine), report.Milliseconds(l.P50), report.Milliseconds(l.P99))
+		}
 	default:
 		text += ": of its packets the wire took only acknowledgements, which later ones made good."
 	}

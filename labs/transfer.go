@@ -305,6 +305,10 @@ func (x *transfer) count() error {
 			SendBuffer:    d["Udp.SndbufErrors"] + d["Udp6.SndbufErrors"],
 			Queue:         d["Qdisc.Dropped"],
 			Retransmits:   d["Tcp.RetransSegs"],
+			Fast:          d["TcpExt.TCPFastRetrans"],
+			AfterRTO:      d["TcpExt.TCPSlowStartRetrans"],
+			Timeouts:      d["TcpExt.TCPTimeouts"],
+			Probes:        d["TcpExt.TCPLossProbes"],
 		}
 	}
 	return nil

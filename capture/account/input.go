@@ -118,6 +118,12 @@ type Kernel struct {
 	SendBuffer    int64 // UDP datagrams refused at the sender
 	Queue         int64 // packets dropped in the host's queue before its interface
 	Retransmits   int64 // TCP segments sent again
+
+	// Of those, as Linux tells them apart; 0 on virtual hosts.
+	Fast     int64 // in fast recovery
+	AfterRTO int64 // after a timeout, but for the first
+	Timeouts int64 // the timer expired
+	Probes   int64 // tail loss probes; some carry new data, and are no retransmission
 }
 
 // Rung is what both ends say of a reliability above none.

@@ -19,6 +19,7 @@ type Event struct {
 	Duplicates int           // deliveries beyond the first
 	Packets    int           // packets that carried it, retransmissions included
 	Reason     string        // why a kernel dropped it, in its own words, if it was asked
+	InLine     time.Duration // over TCP, how long it stood in line behind earlier bytes, on both legs together
 	legs       [2]leg
 }
 
@@ -31,15 +32,16 @@ type Ledger struct {
 	Duplicates      int
 	Reordered       Reordered // how far deliveries were out of order
 	Fates           map[Fate]int
-	LostOn          [2]int   // events that the wire lost, by leg
-	Packets         int      // that the wire saw, both directions
-	WireBytes       int64    // of those, Ethernet frames
-	Retransmits     int      // TCP segments that carried bytes already sent; on a rung, datagrams that carried events already sent
-	ToldRetransmits int64    // the same as the senders count it themselves: both kernels, or both ends of the rung
-	Lost            int      // packets that the wire lost, corrupted or had no room for
-	LostCarriers    int      // of those, segments, or datagrams however many fragments they are, that carried events
-	Doubts          []string // why the run may not be exact; none if it is
-	Timed           []Fate   // fates that occurred and that timing decides, not the seed
+	LostOn          [2]int    // events that the wire lost, by leg
+	Packets         int       // that the wire saw, both directions
+	WireBytes       int64     // of those, Ethernet frames
+	Retransmits     int       // TCP segments that carried bytes already sent; on a rung, datagrams that carried events already sent
+	ToldRetransmits int64     // the same as the senders count it themselves: both kernels, or both ends of the rung
+	Kernels         [2]Kernel // what the hosts' kernels counted, by side
+	Lost            int       // packets that the wire lost, corrupted or had no room for
+	LostCarriers    int       // of those, segments, or datagrams however many fragments they are, that carried events
+	Doubts          []string  // why the run may not be exact; none if it is
+	Timed           []Fate    // fates that occurred and that timing decides, not the seed
 	Joined          [2]*Joined
 	Notes           [2][]string // by side: a comment for each packet of the tap; empty for none
 	Shared          int         // the most events that left in one datagram

@@ -13,6 +13,7 @@ type leg struct {
 	unseen   int  // crossings that never reached the wire
 	hit      bool // the wire lost or corrupted the first crossing, or a fragment or a piece of it
 	beside   int  // datagrams seen at the receiving host that are a piece of an event, but for one of each in arrived
+	stood    bool // how long the event stood in line at the end is known; TCP
 
 	admitted   int  // intact copies that came through the receiving host's door
 	damaged    int  // copies that did with a wrong checksum, which the wire is not to blame for

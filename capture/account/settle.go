@@ -9,7 +9,7 @@ import (
 
 // Settle closes the account of one run.
 func Settle(in *Input) *Ledger {
-	l := &Ledger{}
+	l := &Ledger{Kernels: in.Kernels}
 	index := l.open(in)
 	for leg := range 2 {
 		l.follow(in, leg, index)
@@ -77,6 +77,9 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	}
 	n.again = l.countCarriers(in, number, list)
 	l.note(number, n, j, to)
+	if in.Transport == dissect.TCP {
+		l.stand(to, atTap, index, number)
+	}
 }
 
 // deliver counts how often the subscriber read each event, and how fast the

@@ -1,9 +1,10 @@
 package host
 
 // Counters are a host's own counts of what its stack did, from
-// /proc/net/snmp and snmp6 (RFC 1213 and RFC 4113 names, prefixed by the
-// protocol: "Udp.RcvbufErrors", over IPv6 "Udp6.RcvbufErrors"), of its interface ("Link.TxDropped"), of the queue
-// before it ("Qdisc.Dropped"), and of what the wire put on its cable and the
+// /proc/net/snmp, snmp6 and netstat (RFC 1213 and RFC 4113 names, prefixed by
+// the protocol: "Udp.RcvbufErrors", over IPv6 "Udp6.RcvbufErrors"; Linux' own
+// are like "TcpExt.TCPFastRetrans"), of its interface ("Link.TxDropped"), of
+// the queue before it ("Qdisc.Dropped"), and of what the wire put on its cable and the
 // interface did not take ("Cable.Dropped": larger than its MTU, or too much
 // at once).
 type Counters map[string]int64

@@ -50,8 +50,11 @@ func (h *Host) Dial(ctx context.Context, network, address string) (c net.Conn, e
 
 // Counters reads them.
 func (h *Host) Counters() (Counters, error) {
-	var text, text6 []byte
+	var text, text6, extended []byte
 	err := h.Do(func() (err error) {
+		if extended, err = os.ReadFile("/proc/thread-self/net/netstat"); err != nil {
+			return err
+		}
 		if text6, err = os.ReadFile("/proc/thread-self/net/snmp6"); err != nil && !os.IsNotExist(err) {
 			return err // without IPv6 in the kernel the file is not there
 		}
@@ -61,7 +64,7 @@ func (h *Host) Counters() (Counters, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := parseCounters(string(text))
+	c, err := parseCounters(string(text) + string(extended))
 	if err == nil {
 		err = c.addIPv6(string(text6))
 	}
@@ -91,12 +94,12 @@ func parseCounters(text string) (Counters, error) {
 	for i := 0; i+1 < len(lines); i += 2 {
 		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
 		if len(names) != len(values) || len(names) == 0 || names[0] != values[0] {
-			return nil, fmt.Errorf("snmp: lines %d and %d do not belong together", i+1, i+2)
+			return nil, fmt.Errorf("counters: lines %d and %d do not belong together", i+1, i+2)
 		}
 		for j := 1; j < len(names); j++ {
 			v, err := strconv.ParseInt(values[j], 10, 64)
 			if err != nil {
-				return nil, fmt.Errorf("snmp: %s: %w", names[j], err)
+				return nil, fmt.Errorf("counters: %s: %w", names[j], err)
 			}
 			c[strings.TrimSuffix(names[0], ":")+"."+names[j]] = v
 		}

@@ -98,7 +98,7 @@ func writeFile(root *os.Root, name string, write func(io.Writer) error) (err err
 
 func writeLedger(w io.Writer, evidence []Evidence) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability", "kernel_reason"})
+	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability", "kernel_reason", "head_of_line_us"})
 	for _, e := range evidence {
 		for i := range e.Ledger.Events {
 			c.Write(ledgerLine(&e, &e.Ledger.Events[i]))
@@ -114,9 +114,13 @@ func ledgerLine(e *Evidence, v *account.Event) []string {
 		fate = "delivered"
 		latency = strconv.FormatFloat(float64(v.Latency.Nanoseconds())/1e3, 'f', 3, 64)
 	}
+	line := ""
+	if e.Transport == "tcp" {
+		line = strconv.FormatFloat(float64(v.InLine.Nanoseconds())/1e3, 'f', 3, 64)
+	}
 	return []string{
 		strconv.FormatUint(v.ID.Origin, 10), strconv.FormatUint(v.ID.Sequence, 10),
-		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability, v.Reason,
+		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability, v.Reason, line,
 	}
 }
 

@@ -81,9 +81,11 @@ type Run struct {
 	WireBytes    int64          `json:"wire_bytes"`
 	PayloadBytes int64          `json:"payload_bytes"`
 	Retransmits  int            `json:"retransmits"`
-	Reordered    *Reordered     `json:"reordered,omitempty"`    // absent if nothing was delivered
-	WireLateUS   *Latency       `json:"wire_late_us,omitempty"` // how far packets left the wire behind its own schedule
-	TCPInfo      *TCPInfo       `json:"tcp_info,omitempty"`     // if it was asked for
+	Reordered    *Reordered     `json:"reordered,omitempty"`       // absent if nothing was delivered
+	WireLateUS   *Latency       `json:"wire_late_us,omitempty"`    // how far packets left the wire behind its own schedule
+	TCPInfo      *TCPInfo       `json:"tcp_info,omitempty"`        // if it was asked for
+	InLine       int            `json:"head_of_line,omitempty"`    // events of TCP that stood in line behind earlier bytes
+	InLineUS     *Latency       `json:"head_of_line_us,omitempty"` // for how long; of those alone
 }
 
 // Reordered is how far deliveries were out of order, by RFC 4737.
@@ -143,6 +145,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 // FromLedger sums up one run's ledger; size is an event's payload in bytes.
 func FromLedger(transport, reliability string, size int, l *account.Ledger) Run {
 	fates := map[string]int{}
+	stood := l.StoodInLine()
 	for f, n := range l.Fates {
 		fates[string(f)] = n
 	}
@@ -153,6 +156,7 @@ func FromLedger(transport, reliability string, size int, l *account.Ledger) Run 
 		WireHit: l.CountHit(), LostCarriers: l.LostCarriers,
 		Reordered: fromReordering(&l.Reordered), LatencyUS: latency(l.Events), Packets: l.Packets, WireBytes: l.WireBytes,
 		PayloadBytes: int64(l.Emitted) * int64(size), Retransmits: l.Retransmits,
+		InLine: len(stood), InLineUS: Percentiles(stood),
 	}
 }
 

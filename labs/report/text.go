@@ -88,6 +88,12 @@ func (r *Result) rows() []row {
 		row{"latency p50", ms(func(l *Latency) float64 { return l.P50 }), nil},
 		row{"latency p99", ms(func(l *Latency) float64 { return l.P99 }), nil},
 		row{"latency max", ms(func(l *Latency) float64 { return l.Max }), nil},
+		row{"waited in line", func(u *Run) string {
+			if u.Transport != "tcp" {
+				return "–"
+			}
+			return Count(u.InLine)
+		}, func(u *Run) bool { return u.InLine > 0 }},
 		row{"packets", func(u *Run) string { return Count(u.Packets) }, nil},
 		row{"hit by the wire", func(u *Run) string {
 			if u.Transport == "tcp" {
