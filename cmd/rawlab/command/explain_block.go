@@ -93,6 +93,9 @@ func (p *explainPrinter) parts(s *story, f sighting, again bool) {
 	if f.Err != nil {
 		p.wrapped("    ! ", f.Err.Error())
 	}
+	if d := p.x.details[f.Parts[0].Packet]; f.Waited > 0 && direction(&d.Packet) == "in" { // only where it is received does it wait
+		p.wrapped("    ", fmt.Sprintf("all of it had come %s before what precedes it in its stream: it waited so long (head-of-line blocking)", shortTime(f.Waited)))
+	}
 }
 
 // partText says what a packet did for a frame that may have come before.

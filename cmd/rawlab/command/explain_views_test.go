@@ -67,6 +67,7 @@ func TestViewsGolden(t *testing.T) {
 		"ladder-lossy":       {"lossy.pcapng", "--ladder"},
 		"ladder-lossy-event": {"lossy.pcapng", "--ladder", "--event", "7:3"},
 		"ladder-lossy-limit": {"lossy.pcapng", "--ladder", "--limit", "4"},
+		"event-lossy":        {"lossy.pcapng", "--event", "7:3"},
 		"flows-lossy":        {"lossy.pcapng", "--flows"},
 		"waterfall-udp":      {"udp.pcapng", "--waterfall", "--event", "7:2"},
 		"waterfall-tcp":      {"tcp.pcapng", "--waterfall", "--event", "7:1"},
