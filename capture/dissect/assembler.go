@@ -73,6 +73,7 @@ type Assembler struct {
 
 	found    []*Frame   // ready for the caller
 	messages []*Message // the same
+	refusals []Refusal  // the same
 	slab     struct {
 		frames []Frame
 		parts  []Part
@@ -109,6 +110,9 @@ func (a *Assembler) Add(packet int, t time.Time, data []byte) {
 	if *h, err = a.parser.Parse(data); err != nil {
 		a.stats.Unreadable++
 		return
+	}
+	if h.Protocol == ICMP || h.Protocol == ICMPv6 {
+		a.addRefusal(packet, t, data)
 	}
 	if h.Protocol != TCP && h.Protocol != UDP && !(h.Fragment && a.o.Messages != nil) {
 		return

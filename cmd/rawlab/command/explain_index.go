@@ -28,6 +28,7 @@ type captureIndex struct {
 	flowAt      map[flowName]int
 	frames      []sighting
 	replies     []sighting // of frames those that answer events
+	refusals    []dissect.Refusal
 	stories     []*story
 	delivers    bool  // some event is on its way to a subscriber
 	err         error // why the file could not be read to its end
@@ -107,6 +108,7 @@ func (x *captureIndex) take(iface int, a *dissect.Assembler) {
 	for _, f := range a.Finish() {
 		x.frames = append(x.frames, sighting{f, iface})
 	}
+	x.refusals = append(x.refusals, a.Refusals()...)
 	for _, f := range a.Flows() {
 		name := flowName{f.Transport, f.Client, f.Server}
 		i, known := x.flowAt[name]
@@ -204,6 +206,10 @@ func (x *captureIndex) want() (last int) {
 	}
 	for _, s := range x.shown {
 		x.listen(s)
+		for _, r := range x.refusalsOf(s) {
+			x.details[r.Packet] = &packetDetail{number: r.Packet}
+			last = max(last, r.Packet)
+		}
 		for _, f := range slices.Concat(s.frames, s.answers) {
 			for _, p := range f.Parts {
 				x.details[p.Packet] = &packetDetail{number: p.Packet}
