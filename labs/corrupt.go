@@ -3,6 +3,7 @@ package labs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"rawlab/capture/account"
@@ -90,11 +91,12 @@ func whoCaught(name string, r *Recording) catch {
 }
 
 func caughtTable(caught []catch) string {
-	text := "who dropped them         broken  IP checksum  TCP/UDP checksum  other field\n"
+	var text strings.Builder
+	text.WriteString("who dropped them         broken  IP checksum  TCP/UDP checksum  other field\n")
 	for _, c := range caught {
-		text += fmt.Sprintf("  %-22s %6s %12s %17s %12s\n", c.name, report.Count(c.broken), report.Count(c.ip), report.Count(c.transport), report.Count(max(0, c.rest)))
+		text.WriteString(fmt.Sprintf("  %-22s %6s %12s %17s %12s\n", c.name, report.Count(c.broken), report.Count(c.ip), report.Count(c.transport), report.Count(max(0, c.rest))))
 	}
-	return text
+	return text.String()
 }
 
 func corruptChecks(r *report.Result, caught []catch, flips flipCount) []report.Check {
