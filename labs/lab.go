@@ -88,6 +88,7 @@ type Options struct {
 	Congestion    udpq.Congestion  // of UDP with udpq.ReliabilityAck; empty: its default
 	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
 	KernelReasons bool             // ask the kernel why it drops what it drops; needs root, and kernel hosts
+	TCPCongestion string           // congestion control of TCP; empty: the hosts' own
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is
 }

@@ -35,6 +35,9 @@ type Network interface {
 	// Memory and SetReceiveBuffer look at and into a socket of either host.
 	Memory(conn any) (host.Memory, error)
 	SetReceiveBuffer(conn any, bytes int) error
+	// SetCongestionControl chooses that of a TCP socket, or of all that a
+	// listener will accept.
+	SetCongestionControl(conn any, name string) error
 	// Finish stops the wire and the taps and returns what they saw.
 	Finish() (*Recording, error)
 	// Close gives everything back, whether finished or not.

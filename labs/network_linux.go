@@ -76,6 +76,17 @@ func (n *kernelNetwork) SetReceiveBuffer(conn any, bytes int) error {
 	return host.SetReceiveBuffer(c, bytes)
 }
 
+// congestionControls are those that kernel hosts have.
+func congestionControls() []string { return host.CongestionControls() }
+
+func (n *kernelNetwork) SetCongestionControl(conn any, name string) error {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("%T has no socket to set", conn)
+	}
+	return host.SetCongestionControl(c, name)
+}
+
 func (n *kernelNetwork) Finish() (*Recording, error) {
 	rows, stats, err := n.Kernel.Wire.Stop()
 	n.Kernel.Wire = nil

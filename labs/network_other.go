@@ -12,3 +12,6 @@ import (
 func newKernelNetwork(ctx context.Context, _ *Options) (context.Context, Network, error) {
 	return ctx, nil, host.CanIsolate()
 }
+
+// congestionControls are those that kernel hosts have.
+func congestionControls() []string { return nil }

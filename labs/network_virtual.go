@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"rawlab/labs/host"
@@ -42,6 +43,14 @@ func (n *virtualNetwork) Impair(seed uint64, i [2]wire.Impairment) error {
 }
 
 func (n *virtualNetwork) Wire() ([2]wire.Stats, error) { return n.Virtual.Stats() }
+
+func (n *virtualNetwork) SetCongestionControl(_ any, name string) error {
+	own, err := n.Virtual.Client.CongestionControl()
+	if err == nil && name != own {
+		err = fmt.Errorf("virtual hosts have no congestion control but %s", own)
+	}
+	return err
+}
 
 func (n *virtualNetwork) Finish() (*Recording, error) {
 	rows, stats, err := n.Virtual.Stop()

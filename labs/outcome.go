@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -61,7 +62,7 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...g
 	for i, g := range groups {
 		r := recordings[i]
 		for j, p := range g.plans {
-			out.add(evidence[i][j], p, g.options, r)
+			out.add(evidence[i][j], p, cmp.Or(p.traffic, g.options), r)
 		}
 		out.Result.Scenario.CongestionControl = r.CongestionControl
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"sync"
 )
 
@@ -41,6 +42,49 @@ func cutAs(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// host is a host as the run uses it.
+func (x *transfer) host(h Host) Host {
+	if x.options.TCPCongestion != "" {
+		h = &congestionHost{h, x.network, x.options.TCPCongestion}
+	}
+	return &cutHost{h, &x.sockets}
+}
+
+// congestionHost is a host whose TCP sockets have another congestion control
+// than its own.
+type congestionHost struct {
+	Host
+	network Network
+	name    string
+}
+
+func (h *congestionHost) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := h.Host.Dial(ctx, network, address)
+	if err != nil || !strings.HasPrefix(network, "tcp") {
+		return c, err
+	}
+	if err := h.network.SetCongestionControl(c, h.name); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Listen's connections inherit what the listener has.
+func (h *congestionHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := h.Host.Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.network.SetCongestionControl(l, h.name); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (h *congestionHost) CongestionControl() (string, error) { return h.name, nil }
 
 // cutHost is a host whose sockets can be cut.
 type cutHost struct {

@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,9 @@ func carryOut(ctx context.Context, o *Options, plans []*plan) ([]*report.Evidenc
 	}
 	g := &together{options: o, network: n}
 	for _, p := range plans {
-		x := &transfer{plan: p, options: o, network: n, clock: n.Clock(), trace: newServerTrace(o.Events)}
-		x.hosts = [2]Host{&cutHost{n.Client(), &x.sockets}, &cutHost{n.Server(), &x.sockets}}
+		t := cmp.Or(p.traffic, o)
+		x := &transfer{plan: p, options: t, network: n, clock: n.Clock(), trace: newServerTrace(t.Events)}
+		x.hosts = [2]Host{x.host(n.Client()), x.host(n.Server())}
 		g.transfers = append(g.transfers, x)
 	}
 	recording, err := g.run(ctx)

@@ -39,6 +39,7 @@ type plan struct {
 	variant   string                  // what sets it apart from the lab's other plans of this transport
 	topics    map[string]queue.Policy // that the server is told
 	name      string                  // under which the subscriber listens, empty for none
+	traffic   *Options                // of its events, where they are not the network's
 	script    func(context.Context, *transfer) error
 }
 

@@ -178,6 +178,26 @@ func SetReceiveBuffer(conn syscall.Conn, bytes int) error {
 	return err
 }
 
+// SetCongestionControl chooses that of a TCP socket. Unlike the host's
+// default, it may be any that the kernel has (tcp(7), TCP_CONGESTION).
+func SetCongestionControl(conn syscall.Conn, name string) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+	})
+	if err == nil && set != nil {
+		err = fmt.Errorf("congestion control %s: %w", name, set)
+	}
+	return err
+}
+
+// CongestionControls lists what this kernel has for its TCP sockets.
+func CongestionControls() []string { return words(tcpSysctls + "available_congestion_control") }
+
 // CongestionControl reads the host's default TCP congestion control.
 func (h *Host) CongestionControl() (string, error) {
 	var text []byte
