@@ -2,7 +2,6 @@ package udpq
 
 import (
 	"errors"
-	"net"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -35,11 +34,11 @@ type call func(fd uintptr, messages []message) (int, syscall.Errno)
 
 // newKernel returns nil when the kernel will not have many datagrams in a
 // call. With offload, trains are sent and received where it has them.
-func newKernel(conn *net.UDPConn, batch int, connected, offload bool) *kernel {
+func newKernel(conn syscall.Conn, batch int, connected, offload bool) *kernel {
 	return newKernelWith(conn, batch, connected, offload, recvmmsg, sendmmsg)
 }
 
-func newKernelWith(conn *net.UDPConn, batch int, connected, offload bool, get, put call) *kernel {
+func newKernelWith(conn syscall.Conn, batch int, connected, offload bool, get, put call) *kernel {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil

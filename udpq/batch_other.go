@@ -3,14 +3,14 @@
 package udpq
 
 import (
-	"net"
 	"net/netip"
+	"syscall"
 )
 
 // kernel is not there: this system takes and gives one datagram per call.
 type kernel struct{}
 
-func newKernel(*net.UDPConn, int, bool, bool) *kernel { return nil }
+func newKernel(syscall.Conn, int, bool, bool) *kernel { return nil }
 
 func (k *kernel) with(*prober) *kernel { return k }
 

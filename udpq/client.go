@@ -126,7 +126,7 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	}
 	d.Clock = clock.Or(d.Clock)
 	if d.Dial == nil {
-		d.Dial = new(net.Dialer).DialContext
+		d.Dial = dial
 	}
 	d.PackBudget = min(d.PackBudget, MaxDatagram)
 	if d.PackBudget > 0 {
@@ -144,6 +144,15 @@ func (c *ClientConfig) orDefault() ClientConfig {
 	d.RetryInterval = cmp.Or(d.RetryInterval, DefaultRetryInterval)
 	d.Tries = cmp.Or(d.Tries, DefaultTries)
 	return d
+}
+
+// dial opens a socket of this machine.
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return own(conn), nil
 }
 
 // rung returns what the hello asks for. Dial has checked that it is known.

@@ -128,4 +128,13 @@ func datagramBudget(wanted int) int {
 }
 
 // Listen opens a UDP socket at an address, for Serve.
-func Listen(addr string) (net.PacketConn, error) { return net.ListenPacket("udp", addr) }
+func Listen(addr string) (net.PacketConn, error) {
+	conn, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if owned, is := own(conn.(net.Conn)).(net.PacketConn); is {
+		return owned, nil
+	}
+	return conn, nil
+}

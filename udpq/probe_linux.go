@@ -2,7 +2,6 @@ package udpq
 
 import (
 	"errors"
-	"net"
 	"sync"
 	"syscall"
 
@@ -18,7 +17,7 @@ type prober struct {
 }
 
 // newProber returns nil where that cannot be had.
-func newProber(conn *net.UDPConn) *prober {
+func newProber(conn syscall.Conn) *prober {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil

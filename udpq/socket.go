@@ -3,6 +3,7 @@ package udpq
 import (
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // datagram is one datagram received. Its bytes are valid until the next receive.
@@ -41,7 +42,7 @@ type socket struct {
 
 // newServerSocket returns the socket of a server.
 func newServerSocket(conn net.PacketConn, offload bool) *socket {
-	if udp, ok := conn.(*net.UDPConn); ok {
+	if udp, ok := conn.(udpConn); ok {
 		s := &socket{single: ownLink{udp}, close: conn.Close, prober: newProber(udp)}
 		s.kernel = newKernel(udp, serverBatch, false, offload).with(s.prober)
 		return s
@@ -52,7 +53,7 @@ func newServerSocket(conn net.PacketConn, offload bool) *socket {
 // newClientSocket returns the socket of a client, which is connected.
 func newClientSocket(conn net.Conn, offload bool) *socket {
 	s := &socket{single: connectedLink{conn}, close: conn.Close}
-	if udp, ok := conn.(*net.UDPConn); ok {
+	if udp, ok := conn.(udpConn); ok {
 		s.prober = newProber(udp)
 		s.kernel = newKernel(udp, clientBatch, true, offload).with(s.prober)
 	}
@@ -114,7 +115,14 @@ func (s *socket) overflowed() uint64 {
 func (s *socket) waited() bool { return s.kernel != nil && s.kernel.waited() }
 
 // ownLink is a socket of the machine itself, which need not allocate.
-type ownLink struct{ conn *net.UDPConn }
+type ownLink struct{ conn udpConn }
+
+// udpConn is a socket of the machine itself.
+type udpConn interface {
+	syscall.Conn
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+}
 
 func (l ownLink) receive(b []byte) (datagram, error) {
 	n, from, err := l.conn.ReadFromUDPAddrPort(b)

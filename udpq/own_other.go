@@ -1,0 +1,7 @@
+//go:build !linux
+
+package udpq
+
+import "net"
+
+func own(conn net.Conn) net.Conn { return conn }
