@@ -13,6 +13,7 @@ import (
 // LinkType, whose 0 is LinkNull.
 type Options struct {
 	LinkType uint16
+	Parser   *Parser  // of that link type, which assemblers of one goroutine may share; default one of its own
 	Ports    []uint16 // flows on these ports speak our protocol, whatever their first bytes look like
 	Limit    int      // largest frame in bytes; default framing.DefaultLimit
 
@@ -23,7 +24,7 @@ type Options struct {
 	MaxFlows int // flows followed at once, the idlest given up beyond; default 16384
 	MaxAhead int // bytes kept of one stream's direction beyond a hole, then the hole is given up; default 8 MiB
 	MaxHeld  int // the same over all flows; default 256 MiB
-	Remember int // bytes of one stream's direction in which a retransmission is still matched with its frame; default 8 MiB
+	Remember int // bytes of one stream's direction in which a retransmission is still matched with its frame; default 4 MiB
 
 	// Early has Frames return each frame as soon as it is whole. A later
 	// packet that retransmits its bytes still adds a Part to it, at the next
@@ -66,6 +67,7 @@ type Assembler struct {
 	order  []*flow // in order of appearance
 	held   int     // bytes beyond holes, over all flows
 	zeros  int     // bytes of holes in unfinished frames, over all flows
+	recent int     // frames that a retransmission may touch, over all flows
 	stats  Stats
 
 	datagrams collector[datagramKey]
@@ -94,8 +96,10 @@ func NewAssembler(o *Options) *Assembler {
 	a.o.MaxFlows = cmp.Or(a.o.MaxFlows, 16384)
 	a.o.MaxAhead = cmp.Or(a.o.MaxAhead, 8<<20)
 	a.o.MaxHeld = cmp.Or(a.o.MaxHeld, 256<<20)
-	a.o.Remember = cmp.Or(a.o.Remember, 8<<20) // larger than any send buffer
-	a.parser = NewParser(a.o.LinkType)
+	a.o.Remember = cmp.Or(a.o.Remember, 4<<20) // no send buffer is larger (Linux' net.ipv4.tcp_wmem)
+	if a.parser = a.o.Parser; a.parser == nil {
+		a.parser = NewParser(a.o.LinkType)
+	}
 	a.datagrams.giveUp = a.datagram
 	a.pieces.giveUp = a.inner
 	return a

@@ -106,11 +106,7 @@ type Parser struct {
 // NewParser returns a parser for packets of a link type. Of an unknown one,
 // every Parse returns [ErrLinkType].
 func NewParser(linkType uint16) *Parser {
-	p := &Parser{decoded: make([]gopacket.LayerType, 0, 16)}
-	p.v4 = p.from(layers.LayerTypeIPv4)
-	p.v6 = p.from(layers.LayerTypeIPv6)
-	p.tcpOnly = p.from(layers.LayerTypeTCP)
-	p.udpOnly = p.from(layers.LayerTypeUDP)
+	p := &Parser{}
 	switch linkType {
 	case LinkEthernet:
 		p.ethernet = true
@@ -123,10 +119,16 @@ func NewParser(linkType uint16) *Parser {
 		p.link, p.start = p.from(layers.LayerTypeDot1Q), p.startSLL2
 	case LinkRaw, LinkRaw12:
 		p.start = p.startRaw
-	default:
+	default: // takes no memory for the others: a file may name many
 		err := fmt.Errorf("%w %d", ErrLinkType, linkType)
 		p.start = func([]byte) (*gopacket.DecodingLayerParser, []byte, error) { return nil, nil, err }
+		return p
 	}
+	p.decoded = make([]gopacket.LayerType, 0, 16)
+	p.v4 = p.from(layers.LayerTypeIPv4)
+	p.v6 = p.from(layers.LayerTypeIPv6)
+	p.tcpOnly = p.from(layers.LayerTypeTCP)
+	p.udpOnly = p.from(layers.LayerTypeUDP)
 	return p
 }
 

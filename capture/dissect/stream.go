@@ -19,6 +19,9 @@ const (
 	// captured before the hole is given up. One would do, were packets never
 	// reordered between the network card's queues.
 	acksUntilGap = 16
+	// maxRecent is how many finished frames wait for retransmissions, over all
+	// flows. Beyond, the older half of each stream's no longer do.
+	maxRecent = 1 << 16
 	// maxMarks bounds what is remembered of who carried an unfinished frame.
 	maxMarks = 1 << 14
 	// maxChunks is how many runs of bytes one stream's direction keeps beyond

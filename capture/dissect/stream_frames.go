@@ -202,6 +202,7 @@ func (s *stream) report(f *Frame, to int64) {
 // if nobody wants to wait for them.
 func (s *stream) remember(p placed) {
 	s.recent = append(s.recent, p)
+	s.a.recent++
 	if s.a.o.Early {
 		s.a.hand(p)
 	}
@@ -284,22 +285,27 @@ func (s *stream) attach(m mark) {
 // settle hands over frames too old to be retransmitted: many at once, so that
 // moving the others costs little per frame.
 func (s *stream) settle() {
-	n := len(s.recent) / 2
-	if n == 0 || s.recent[n-1].to >= s.next-int64(s.a.o.Remember) {
-		return
+	if n := len(s.recent) / 8; n > 0 && s.recent[n-1].to < s.next-int64(s.a.o.Remember) {
+		s.handOver(n)
 	}
-	s.handOver(n)
-	s.recent = slices.Delete(s.recent, 0, n)
+	if s.a.recent > maxRecent {
+		for _, f := range s.a.order {
+			f.dir[0].handOver((len(f.dir[0].recent) + 1) / 2)
+			f.dir[1].handOver((len(f.dir[1].recent) + 1) / 2)
+		}
+	}
 }
 
-// handOver gives the caller the n oldest finished frames, unless it has them.
+// handOver gives up waiting for retransmissions of the n oldest finished
+// frames, and gives them to the caller unless it has them.
 func (s *stream) handOver(n int) {
-	if s.a.o.Early {
-		return
+	if !s.a.o.Early {
+		for _, p := range s.recent[:n] {
+			s.a.hand(p)
+		}
 	}
-	for _, p := range s.recent[:n] {
-		s.a.hand(p)
-	}
+	s.recent = slices.Delete(s.recent, 0, n)
+	s.a.recent -= n
 }
 
 // cut narrows a mark to the range [from, to).

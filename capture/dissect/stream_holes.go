@@ -102,6 +102,7 @@ func (s *stream) tooHollow(t time.Time) {
 func (s *stream) release() {
 	s.a.held -= s.kept
 	s.dropHoles()
+	s.a.recent -= len(s.recent)
 	s.buf, s.off, s.ahead, s.kept, s.holes, s.marks, s.recent = nil, 0, nil, 0, nil, nil, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -93,14 +94,15 @@ func (f *explainFlags) run(c *cobra.Command) error {
 	if f.other() {
 		return f.runView(c, file)
 	}
-	x, err := indexCapture(f.file, file)
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // half the garbage beside what is kept
+	x, err := f.index(file)
 	if err != nil {
 		return err
 	}
-	if err := f.choose(x); err != nil {
-		return errors.Join(err, x.err)
+	if f.json && !f.waterfall && !f.asTable() {
+		return errors.Join(x.writeJSON(c.OutOrStdout(), f.hex), x.err)
 	}
-	if err := x.dissect(file); err != nil {
+	if err := x.dissect((*packetDetail).keep); err != nil {
 		return err
 	}
 	switch {
@@ -108,35 +110,11 @@ func (f *explainFlags) run(c *cobra.Command) error {
 		err = f.writeWaterfall(c.OutOrStdout(), x)
 	case f.asTable():
 		err = f.write(c.OutOrStdout(), x.listTable())
-	case f.json:
-		err = x.writeJSON(c.OutOrStdout(), f.hex)
 	default:
 		p := explainPrinter{w: c.OutOrStdout(), x: x, hex: f.hex, bold: bold(c.OutOrStdout())}
 		err = p.print(f.one)
 	}
 	return errors.Join(err, x.err)
-}
-
-// choose picks the events, or for want of any the packets, to explain.
-func (f *explainFlags) choose(x *captureIndex) error {
-	if f.one {
-		x.shown = x.find(f.origin, f.sequence)
-		if len(x.shown) == 0 {
-			return fmt.Errorf("no event %d:%d in %s; %s", f.origin, f.sequence, f.file, x.present())
-		}
-		return nil
-	}
-	x.shown = x.stories
-	if f.limit > 0 && len(x.shown) > f.limit {
-		x.shown = x.shown[:f.limit]
-	}
-	if len(x.stories) == 0 {
-		x.plain = f.limit
-		if f.limit == 0 || f.limit > x.packets {
-			x.plain = x.packets
-		}
-	}
-	return nil
 }
 
 // openCapture opens a file that is to be read twice. What cannot be read

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +13,14 @@ import (
 	"rawlab/framing"
 )
 
-// captureIndex is what a capture file holds. The first reading finds the
-// frames, the second the bytes of the packets that are to be shown, so that a
-// large file need not be kept in memory.
+// captureIndex is what is told of a capture file. However large that is, only
+// the identities of its events are kept, 24 bytes each, and all of the events
+// that are shown. A file with more frames than are kept is read again for
+// every question: which events there are, which frames are theirs, which
+// answers they got, what else is in their packets, and those packets' bytes.
 type captureIndex struct {
 	file        string
+	source      io.ReadSeeker
 	interfaces  []pcapng.Interface
 	packets     int
 	packetsAt   []int // by interface
@@ -26,17 +28,24 @@ type captureIndex struct {
 	flows       []tappedFlow
 	stats       dissect.Stats
 	flowAt      map[flowName]int
-	frames      []sighting
-	replies     []sighting // of frames those that answer events
+	frames      [framing.MaxKind + 1]int // by kind
+	damaged     int                      // frames that are not to be believed
+	replies     int                      // frames that may answer events
+	events      identities
 	refusals    []dissect.Refusal
-	stories     []*story
 	delivers    bool  // some event is on its way to a subscriber
 	err         error // why the file could not be read to its end
+
+	kept  []sighting // all frames, unless there are too many
+	large bool       // there are
 
 	shown   []*story
 	plain   int // packets to show for want of events
 	details map[int]*packetDetail
 }
+
+// framesKept is how many frames are kept of a file, some 400 bytes each.
+var framesKept = 1 << 16
 
 // sighting is a frame seen at one interface.
 type sighting struct {
@@ -63,20 +72,45 @@ type packetDetail struct {
 	carried []dissect.Carried
 }
 
-// indexCapture reads a file the first time. A file that ends early is not an
-// error here: what is whole is told, and then why there is no more.
-func indexCapture(name string, file io.Reader) (*captureIndex, error) {
-	r, err := pcapng.NewReader(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// index finds the events of a file that are to be shown, with their frames. A
+// file that ends early is not an error here: what is whole is told, and then
+// why there is no more.
+func (f *explainFlags) index(file io.ReadSeeker) (*captureIndex, error) {
+	x := &captureIndex{file: f.file, source: file, flowAt: map[flowName]int{}, details: map[int]*packetDetail{}}
+	first := firstStories{limit: f.limit}
+	if f.one {
+		first.only = &identity{origin: f.origin, sequence: f.sequence}
 	}
-	x := &captureIndex{file: name, flowAt: map[flowName]int{}, details: map[int]*packetDetail{}}
-	var taps []*dissect.Assembler
+	if err := x.survey(&first); err != nil {
+		return nil, err
+	}
+	if x.shown = first.sorted(); f.one && len(x.shown) == 0 {
+		return nil, errors.Join(fmt.Errorf("no event %d:%d in %s; %s", f.origin, f.sequence, f.file, x.present()), x.err)
+	}
+	if x.events.count() == 0 {
+		x.plain = f.limit
+		if f.limit == 0 || f.limit > x.packets {
+			x.plain = x.packets
+		}
+	}
+	if err := x.collect(); err != nil {
+		return nil, err
+	}
+	return x, x.listen()
+}
+
+// survey reads the file the first time.
+func (x *captureIndex) survey(first *firstStories) error {
+	r, err := pcapng.NewReader(x.source)
+	if err != nil {
+		return fmt.Errorf("%s: %w", x.file, err)
+	}
+	taps := taps{visit: func(f sighting) { x.note(f, first) }}
 	for {
 		p, err := r.Next()
 		if err != nil {
 			if err != io.EOF {
-				x.err = fmt.Errorf("%s: %w", name, err)
+				x.err = fmt.Errorf("%s: %w", x.file, err)
 			}
 			break
 		}
@@ -87,27 +121,44 @@ func indexCapture(name string, file io.Reader) (*captureIndex, error) {
 		if p.Time.After(x.last) {
 			x.last = p.Time
 		}
-		for len(taps) <= p.Interface {
-			link := r.Interfaces()[len(taps)].LinkType
-			taps = append(taps, dissect.NewAssembler(&dissect.Options{LinkType: link}))
+		for len(x.packetsAt) <= p.Interface {
 			x.packetsAt = append(x.packetsAt, 0)
 		}
 		x.packetsAt[p.Interface]++
-		taps[p.Interface].Add(x.packets, p.Time, p.Data)
+		taps.add(x.packets, &p, r.Interfaces()[p.Interface].LinkType)
 	}
 	x.interfaces = slices.Clone(r.Interfaces())
-	for i, a := range taps {
-		x.take(i, a)
+	taps.finish()
+	for i, a := range taps.all {
+		if a != nil {
+			x.take(i, a)
+		}
 	}
-	x.tell()
-	return x, nil
+	return nil
 }
 
-// take takes over what one interface's assembler found.
-func (x *captureIndex) take(iface int, a *dissect.Assembler) {
-	for _, f := range a.Finish() {
-		x.frames = append(x.frames, sighting{f, iface})
+// note counts a frame.
+func (x *captureIndex) note(f sighting, first *firstStories) {
+	if x.kept = append(x.kept, f); x.large || len(x.kept) > framesKept {
+		x.kept, x.large = nil, true
 	}
+	if !f.Kind.Valid() || !trusted(f.Frame) {
+		x.damaged++
+		return
+	}
+	x.frames[f.Kind]++
+	if f.answers() {
+		x.replies++
+	}
+	if f.Event() {
+		x.delivers = x.delivers || f.Kind == framing.KindEvent
+		x.events.add(f.identity())
+		first.offer(f)
+	}
+}
+
+// take takes over what one interface's assembler counted.
+func (x *captureIndex) take(iface int, a *dissect.Assembler) {
 	x.refusals = append(x.refusals, a.Refusals()...)
 	for _, f := range a.Flows() {
 		name := flowName{f.Transport, f.Client, f.Server}
@@ -139,93 +190,89 @@ func trusted(f *dissect.Frame) bool {
 	return f.Err == nil || (gap || errors.Is(f.Err, framing.ErrIncomplete)) && f.Kind.Valid()
 }
 
-// tell gathers the frames into stories, in the order of the first packets.
-func (x *captureIndex) tell() {
-	slices.SortStableFunc(x.frames, func(a, b sighting) int { return cmp.Compare(a.Parts[0].Packet, b.Parts[0].Packet) })
-	known := map[storyKey]*story{}
-	key := func(f sighting) storyKey { return storyKey{f.Origin, f.Sequence, f.Time} }
-	for _, f := range x.frames {
-		if f.Err == nil && (f.Kind == framing.KindAck || f.Kind == framing.KindNack) {
-			x.replies = append(x.replies, f)
-		}
-		if !f.Event() || !trusted(f.Frame) {
-			continue
-		}
-		x.delivers = x.delivers || f.Kind == framing.KindEvent
-		s := known[key(f)]
-		if s == nil {
-			s = &story{origin: f.Origin, sequence: f.Sequence, emitted: f.Time}
-			known[key(f)] = s
-			x.stories = append(x.stories, s)
-		}
+// answers reports whether the frame may answer an event.
+func (f sighting) answers() bool {
+	return f.Err == nil && (f.Kind == framing.KindAck || f.Kind == framing.KindNack)
+}
+
+// taps puts the frames of each interface's packets together.
+type taps struct {
+	visit   func(sighting)
+	all     []*dissect.Assembler       // by interface; nil where no packet was
+	parsers map[uint16]*dissect.Parser // by link type
+}
+
+// visitEvery is after how many packets the frames found so far are visited,
+// so that few are kept.
+const visitEvery = 64
+
+func (t *taps) add(number int, p *pcapng.Packet, link uint16) {
+	for len(t.all) <= p.Interface {
+		t.all = append(t.all, nil)
 	}
-	for _, f := range x.frames {
-		if s := known[key(f)]; s != nil && f.Event() { // damaged copies belong where their claim fits
-			s.frames = append(s.frames, f)
+	a := t.all[p.Interface]
+	if a == nil {
+		if t.parsers[link] == nil {
+			if t.parsers == nil {
+				t.parsers = map[uint16]*dissect.Parser{}
+			}
+			t.parsers[link] = dissect.NewParser(link)
+		}
+		a = dissect.NewAssembler(&dissect.Options{LinkType: link, Parser: t.parsers[link]})
+		t.all[p.Interface] = a
+	}
+	a.Add(number, p.Time, p.Data)
+	if a.Stats().Packets%visitEvery == 0 {
+		t.give(p.Interface, a.Frames())
+	}
+}
+
+func (t *taps) give(iface int, frames []*dissect.Frame) {
+	for _, f := range frames {
+		t.visit(sighting{f, iface})
+	}
+}
+
+func (t *taps) finish() {
+	for i, a := range t.all {
+		if a != nil {
+			t.give(i, a.Finish())
 		}
 	}
 }
 
-// dissect reads the file a second time, for the packets that are shown.
-func (x *captureIndex) dissect(file io.ReadSeeker) error {
-	last := x.want()
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("%s: %w", x.file, err)
+// reread starts the file again.
+func (x *captureIndex) reread() (*pcapng.Reader, error) {
+	if _, err := x.source.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("%s: %w", x.file, err)
 	}
-	r, err := pcapng.NewReader(file)
+	r, err := pcapng.NewReader(x.source)
 	if err != nil {
-		return fmt.Errorf("%s: %w", x.file, err)
+		return nil, fmt.Errorf("%s: %w", x.file, err)
 	}
-	others := overhear{x: x}
-	for n := 1; n <= last; n++ {
+	return r, nil
+}
+
+// each visits every frame of the file again, in no order.
+func (x *captureIndex) each(visit func(sighting)) error {
+	if !x.large {
+		for _, f := range x.kept {
+			visit(f)
+		}
+		return nil
+	}
+	r, err := x.reread()
+	if err != nil {
+		return err
+	}
+	taps := taps{visit: visit}
+	for n := 1; n <= x.packets; n++ {
 		p, err := r.Next()
 		if err != nil {
 			return fmt.Errorf("%s: packet %d: %w", x.file, n, err)
 		}
-		others.add(n, &p)
-		if d := x.details[n]; d != nil {
-			p.Data = slices.Clone(p.Data)
-			d.Packet = p
-		}
+		taps.add(n, &p, x.interfaces[p.Interface].LinkType)
 	}
-	if err := others.finish(r, last); err != nil {
-		return fmt.Errorf("%s: %w", x.file, err)
-	}
-	for _, d := range x.details {
-		d.layers = dissect.Dissect(d.Data, x.interfaces[d.Interface].LinkType, d.carried...)
-	}
+	taps.finish()
 	return nil
-}
-
-// want notes which packets are shown, with the frames in them, and returns
-// the last.
-func (x *captureIndex) want() (last int) {
-	for n := 1; n <= x.plain; n++ {
-		x.details[n] = &packetDetail{number: n}
-		last = n
-	}
-	for _, s := range x.shown {
-		x.listen(s)
-		for _, r := range x.refusalsOf(s) {
-			x.details[r.Packet] = &packetDetail{number: r.Packet}
-			last = max(last, r.Packet)
-		}
-		for _, f := range slices.Concat(s.frames, s.answers) {
-			for _, p := range f.Parts {
-				x.details[p.Packet] = &packetDetail{number: p.Packet}
-				last = max(last, p.Packet)
-			}
-		}
-	}
-	for _, f := range x.frames {
-		if f.Fragments > 0 {
-			continue // the packet carries the fragment frames
-		}
-		for _, p := range f.Parts {
-			if d := x.details[p.Packet]; d != nil {
-				d.carried = append(d.carried, dissect.Carried{Frame: f.Frame, Part: p})
-			}
-		}
-	}
-	return last
 }

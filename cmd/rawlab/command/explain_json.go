@@ -1,15 +1,15 @@
 package command
 
 import (
+	"bufio"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"rawlab/capture/dissect"
+	"rawlab/capture/pcapng"
 	"rawlab/framing"
 )
 
@@ -26,9 +26,10 @@ type (
 		Unreadable int             `json:"unreadable_packets"`
 		Missing    int             `json:"missing_bytes"`
 		Events     int             `json:"events"`
-		Shown      []eventJSON     `json:"shown"`   // of the events, those chosen
-		Details    []packetJSON    `json:"details"` // the packets named in them
-		Error      string          `json:"error,omitempty"`
+		// then, one by one:
+		// "shown": of the events, those chosen, each an eventJSON
+		// "details": the packets named in them, each a packetJSON
+		// "error": why the file was not read to its end, if it was not
 	}
 	interfaceJSON struct {
 		Name     string `json:"name"`
@@ -86,11 +87,13 @@ type (
 	}
 )
 
+// writeJSON writes the object as it goes, so that no more of it is in memory
+// than one event or one packet.
 func (x *captureIndex) writeJSON(w io.Writer, withData bool) error {
 	o := explainJSON{
 		File: x.file, Packets: x.packets, Interfaces: []interfaceJSON{}, Flows: []flowJSON{}, Frames: map[string]int{},
 		Damaged: x.stats.Damaged, Unreadable: x.stats.Unreadable, Missing: x.stats.Missing,
-		Events: len(x.stories), Shown: []eventJSON{}, Details: []packetJSON{},
+		Events: x.events.count(),
 	}
 	for i, n := range x.packetsAt {
 		o.Interfaces = append(o.Interfaces, interfaceJSON{x.interfaces[i].Name, x.interfaces[i].LinkType, n})
@@ -100,23 +103,27 @@ func (x *captureIndex) writeJSON(w io.Writer, withData bool) error {
 			f.Transport.String(), f.Client.String(), f.Server.String(), f.Packets, f.Bytes, f.Frames, f.Ours, f.ifaces,
 		})
 	}
-	for _, f := range x.frames {
-		if f.Kind.Valid() && trusted(f.Frame) {
-			o.Frames[f.Kind.String()]++
+	for k, n := range x.frames {
+		if n > 0 {
+			o.Frames[framing.Kind(k).String()] = n
 		}
 	}
+	j := jsonObject{w: bufio.NewWriter(w)}
+	j.begin(o)
+	j.list("shown")
 	for _, s := range x.shown {
-		o.Shown = append(o.Shown, s.json())
+		j.item(s.json())
 	}
-	for _, n := range slices.Sorted(maps.Keys(x.details)) {
-		o.Details = append(o.Details, x.details[n].json(withData))
-	}
+	j.list("details")
+	err := x.dissect(func(d *packetDetail) error {
+		j.item(d.json(withData))
+		d.layers, d.carried, d.Packet = nil, nil, pcapng.Packet{}
+		return j.err
+	})
 	if x.err != nil {
-		o.Error = x.err.Error()
+		j.field("error", x.err.Error())
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(o)
+	return errors.Join(err, j.end())
 }
 
 func (s *story) json() eventJSON {

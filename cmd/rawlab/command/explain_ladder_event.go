@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,16 +12,12 @@ import (
 // waysOfEvent finds where the event's packets are; two runs in one file may
 // have given its name to two.
 func (f *explainFlags) waysOfEvent(file io.ReadSeeker) ([]*eventWay, error) {
-	x, err := indexCapture(f.file, file)
+	x, err := f.index(file)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.choose(x); err != nil {
-		return nil, errors.Join(err, x.err)
-	}
 	var ways []*eventWay
 	for _, s := range x.shown {
-		x.listen(s)
 		w := &eventWay{title: fmt.Sprintf("event %s over %v in ", s.name(), s.frames[0].Transport), own: map[int]int{}, ways: map[route]*eventSpan{}}
 		for _, frame := range append(s.frames, s.answers...) {
 			for _, part := range frame.Parts {

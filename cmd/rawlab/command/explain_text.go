@@ -161,8 +161,8 @@ func order(b bool) int {
 func (p *explainPrinter) findings() {
 	x := p.x
 	p.line("")
-	if len(x.frames) > 0 {
-		p.wrapped("frames  ", x.kinds())
+	if kinds := x.kinds(); kinds != "" {
+		p.wrapped("frames  ", kinds)
 	}
 	s := x.stats
 	for _, note := range []struct {
@@ -179,7 +179,7 @@ func (p *explainPrinter) findings() {
 			p.wrapped("note    ", report.Count(note.n)+" "+note.text)
 		}
 	}
-	switch n, shown := len(x.stories), len(x.shown); {
+	switch n, shown := x.events.count(), len(x.shown); {
 	case n == 0 && x.packets == 0:
 	case n == 0:
 		p.wrapped("events  ", "none: no rawlab event is in this file. Its packets:")
@@ -192,23 +192,14 @@ func (p *explainPrinter) findings() {
 
 // kinds counts the frames of each kind.
 func (x *captureIndex) kinds() string {
-	var kinds [framing.MaxKind + 1]int
-	bad := 0
-	for _, f := range x.frames {
-		if f.Kind.Valid() && trusted(f.Frame) {
-			kinds[f.Kind]++
-		} else {
-			bad++
-		}
-	}
 	var s []string
-	for k, n := range kinds {
+	for k, n := range x.frames {
 		if n > 0 {
 			s = append(s, report.Count(n)+glue+framing.Kind(k).String())
 		}
 	}
-	if bad > 0 {
-		s = append(s, report.Count(bad)+glue+"damaged")
+	if x.damaged > 0 {
+		s = append(s, report.Count(x.damaged)+glue+"damaged")
 	}
 	return strings.Join(s, ", ")
 }
@@ -216,14 +207,15 @@ func (x *captureIndex) kinds() string {
 // more tells how to see what was left out.
 func (p *explainPrinter) more() error {
 	x := p.x
+	events := x.events.count()
 	switch {
-	case len(x.shown) > 0 && len(x.shown) < len(x.stories):
+	case len(x.shown) > 0 && len(x.shown) < events:
 		p.line("")
-		p.wrapped("", fmt.Sprintf("%s not shown: --limit 0 shows all, --event %s every layer of one.", count(len(x.stories)-len(x.shown), "more event"), x.shown[0].name()))
+		p.wrapped("", fmt.Sprintf("%s not shown: --limit 0 shows all, --event %s every layer of one.", count(events-len(x.shown), "more event"), x.shown[0].name()))
 	case len(x.shown) > 0:
 		p.line("")
 		p.wrapped("", fmt.Sprintf("--event %s shows every layer of one.", x.shown[0].name()))
-	case len(x.stories) == 0 && x.plain < x.packets:
+	case events == 0 && x.plain < x.packets:
 		p.line("")
 		p.wrapped("", fmt.Sprintf("%s not shown: --limit 0 shows all.", count(x.packets-x.plain, "more packet")))
 	}

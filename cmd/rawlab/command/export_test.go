@@ -41,3 +41,11 @@ func LabOptions(name string, args []string) (labs.Options, error) {
 	}
 	return f.optionsFor(c, l)
 }
+
+// KeepFrames sets how many frames explain keeps before it reads the file again
+// instead, and returns how many it was.
+func KeepFrames(n int) int {
+	was := framesKept
+	framesKept = n
+	return was
+}
