@@ -63,9 +63,9 @@ func TestOwnSocket(t *testing.T) {
 // thread of their own.
 func TestOwnSocketsAreFew(t *testing.T) {
 	for range 20 {
-		conn, err := udpq.Listen("[::1]:0")
+		conn, err := udpq.Listen("127.0.0.1:0")
 		if err != nil {
-			t.Skip("no IPv6: ", err)
+			t.Fatal(err)
 		}
 		defer conn.Close()
 		if _, err := conn.WriteTo([]byte("hello"), conn.LocalAddr()); err != nil {

@@ -3,9 +3,10 @@ package udpq
 import (
 	"net"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rawlab/internal/clock"
 )
 
 // rawOwn is what waits: a method of ownConn named Read is taken by net.Conn.
@@ -57,7 +58,7 @@ func (c *ownConn) left() (*unix.Timespec, error) {
 	if until == 0 {
 		return nil, nil
 	}
-	left := until - time.Now().UnixNano()
+	left := until - clock.Real.Now().UnixNano()
 	if left <= 0 {
 		return nil, os.ErrDeadlineExceeded
 	}

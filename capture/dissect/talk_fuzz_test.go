@@ -68,7 +68,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(uint16(4433), unhex(f, "16 feff 0000 000000000007 0010 01 000004 0001 000000 000004 fefd0001 15 fefd 0001 000000000008 0002 0100"))
 	f.Fuzz(func(t *testing.T, port uint16, payload []byte) {
 		if len(payload) > 60_000 {
-			t.Skip()
+			return
 		}
 		data := udpPacket(t, client6, netAddrPort(server6, port), payload)
 		checkLayers(t, data, dissect.Dissect(data, dissect.LinkEthernet))
