@@ -255,6 +255,10 @@ func Dial(ctx context.Context, addr string, config *ClientConfig) (*Client, erro
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	c.openLink()
 	c.openFragments()
+	if c.origin = c.config.Origin; c.origin == 0 {
+		c.origin = edge.DrawOrigin()
+	}
+	c.born = uint64(c.config.Clock.Now().UnixNano())
 	c.running.Go(c.read)
 	err = c.greet(ctx)
 	if err == nil {
@@ -278,12 +282,7 @@ func (c *Client) greet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.origin = c.config.Origin
-	if c.origin == 0 {
-		c.origin = edge.DrawOrigin()
-	}
 	wanted := c.config.rung().String()
-	c.born = uint64(c.config.Clock.Now().UnixNano())
 	f, err := c.askOpenly(ctx, &framing.Frame{
 		Kind: framing.KindHello, Origin: c.origin, Time: c.born, Topic: []byte(withPieces(wanted)), Payload: body,
 	}, c.config.Tries, func() {})

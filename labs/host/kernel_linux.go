@@ -193,6 +193,7 @@ func (h *Host) quiet() error {
 		{"net/ipv4/icmp_msgs_burst", "1000000"},
 		{"net/ipv4/ipfrag_high_thresh", fragmentBytes}, // the default holds what a lossy wire leaves of 2,000 datagrams
 		{"net/ipv6/ip6frag_high_thresh", fragmentBytes},
+		{"net/ipv4/ipfrag_time", "3"},     // seconds; longer, and the 16-bit identification comes round while pieces wait (RFC 4963)
 		{"net/ipv4/ipfrag_max_dist", "0"}, // fragments that jitter mixes are put together however many others came between
 	} {
 		if err := os.WriteFile("/proc/sys/"+s.path, []byte(s.value), 0o644); err != nil && !os.IsNotExist(err) {
