@@ -90,7 +90,7 @@ func TestViewSizes(t *testing.T) {
 	x := onTerminal(t, nil, "capture", "-r", eventFile(t), "--live")
 	x.wait(`all read`)
 	x.resize(120, 40)
-	lines := x.wait(`emit 9223372036854775813:2 news.*ends here`)
+	lines := x.wait(`emit 9223372036854775813:2 news.*ends here.*tab pane`)
 	if len(lines) != 40 || !strings.Contains(lines[39], "tab pane") {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
