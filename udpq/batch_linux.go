@@ -127,6 +127,24 @@ func (k *kernel) overflowed() uint64 { return k.arrivals.overflowed.Load() }
 
 func (k *kernel) waited() bool { return k.arrivals.waited }
 
+// forceReceiveBuffer sets a socket's receive buffer beyond what the system
+// grants everybody (SO_RCVBUFFORCE, socket(7)), and reports whether it could.
+func forceReceiveBuffer(conn any, bytes int) bool {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var refused error
+	err = raw.Control(func(fd uintptr) {
+		refused = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
+	})
+	return err == nil && refused == nil
+}
+
 // grantedBuffer returns the receive buffer that a socket has, in the unit it
 // is asked for: the kernel doubles it for its own needs, see socket(7).
 func grantedBuffer(conn any) (bytes int, known bool) {

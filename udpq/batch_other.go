@@ -24,5 +24,8 @@ func (*kernel) overflowed() uint64 { return 0 }
 
 func (*kernel) waited() bool { return false }
 
+// forceReceiveBuffer is Linux's.
+func forceReceiveBuffer(any, int) bool { return false }
+
 // grantedBuffer returns the receive buffer that a socket has, if that can be known.
 func grantedBuffer(any) (bytes int, known bool) { return 0, false }

@@ -2,10 +2,11 @@ package udpq
 
 import "fmt"
 
-// growReceiveBuffer asks for a receive buffer; how much the system grants is its own.
+// growReceiveBuffer asks for a receive buffer. An administrator gets it; to
+// others the system grants what it grants everybody.
 func growReceiveBuffer(conn any, bytes int) error {
 	b, ok := conn.(interface{ SetReadBuffer(bytes int) error })
-	if !ok || bytes < 0 {
+	if !ok || bytes < 0 || forceReceiveBuffer(conn, bytes) {
 		return nil
 	}
 	return b.SetReadBuffer(bytes)

@@ -46,7 +46,7 @@ const (
 	DefaultSourceRate    = 1_000
 	DefaultIdleTimeout   = time.Minute
 	DefaultDrainTimeout  = 5 * time.Second
-	DefaultReceiveBuffer = 4 << 20 // bytes asked for; the system may grant less
+	DefaultReceiveBuffer = 16 << 20 // bytes asked for, 60 ms of the fastest flows; the system may grant less
 )
 
 // Config configures a server. The zero value works.
