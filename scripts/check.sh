@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-FUZZTIME=${FUZZTIME:-20000x}
+FUZZTIME=${FUZZTIME:-10000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
 TARGETS="linux/amd64 linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)

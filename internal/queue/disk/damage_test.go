@@ -32,6 +32,7 @@ func filled(t *testing.T) *faulty {
 			t.Fatal(err)
 		}
 	}
+	s.Settle()
 	after := d.copyOf()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -26,3 +26,12 @@ func ReadState(d Files) (s *State, steps []string, err error) {
 	})
 	return s, steps, err
 }
+
+// Settle waits until nothing is on its way into data files.
+func (s *Store) Settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.frozen != nil && s.moveErr == nil {
+		s.moving.Wait()
+	}
+}
