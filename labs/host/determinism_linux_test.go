@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,9 +14,9 @@ import (
 	"rawlab/labs/wire"
 )
 
-// lostSegments sends bytes over TCP under a congestion control and returns
-// which segments of the stream the wire lost when they were sent first.
-func lostSegments(t *testing.T, congestion string, bytes int) []uint32 {
+// firstFates sends bytes over TCP under a congestion control and returns, for
+// each segment of the stream, whether the wire lost it when it was sent first.
+func firstFates(t *testing.T, congestion string, bytes int) map[uint32]bool {
 	t.Helper()
 	const mss = 1448
 	k := newKernel(t)
@@ -59,15 +58,17 @@ func lostSegments(t *testing.T, congestion string, bytes int) []uint32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return firstLosses(rows[0], mss)
+	return lostAtFirst(rows[0], mss)
 }
 
-// firstLosses finds the segments whose first transmission was lost. The
-// stream begins behind the SYN.
-func firstLosses(rows []wire.Row, mss uint32) []uint32 {
+// lostAtFirst tells of each segment whether its first transmission was lost.
+// The stream begins behind the SYN. A segment whose beginning went alone first
+// (the send buffer was full just there) is left out: that part's fate is
+// its own.
+func lostAtFirst(rows []wire.Row, mss uint32) map[uint32]bool {
 	var start uint32
-	seen := map[uint32]bool{}
-	var lost []uint32
+	began := map[uint32]bool{}
+	lost := map[uint32]bool{}
 	for _, r := range rows {
 		if r.DstPort != 9000 || r.Protocol != wire.ProtocolTCP {
 			continue
@@ -77,15 +78,12 @@ func firstLosses(rows []wire.Row, mss uint32) []uint32 {
 			continue
 		}
 		segment := (r.Seq - start) / mss
-		if r.Span < mss/2 || seen[segment] {
-			continue // a FIN, or the rest of a segment sent in parts
+		_, known := lost[segment]
+		if !began[r.Seq] && !known && r.Span >= mss/2 {
+			lost[segment] = r.Fate == wire.Lost
 		}
-		seen[segment] = true
-		if r.Fate == wire.Lost {
-			lost = append(lost, segment)
-		}
+		began[r.Seq] = true
 	}
-	slices.Sort(lost)
 	return lost
 }
 
@@ -110,16 +108,30 @@ func TestCongestionControlsLoseTheSameSegments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const bytes = 1448 * 600
-	var want []uint32
+	const segments = 600
+	var want map[uint32]bool
 	for cc := range strings.FieldsSeq(string(text)) {
-		got := lostSegments(t, cc, bytes)
+		got := firstFates(t, cc, 1448*segments)
 		if want == nil {
 			want = got
-			t.Logf("%s loses segments %v", cc, got)
 		}
-		if len(got) == 0 || !slices.Equal(got, want) {
-			t.Errorf("%s loses segments %v, another congestion control %v", cc, got, want)
+		compared, lost := 0, 0
+		for segment, fate := range got {
+			expected, known := want[segment]
+			if !known {
+				continue
+			}
+			compared++
+			if fate {
+				lost++
+			}
+			if fate != expected {
+				t.Errorf("%s: segment %d lost: %t, under another congestion control %t", cc, segment, fate, expected)
+			}
+		}
+		t.Logf("%s: %d segments compared, %d of them lost", cc, compared, lost)
+		if compared < segments*9/10 || lost == 0 {
+			t.Errorf("%s: %d of %d segments could be compared, %d of them lost", cc, compared, segments, lost)
 		}
 	}
 }
