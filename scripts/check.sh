@@ -14,7 +14,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FUZZTIME=${FUZZTIME:-10000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
-TARGETS="linux/amd64 linux/arm64 linux/386 darwin/arm64 windows/amd64"
+BUILT="linux/amd64 darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
+TYPED="linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 began=$SECONDS
@@ -128,10 +129,10 @@ modern() {
 
 # build_for OS/ARCH builds every package and the command. Stamping the commit
 # would fail where another user owns the clone.
-build_for() { CGO_ENABLED=0 GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false -o "$work/bin/${1/\//-}/" ./...; }
+build_for() { GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false -o "$work/bin/${1/\//-}/" ./...; }
 
-# vet_for OS type-checks the tests of a system this machine cannot run.
-vet_for() { CGO_ENABLED=0 GOOS=$1 go vet ./...; }
+# typed type-checks everything, tests too, for systems this machine may not run.
+typed() { go -C scripts/tools run ./typecheck ../.. $TYPED; }
 
 # race_tests runs every test; those that repeat something a hundred times do so
 # a few times only, since the race detector makes virtual hosts slow.
@@ -168,15 +169,14 @@ command -v go >/dev/null || die "no 'go' on the PATH: install Go 1.26 or later, 
 loud_step "tools" tools
 step "gofmt" formatted
 step "modules are tidy and unchanged" modules
+export CGO_ENABLED=0 # as the command is built; only the race detector needs C
 step "go vet" go vet ./...
 step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
 step "go fix finds nothing to modernise" modern
-for target in $TARGETS; do
+for target in $BUILT; do
 	step "build for $target" build_for "$target"
 done
-for system in darwin windows; do
-	step "go vet for $system" vet_for "$system"
-done
+step "types hold for $TYPED" typed
 loud_step "tests, with the race detector" race_tests
 loud_step "long tests in full" long_tests
 loud_step "fuzzing, $FUZZTIME each" fuzz

@@ -5,5 +5,6 @@ import (
 	"syscall"
 )
 
-// peakMemory returns the most that a process had resident, in KiB.
-func peakMemory(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusage).Maxrss }
+// peakMemory returns the most that a process had resident, in KiB. Its type is
+// the word of the machine.
+func peakMemory(p *os.ProcessState) int64 { return int64(p.SysUsage().(*syscall.Rusage).Maxrss) }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -38,7 +39,7 @@ type write struct {
 }
 
 func newFaulty() *faulty {
-	return &faulty{left: 1 << 60, room: 1 << 40, names: make(map[string]*inode), synced: make(map[string]*inode)}
+	return &faulty{left: math.MaxInt, room: 1 << 40, names: make(map[string]*inode), synced: make(map[string]*inode)}
 }
 
 // spend counts an operation.
