@@ -40,7 +40,10 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	r := out.Result
 	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, o.backend()
-	r.Next, r.Reading = l.Next, l.Reading
+	r.Varies, r.Constant, r.Expect, r.Next, r.Reading = l.Varies, l.Held, l.Expect, l.Next, l.Reading
+	if l.Predict.Answer != nil {
+		r.Asked = report.Asked{Question: l.Predict.Question(o), Unit: l.Predict.Unit, Measured: l.Predict.Answer(r)}
+	}
 	if o.timed() && r.Backend == BackendKernel {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")

@@ -43,30 +43,10 @@ func lossReasons(u *report.Run) string {
 	var text strings.Builder
 	for _, f := range account.Fates {
 		if n := u.Fates[string(f)]; n > 0 && f != account.WireLoss {
-			fmt.Fprintf(&text, " %s: %s.", fateReasons[f], report.Count(n))
+			fmt.Fprintf(&text, " %s: %s.", report.FateReasons[f], report.Count(n))
 		}
 	}
 	return text.String()
-}
-
-// fateReasons tell each fate in words that need no explanation.
-var fateReasons = map[account.Fate]string{
-	account.SendRefused:    "Refused by the emitter's own kernel",
-	account.HostQueue:      "Dropped inside a host, before or behind the wire",
-	account.WireQueue:      "Dropped by the queue before the wire's rate",
-	account.WireCorrupt:    "Dropped because a flipped bit failed a checksum",
-	account.FragmentLost:   "Useless because one fragment was missing",
-	account.NoSocket:       "Arrived where nobody was listening",
-	account.ReceiveBuffer:  "Dropped because the receiving socket's buffer was full",
-	account.Checksum:       "Dropped because a checksum did not match",
-	account.Filtered:       "Dropped by a firewall",
-	account.FrameInvalid:   "Unreadable for the server",
-	account.Unauthorized:   "Not allowed by the server",
-	account.ServerQueue:    "Dropped because a queue in the server was full",
-	account.Offline:        "Let go because nobody listened",
-	account.Expired:        "Kept, but past its time when the subscriber came",
-	account.ConnectionLost: "Lost with its connection",
-	account.Unexplained:    "Lost, and nobody can say where",
 }
 
 // tcpStory tells what it cost TCP to deliver.

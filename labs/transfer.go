@@ -77,7 +77,7 @@ func (x *transfer) settleAccount() *report.Evidence {
 	}
 	return &report.Evidence{
 		Transport: x.transport.name, Reliability: x.transport.reliability, Variant: x.variant,
-		Ledger: ledger, Taps: x.input.Taps,
+		Ledger: ledger, Emissions: x.input.Emissions, Taps: x.input.Taps, Wire: x.input.Wire,
 	}
 }
 

@@ -27,6 +27,15 @@ type Joined struct {
 	origin    []int      // of each packet at the receiving tap: its sighting, or -1
 }
 
+// Origin is the sighting of a packet at the receiving tap, by its index there;
+// false if the wire did not send it.
+func (j *Joined) Origin(packet int) (sighting int, ok bool) {
+	if packet >= len(j.origin) {
+		return -1, false
+	}
+	return j.origin[packet], j.origin[packet] >= 0
+}
+
 // byHash finds indices by hash, each hash's in the order they were added.
 type byHash map[uint64][]int
 

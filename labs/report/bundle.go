@@ -23,8 +23,10 @@ type Evidence struct {
 	Reliability string
 	Variant     string
 	Ledger      *account.Ledger
-	Taps        [2]account.Tap // by side
-	TCPInfo     []TCPSample    // if they were asked for
+	Emissions   []account.Emission
+	Taps        [2]account.Tap  // by side
+	Wire        [2]account.Wire // by leg
+	TCPInfo     []TCPSample     // if they were asked for
 }
 
 // Name is that of the run, see [Run.Name].
@@ -53,10 +55,16 @@ func OpenBundle(folder string) (*Bundle, error) {
 	return &Bundle{root: root}, f.Close()
 }
 
+// File is one more file of a bundle.
+type File struct {
+	Name  string
+	Write func(io.Writer) error
+}
+
 // Write writes result.json, ledger.csv and capture.pcapng, and tcpinfo.csv if
-// there are samples of TCP connections, in place of files of those names, and
-// closes the bundle.
-func (b *Bundle) Write(r *Result, evidence []Evidence) error {
+// there are samples of TCP connections, then the files that are given, in
+// place of files of those names, and closes the bundle.
+func (b *Bundle) Write(r *Result, evidence []Evidence, more ...File) error {
 	err := errors.Join(
 		b.write("result.json", r.WriteJSON),
 		b.write("ledger.csv", func(w io.Writer) error { return writeLedger(w, evidence) }),
@@ -64,6 +72,9 @@ func (b *Bundle) Write(r *Result, evidence []Evidence) error {
 	)
 	if slices.ContainsFunc(evidence, func(e Evidence) bool { return len(e.TCPInfo) > 0 }) {
 		err = errors.Join(err, b.write("tcpinfo.csv", func(w io.Writer) error { return writeTCPInfo(w, r, evidence) }))
+	}
+	for _, f := range more {
+		err = errors.Join(err, b.write(f.Name, f.Write))
 	}
 	return errors.Join(err, b.root.Close())
 }
@@ -128,7 +139,35 @@ func ledgerLine(e *Evidence, v *account.Event) []string {
 type tapped struct {
 	packet *account.Packet
 	note   string
-	iface  int
+	iface  int // two of each run: its client host's and its server host's
+	index  int // at the tap
+}
+
+// inOrder lists all taps' packets in the order of time, as the file has them.
+func inOrder(evidence []Evidence) []tapped {
+	var packets []tapped
+	for i := range evidence {
+		for side := range evidence[i].Taps {
+			packets = append(packets, tappedBy(&evidence[i], side, 2*i+side)...)
+		}
+	}
+	slices.SortStableFunc(packets, func(a, b tapped) int { return cmp.Compare(a.packet.Time.UnixNano(), b.packet.Time.UnixNano()) })
+	return packets
+}
+
+// PacketNumbers are those that packets have in capture.pcapng, from 1, by run,
+// by side and by the packet's place at its tap.
+func PacketNumbers(evidence []Evidence) [][2][]int {
+	numbers := make([][2][]int, len(evidence))
+	for i := range evidence {
+		for side := range numbers[i] {
+			numbers[i][side] = make([]int, len(evidence[i].Taps[side].Packets))
+		}
+	}
+	for i, t := range inOrder(evidence) {
+		numbers[t.iface/2][t.iface%2][t.index] = i + 1
+	}
+	return numbers
 }
 
 // writeCapture writes every tap as an interface of one file, all packets in
@@ -141,21 +180,18 @@ func writeCapture(w io.Writer, r *Result, evidence []Evidence) error {
 	if err != nil {
 		return err
 	}
-	var packets []tapped
 	for _, e := range evidence {
-		for side, host := range []string{"client", "server"} {
+		for _, host := range []string{"client", "server"} {
 			name := host + "-" + strings.ReplaceAll(e.Name(), " ", "-")
-			id, err := p.AddInterface(pcapng.Interface{
+			_, err := p.AddInterface(pcapng.Interface{
 				Name: name, Description: "eth0 of the " + host + " host", LinkType: dissect.LinkEthernet, SnapLen: 1 << 18,
 			})
 			if err != nil {
 				return err
 			}
-			packets = append(packets, tappedBy(&e, side, id)...)
 		}
 	}
-	slices.SortStableFunc(packets, func(a, b tapped) int { return cmp.Compare(a.packet.Time.UnixNano(), b.packet.Time.UnixNano()) })
-	for _, t := range packets {
+	for _, t := range inOrder(evidence) {
 		if err := p.WritePacket(t.record()); err != nil {
 			return err
 		}
@@ -166,7 +202,7 @@ func writeCapture(w io.Writer, r *Result, evidence []Evidence) error {
 func tappedBy(e *Evidence, side, id int) []tapped {
 	list := make([]tapped, len(e.Taps[side].Packets))
 	for i := range list {
-		list[i] = tapped{packet: &e.Taps[side].Packets[i], iface: id}
+		list[i] = tapped{packet: &e.Taps[side].Packets[i], iface: id, index: i}
 		if notes := e.Ledger.Notes[side]; i < len(notes) {
 			list[i].note = notes[i]
 		}

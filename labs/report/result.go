@@ -28,10 +28,27 @@ type Result struct {
 	Prediction *Prediction        `json:"prediction,omitempty"` // of the reader, if there is one
 
 	Question string   `json:"-"`
+	Varies   string   `json:"-"` // what differs between the runs
+	Constant string   `json:"-"` // what is the same
+	Expect   string   `json:"-"` // what to expect, before looking
+	Asked    Asked    `json:"-"` // what readers are asked to predict
 	Story    []string `json:"-"` // what happened and why, in sentences
 	Details  string   `json:"-"` // a lab's own text, between the table and the story
 	Next     []string `json:"-"` // what to try next: command lines
 	Reading  []string `json:"-"` // where it is written
+}
+
+// Asked is what readers are asked to predict, and what came out.
+type Asked struct {
+	Question string
+	Unit     string
+	Measured float64
+}
+
+// Answer writes what came out.
+func (a *Asked) Answer() string {
+	p := Prediction{Unit: a.Unit}
+	return p.Write(a.Measured)
 }
 
 // Prediction is what a reader thought would come out, and what did.

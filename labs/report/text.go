@@ -28,7 +28,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		return err
 	}
 	if p := r.Prediction; p != nil {
-		fmt.Fprintf(&b, "\nyou predicted %s, measured were %s\n", p.write(p.Predicted), p.write(p.Measured))
+		fmt.Fprintf(&b, "\nyou predicted %s, measured were %s\n", p.Write(p.Predicted), p.Write(p.Measured))
 	}
 	if r.Details != "" {
 		b.WriteString("\n" + r.Details)
@@ -124,6 +124,16 @@ func (r *Result) table(w io.Writer) error {
 		header = append(header, r.Runs[i].heading(len(r.Runs) > manyRuns))
 	}
 	t.Header(header)
+	if err := t.Bulk(r.Lines()); err != nil {
+		return err
+	}
+	return t.Render()
+}
+
+// Lines are those of the result's table: a name, then what each run has for
+// it.
+func (r *Result) Lines() [][]string {
+	var lines [][]string
 	for _, line := range r.rows() {
 		if line.when != nil && !r.any(line.when) {
 			continue
@@ -132,11 +142,9 @@ func (r *Result) table(w io.Writer) error {
 		for i := range r.Runs {
 			cells = append(cells, line.cell(&r.Runs[i]))
 		}
-		if err := t.Append(cells); err != nil {
-			return err
-		}
+		lines = append(lines, cells)
 	}
-	return t.Render()
+	return lines
 }
 
 // manyRuns is more than stand beside each other with their names in one line.
@@ -196,7 +204,8 @@ func (r *Result) writeChecks(b *strings.Builder) {
 	}
 }
 
-func (p *Prediction) write(v float64) string {
+// Write writes a number of the prediction's unit.
+func (p *Prediction) Write(v float64) string {
 	if v == math.Trunc(v) && v < 1e15 {
 		return Count(int64(v)) + " " + p.Unit
 	}
