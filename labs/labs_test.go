@@ -163,7 +163,7 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := bundle.Write(out.Result, out.Evidence); err != nil {
+	if err := out.WriteBundle(bundle); err != nil {
 		t.Fatal(err)
 	}
 	var result report.Result

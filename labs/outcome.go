@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"sync"
 
+	"rawlab/labs/page"
 	"rawlab/labs/report"
 )
 
@@ -87,6 +89,14 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 		r.Reasons = append(r.Reasons, fmt.Sprintf(
 			"%s: timing decides which events have these fates, and that does not repeat: %v", p.title(), e.Ledger.Timed))
 	}
+}
+
+// WriteBundle writes the result and its evidence into a bundle, with a page
+// that shows them.
+func (out *Outcome) WriteBundle(b *report.Bundle) error {
+	return b.Write(out.Result, out.Evidence, report.File{Name: "report.html", Write: func(w io.Writer) error {
+		return page.Write(w, out.Result, out.Evidence)
+	}})
 }
 
 // balance checks what must hold for every run of every lab.

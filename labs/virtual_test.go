@@ -134,7 +134,7 @@ func bundleOf(t *testing.T, out *labs.Outcome, folder string) map[string][]byte 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Write(out.Result, out.Evidence); err != nil {
+	if err := out.WriteBundle(b); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}

@@ -87,7 +87,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.predict, "predict", false, "ask first what you think will come out, and tell after")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
-	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv and capture.pcapng into this `DIR`")
+	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv, capture.pcapng and report.html, a page that shows them, into this `DIR`")
 }
 
 func (f *labFlags) run(c *cobra.Command, names []string) error {
@@ -183,7 +183,7 @@ func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error 
 		return err
 	}
 	if bundle != nil {
-		if err := bundle.Write(out.Result, out.Evidence); err != nil {
+		if err := out.WriteBundle(bundle); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "%s are in %s\n", strings.Join(bundle.Files(), ", "), f.folder)

@@ -1,0 +1,92 @@
+// Events and packets of a run, read from its columns when they are needed.
+
+const opened = new Map();
+
+// open reads a run's columns.
+function open(run) {
+	if (!opened.has(run)) {
+		const events = {};
+		for (const [name, column] of Object.entries(run.events)) events[name] = unpack(column);
+		const packets = run.streams.flatMap((stream, n) => packetsOf(stream, n));
+		packets.sort((a, b) => a.left - b.left || a.number - b.number);
+		packets.forEach((p, i) => p.row = i);
+		opened.set(run, { events, packets, at: new Map(events.place.map((place, i) => [place, i])) });
+	}
+	return opened.get(run);
+}
+
+function packetsOf(stream, n) {
+	const columns = {};
+	for (const name of ["number", "left", "trip", "copies", "fate", "length", "word", "seq", "ack", "again", "first", "count"]) columns[name] = unpack(stream[name]);
+	const packets = columns.number.map((number, i) => ({
+		number, stream: n, side: stream.side, from: stream.from, to: stream.to,
+		left: columns.left[i], trip: columns.trip[i], copies: columns.copies[i], fate: columns.fate[i], length: columns.length[i],
+		word: data.words[columns.word[i]], seq: columns.seq[i], ack: columns.ack[i], again: data.words[columns.again[i]],
+		events: columns.count[i] ? [[columns.first[i], columns.count[i]]] : [],
+	}));
+	for (const [row, first, times] of stream.more ?? []) packets[row].events.push([first, times]);
+	return packets;
+}
+
+const carries = (packet, place) => packet.events.some(([first, times]) => first <= place && place < first + times);
+
+// eventAt is one event's row.
+function eventAt(run, i) {
+	const { events } = open(run), event = { row: i };
+	for (const name in events) event[name] = events[name][i];
+	event.name = `${event.origin}:${event.sequence}`;
+	event.lost = event.took < 0;
+	return event;
+}
+
+// find looks an event up as a reader names it: 7, or 1:7.
+function find(run, text) {
+	const m = /^\s*(?:(\d+)\s*:\s*)?(\d+)\s*$/.exec(text);
+	if (!m) return { error: `“${text}” is no event: a number such as 7, or origin and sequence such as 1:7` };
+	const { events } = open(run), sequence = Number(m[2]), origin = m[1] === undefined ? undefined : Number(m[1]);
+	const row = events.sequence.findIndex((s, i) => s === sequence && (origin === undefined || events.origin[i] === origin));
+	if (row >= 0) return { event: eventAt(run, row) };
+	if (run.every > 1) return { error: `Event ${text.trim()} is not among those that this page holds; rawlab explain capture.pcapng --event ${origin ?? 1}:${sequence} tells its story.` };
+	return { error: `${runName(run)} has no event ${text.trim()}; it has ${range(run)}.` };
+}
+
+function range(run) {
+	const { events } = open(run), last = events.sequence.length - 1;
+	if (last < 0) return "none";
+	return `${events.origin[0]}:${events.sequence[0]} to ${events.origin[last]}:${events.sequence[last]}`;
+}
+
+// named writes runs of events as 1:5–9. What the page does not hold it counts.
+function named(run, runs) {
+	const { events, at } = open(run);
+	return runs.map(([first, times]) => {
+		const a = at.get(first), b = at.get(first + times - 1);
+		if (a === undefined) return `${count(times)} ${times === 1 ? "event" : "events"} not listed here`;
+		const name = `${events.origin[a]}:${events.sequence[a]}`;
+		if (times === 1) return name;
+		return b === undefined ? `${name} and ${count(times - 1)} more` : `${name}–${events.sequence[b]}`;
+	}).join(", ");
+}
+
+// The fates of packets, in the order of the data's numbers.
+const passages = ["", "wire-loss", "wire-corrupt: a bit was flipped", "wire-queue: it was full", "still under way at the end", "never reached the wire", ""];
+const cameDamaged = 2;
+
+const took = (p) => p.fate >= 1 && p.fate <= 5 && !(p.fate === cameDamaged && p.trip >= 0);
+
+// label says what a packet is.
+function label(run, p) {
+	const verb = p.side === 0 ? "emit" : "event";
+	let text = p.word === "piece" ? `piece of ${named(run, p.events)}` : p.events.length ? `${verb} ${named(run, p.events)}` : p.word || "data";
+	if (p.events.length && p.word && p.word !== "piece" && p.word !== "ACK") text += `, ${p.word}`;
+	if (!p.events.length && p.word === "ACK") text += ` ${p.ack}`;
+	return p.again ? `${text}, ${p.again}` : text;
+}
+
+// ending says what became of a packet.
+function ending(p) {
+	if (p.fate === cameDamaged && p.trip >= 0) return `came after ${span(p.trip)}, damaged: a bit was flipped`;
+	if (passages[p.fate]) return passages[p.fate];
+	if (p.trip < 0) return "not seen to arrive";
+	return `came after ${span(p.trip)}${p.copies > 1 ? `, ${p.copies} times` : ""}`;
+}
