@@ -38,10 +38,13 @@ func buildRawlab(t *testing.T) string {
 	return path
 }
 
-// builtRawlab builds the program once, into programFolder.
+// builtRawlab builds the program once, into programFolder, as it is released:
+// without C.
 var builtRawlab = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(programFolder, "rawlab")
-	out, err := exec.Command("go", "build", "-o", path, "rawlab/cmd/rawlab").CombinedOutput()
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "rawlab/cmd/rawlab")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("go build: %w\n%s", err, out)
 	}
