@@ -78,6 +78,9 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 	if o.TCPInfo > 0 && p.transport.stream {
 		e.TCPInfo, run.TCPInfo = rec.TCPInfo, report.SumTCPInfo(o.TCPInfo, rec.TCPInfo, rec.TCPInfoExcess)
 	}
+	if e.Span > 0 {
+		run.PerSecond = float64(e.Ledger.Delivered) / e.Span.Seconds()
+	}
 	r := out.Result
 	r.Runs = append(r.Runs, run)
 	out.Evidence = append(out.Evidence, *e)

@@ -77,8 +77,17 @@ func (x *transfer) settleAccount() *report.Evidence {
 	}
 	return &report.Evidence{
 		Transport: x.transport.name, Reliability: x.transport.reliability, Variant: x.variant,
-		Ledger: ledger, Emissions: x.input.Emissions, Taps: x.input.Taps, Wire: x.input.Wire,
+		Ledger: ledger, Span: x.span(), Emissions: x.input.Emissions, Taps: x.input.Taps, Wire: x.input.Wire,
 	}
+}
+
+// span is the time from the first intended emit to the last delivery, 0 if
+// nothing was delivered.
+func (x *transfer) span() time.Duration {
+	if len(x.input.Emissions) == 0 || len(x.deliveries) == 0 {
+		return 0
+	}
+	return x.deliveries[len(x.deliveries)-1].Time.Sub(x.input.Emissions[0].Time)
 }
 
 // title names the plan among those of its lab.

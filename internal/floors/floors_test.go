@@ -16,7 +16,7 @@ type floor struct {
 
 // floors is the house, ground up.
 var floors = []floor{
-	{packages: []string{"framing", "internal/clock", "internal/machine", "internal/sources", "internal/floors", "labs/wire"}},
+	{packages: []string{"framing", "internal/clock", "internal/machine", "internal/sources", "internal/spelling", "internal/floors", "labs/wire"}},
 	{
 		packages: []string{"internal/access", "internal/queue", "internal/queue/*", "capture/*"},
 		beside: []string{
@@ -39,7 +39,7 @@ var floors = []floor{
 	},
 	{packages: []string{"labs/host", "internal/metrics"}},
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
-	{packages: []string{"labs/page"}},
+	{packages: []string{"labs/page", "labs/measure"}},
 	{packages: []string{"labs"}},
 	{packages: []string{"cmd/rawlab/live"}},
 	{packages: []string{"cmd/rawlab/command"}},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"rawlab/capture/account"
 	"rawlab/capture/dissect"
@@ -23,6 +24,7 @@ type Evidence struct {
 	Reliability string
 	Variant     string
 	Ledger      *account.Ledger
+	Span        time.Duration // from the first intended emit to the last delivery; 0 if nothing was delivered
 	Emissions   []account.Emission
 	Taps        [2]account.Tap  // by side
 	Wire        [2]account.Wire // by leg

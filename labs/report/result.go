@@ -23,6 +23,7 @@ type Result struct {
 	Runs         []Run    `json:"runs"`
 	TimerLateUS  *Latency `json:"timer_late_us,omitempty"` // of a thread that only waited, on the same machine meanwhile
 	Checks       []Check  `json:"checks"`
+	Demands      []Check  `json:"demands,omitempty"` // what the user demanded of it, beside the lab's own checks
 
 	Figures    map[string]float64 `json:"figures,omitempty"`    // the lab's own, by name
 	Prediction *Prediction        `json:"prediction,omitempty"` // of the reader, if there is one
@@ -90,10 +91,11 @@ type Run struct {
 	Duplicates   int            `json:"duplicates"`
 	Fates        map[string]int `json:"fates"`
 	Unexplained  int            `json:"unexplained"`
-	LostDigest   string         `json:"lost_digest"`   // of the events that the wire hit
-	WireHit      int            `json:"wire_hit"`      // events of UDP that the wire hit, see account.Ledger.Hit
-	LostCarriers int            `json:"lost_carriers"` // segments or datagrams with events that the wire took
-	LatencyUS    *Latency       `json:"latency_us"`    // null if nothing was delivered
+	LostDigest   string         `json:"lost_digest"`                    // of the events that the wire hit
+	WireHit      int            `json:"wire_hit"`                       // events of UDP that the wire hit, see account.Ledger.Hit
+	LostCarriers int            `json:"lost_carriers"`                  // segments or datagrams with events that the wire took
+	LatencyUS    *Latency       `json:"latency_us"`                     // null if nothing was delivered
+	PerSecond    float64        `json:"delivered_per_second,omitempty"` // from the first intended emit to the last delivery
 	Packets      int            `json:"packets"`
 	WireBytes    int64          `json:"wire_bytes"`
 	PayloadBytes int64          `json:"payload_bytes"`
@@ -146,9 +148,20 @@ type Check struct {
 	Held     bool   `json:"held"`
 }
 
-// Held reports whether every check did.
-func (r *Result) Held() bool {
-	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.Held })
+// Held reports whether every check did, and every demand.
+func (r *Result) Held() bool { return len(r.Failed()) == 0 }
+
+// Failed lists the checks and demands that did not hold.
+func (r *Result) Failed() []Check {
+	var failed []Check
+	for _, list := range [][]Check{r.Checks, r.Demands} {
+		for _, c := range list {
+			if !c.Held {
+				failed = append(failed, c)
+			}
+		}
+	}
+	return failed
 }
 
 // WriteJSON writes the result as one JSON object.

@@ -195,7 +195,15 @@ func (r *Result) any(when func(*Run) bool) bool {
 
 func (r *Result) writeChecks(b *strings.Builder) {
 	b.WriteString("\nchecks\n")
-	for _, c := range r.Checks {
+	writeChecks(b, r.Checks)
+	if len(r.Demands) > 0 {
+		b.WriteString("\nwhat was demanded\n")
+		writeChecks(b, r.Demands)
+	}
+}
+
+func writeChecks(b *strings.Builder, checks []Check) {
+	for _, c := range checks {
 		mark := "held  "
 		if !c.Held {
 			mark = "FAILED"

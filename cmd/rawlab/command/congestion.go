@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"rawlab/internal/spelling"
 	"rawlab/udpq"
 	"rawlab/udpq/ack"
 )
@@ -21,7 +22,7 @@ func (v *congestionValue) Type() string   { return "algorithm" }
 func (v *congestionValue) Set(s string) error {
 	c, err := ack.ParseCongestion(s)
 	if err != nil {
-		return fmt.Errorf("%w; the nearest is %q", err, nearest(strings.ToLower(s), congestions()))
+		return fmt.Errorf("%w; the nearest is %q", err, spelling.Nearest(strings.ToLower(s), congestions()))
 	}
 	*v = congestionValue(c)
 	return nil
@@ -45,15 +46,4 @@ func checkCongestion(c udpq.Congestion, r udpq.Reliability) error {
 		return usagef("--congestion %s is how what is acknowledged is sent: add --reliability ack", c)
 	}
 	return nil
-}
-
-// nearest is the word with the fewest letters to change.
-func nearest(s string, words []string) string {
-	best, least := "", 1<<30
-	for _, w := range words {
-		if d := distance(w, s); d < least {
-			best, least = w, d
-		}
-	}
-	return best
 }

@@ -1,10 +1,7 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +40,8 @@ type labFlags struct {
 	json    bool
 	predict bool
 	folder  string
+	junit   string
+	failOn  []string
 
 	directions directionFlags
 	scenario   string
@@ -52,10 +51,11 @@ type labFlags struct {
 func newLabRun() *cobra.Command {
 	var f labFlags
 	c := &cobra.Command{
-		Use:   "run NAME…",
+		Use:   "run NAME…|all",
 		Short: "Run labs and account for every event",
 		Long: "Run labs, one after the other, on two hosts and a wire of their own, which any\n" +
-			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs.\n\n" +
+			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs,\n" +
+			"and 'all' means every one.\n\n" +
 			"Kernel hosts are namespaces of this machine, in real time. Virtual hosts are network\n" +
 			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
 			"in a moment, and the same seed gives the same bytes.",
@@ -87,31 +87,18 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.StringVar(&f.scenario, "scenario", "", "read options from this YAML `FILE`, one 'option: value' a line; flags override it")
 	s.BoolVar(&f.predict, "predict", false, "ask first what you think will come out, and tell after")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
-	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv, capture.pcapng and report.html, a page that shows them, into this `DIR`")
+	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv, capture.pcapng and report.html, a page that shows them, into this `DIR`; of several labs, into a folder each")
+	s.StringArrayVar(&f.failOn, "fail-on", nil, "exit with 3 if this `CONDITION` comes true: 'udp.lost>1%', 'tcp.p99>200ms'; may be given again")
+	s.StringVar(&f.junit, "junit", "", "write a JUnit report into this `FILE`: a test case for each check and each --fail-on")
 }
 
 func (f *labFlags) run(c *cobra.Command, names []string) error {
 	if err := readScenario(c.Flags(), f.scenario); err != nil {
 		return err
 	}
-	var runs []*labs.Lab
-	var options []labs.Options
-	for _, name := range names {
-		l, err := labs.Find(name)
-		if err != nil {
-			return usagef("%w", err)
-		}
-		o, err := f.optionsFor(c, l)
-		if err != nil {
-			return err
-		}
-		runs, options = append(runs, l), append(options, o)
-	}
-	if f.json && len(names) > 1 {
-		return usagef("--json prints one object: run one lab at a time")
-	}
-	if f.folder != "" && len(names) > 1 {
-		return usagef("-o holds one bundle: run one lab at a time")
+	s, err := f.newSeries(c, names)
+	if err != nil {
+		return err
 	}
 	backend, err := f.chooseBackend(c.ErrOrStderr())
 	if err != nil {
@@ -124,15 +111,10 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 		return rerun(c.Context(), again)
 	}
 	f.asker = newAsker(c.InOrStdin(), c.ErrOrStderr())
-	var errs []error
-	for i, l := range runs {
-		if i > 0 {
-			fmt.Fprintln(c.OutOrStdout())
-		}
-		options[i].Backend = backend
-		errs = append(errs, f.runOne(c, l, &options[i]))
+	for i := range s.options {
+		s.options[i].Backend = backend
 	}
-	return errors.Join(errs...)
+	return s.run(c)
 }
 
 // optionsFor joins what the user said with the lab's defaults and refuses
@@ -146,67 +128,4 @@ func (f *labFlags) optionsFor(c *cobra.Command, l *labs.Lab) (labs.Options, erro
 		return o, usagef("lab %s: %w", l.Name, err)
 	}
 	return o, nil
-}
-
-func (f *labFlags) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) error {
-	var bundle *report.Bundle
-	if f.folder != "" {
-		var err error
-		if bundle, err = report.OpenBundle(f.folder); err != nil {
-			return err
-		}
-	}
-	var predicted float64
-	if f.predict {
-		var err error
-		if predicted, err = f.asker.ask(l, o); err != nil {
-			return err
-		}
-	}
-	p := newProgress(c.ErrOrStderr(), l.Name, o)
-	o.Progress = p.update
-	out, err := l.Run(c.Context(), o)
-	p.done()
-	if err != nil {
-		if c.Context().Err() != nil {
-			return fmt.Errorf("lab %s: interrupted", l.Name)
-		}
-		if wrong, ok := errors.AsType[*labs.OptionError](err); ok {
-			return usagef("%w", wrong)
-		}
-		return fmt.Errorf("lab %s: %w", l.Name, err)
-	}
-	if f.predict {
-		reveal(l, predicted, out.Result)
-	}
-	if err := f.print(c.OutOrStdout(), out.Result); err != nil {
-		return err
-	}
-	if bundle != nil {
-		if err := out.WriteBundle(bundle); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s are in %s\n", strings.Join(bundle.Files(), ", "), f.folder)
-	}
-	return failedChecks(out.Result)
-}
-
-func (f *labFlags) print(w io.Writer, r *report.Result) error {
-	if f.json {
-		return r.WriteJSON(w)
-	}
-	return r.WriteText(w)
-}
-
-func failedChecks(r *report.Result) error {
-	var claims []string
-	for _, c := range r.Checks {
-		if !c.Held {
-			claims = append(claims, c.Claim)
-		}
-	}
-	if len(claims) == 0 {
-		return nil
-	}
-	return &checkError{fmt.Errorf("lab %s: did not hold: %s", r.Lab, strings.Join(claims, "; "))}
 }

@@ -53,7 +53,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 }
 
 // ownFlags are not the lab's, but of the command line.
-var ownFlags = []string{"json", "output", "scenario", "backend", "predict", "help"}
+var ownFlags = []string{"json", "output", "scenario", "backend", "predict", "fail-on", "junit", "help"}
 
 // impairments puts into the options what the user said of the wire: single
 // words of both directions, then each direction's own, then schedule and

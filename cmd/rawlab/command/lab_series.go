@@ -1,0 +1,211 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rawlab/labs"
+	"rawlab/labs/report"
+)
+
+// allLabs is the name that stands for every lab.
+const allLabs = "all"
+
+// series is labs that run one after the other.
+type series struct {
+	*labFlags
+	labs    []*labs.Lab
+	options []labs.Options // by lab
+	demands []demand
+	suites  []report.Suite // by lab, as far as they have run
+}
+
+// newSeries finds the labs of the names and joins their options.
+func (f *labFlags) newSeries(c *cobra.Command, names []string) (*series, error) {
+	if len(names) == 1 && names[0] == allLabs {
+		names = labNames()
+	}
+	s := &series{labFlags: f}
+	for _, name := range names {
+		l, err := labs.Find(name)
+		if err != nil {
+			return nil, usagef("%w", err)
+		}
+		o, err := f.optionsFor(c, l)
+		if err != nil {
+			return nil, err
+		}
+		s.labs, s.options = append(s.labs, l), append(s.options, o)
+	}
+	var err error
+	s.demands, err = parseDemands(f.failOn, names)
+	return s, err
+}
+
+// run runs every lab, whatever becomes of those before it, until ctx ends.
+func (s *series) run(c *cobra.Command) error {
+	junit, err := createFile(s.junit)
+	if err != nil {
+		return fmt.Errorf("--junit: %w", err)
+	}
+	var errs []error
+	for i, l := range s.labs {
+		if c.Context().Err() != nil {
+			s.suites = append(s.suites, report.Suite{Name: l.Name, Skipped: true})
+			continue
+		}
+		began := time.Now()
+		r, err := s.runOne(c, l, &s.options[i])
+		s.suites = append(s.suites, report.Suite{Name: l.Name, Seconds: time.Since(began).Seconds(), Result: r, Err: err})
+		if err == nil {
+			err = failedChecks(r)
+		}
+		errs = append(errs, err)
+	}
+	if s.json && len(s.labs) > 1 {
+		errs = append(errs, s.writeJSON(c.OutOrStdout()))
+	}
+	errs = append(errs, s.unmet())
+	if junit != nil {
+		errs = append(errs, report.WriteJUnit(junit, s.suites), junit.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// createFile makes a file before the labs take their time; none without a
+// name.
+func createFile(name string) (*os.File, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return os.Create(name)
+}
+
+// runOne runs a lab, prints its result and writes its bundle.
+func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report.Result, error) {
+	bundle, err := s.openBundle(l)
+	if err != nil {
+		return nil, err
+	}
+	var predicted float64
+	if s.predict {
+		if predicted, err = s.asker.ask(l, o); err != nil {
+			return nil, err
+		}
+	}
+	out, err := conduct(c, l, o)
+	if err != nil {
+		return nil, err
+	}
+	if s.predict {
+		reveal(l, predicted, out.Result)
+	}
+	s.demand(out.Result)
+	if err := s.print(c.OutOrStdout(), out.Result); err != nil {
+		return out.Result, err
+	}
+	if bundle != nil {
+		if err := out.WriteBundle(bundle); err != nil {
+			return out.Result, err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%s are in %s\n", strings.Join(bundle.Files(), ", "), s.folderOf(l))
+	}
+	return out.Result, nil
+}
+
+// conduct runs a lab, and shows how far it is.
+func conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
+	p := newProgress(c.ErrOrStderr(), l.Name, o)
+	o.Progress = p.update
+	out, err := l.Run(c.Context(), o)
+	p.done()
+	switch _, wrong := errors.AsType[*labs.OptionError](err); {
+	case err == nil:
+		return out, nil
+	case c.Context().Err() != nil:
+		return nil, fmt.Errorf("lab %s: interrupted", l.Name)
+	case wrong:
+		return nil, usagef("lab %s: %w", l.Name, err)
+	}
+	return nil, fmt.Errorf("lab %s: %w", l.Name, err)
+}
+
+// openBundle makes the lab's folder, where one was asked for.
+func (s *series) openBundle(l *labs.Lab) (*report.Bundle, error) {
+	if s.folder == "" {
+		return nil, nil
+	}
+	return report.OpenBundle(s.folderOf(l))
+}
+
+// folderOf is where a lab's bundle goes: a folder of its own among several.
+func (s *series) folderOf(l *labs.Lab) string {
+	if len(s.labs) == 1 {
+		return s.folder
+	}
+	return filepath.Join(s.folder, l.Name)
+}
+
+// print writes a result; the JSON of several waits for the last.
+func (s *series) print(w io.Writer, r *report.Result) error {
+	switch {
+	case !s.json && len(s.suites) > 0:
+		fmt.Fprintln(w)
+		fallthrough
+	case !s.json:
+		return r.WriteText(w)
+	case len(s.labs) == 1:
+		return r.WriteJSON(w)
+	}
+	return nil
+}
+
+// writeJSON writes one object with the results of all labs.
+func (s *series) writeJSON(w io.Writer) error {
+	type entry struct {
+		Lab    string         `json:"lab"`
+		Held   bool           `json:"held"`
+		Error  string         `json:"error,omitempty"`
+		Result *report.Result `json:"result"` // null if there is none
+	}
+	object := struct {
+		Labs []entry `json:"labs"`
+	}{}
+	for i := range s.suites {
+		u := &s.suites[i]
+		e := entry{Lab: u.Name, Held: u.Held(), Result: u.Result}
+		switch {
+		case u.Skipped:
+			e.Error = "not begun"
+		case u.Err != nil:
+			e.Error = u.Err.Error()
+		}
+		object.Labs = append(object.Labs, e)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(object)
+}
+
+// failedChecks names what did not hold, a line each.
+func failedChecks(r *report.Result) error {
+	failed := r.Failed()
+	if len(failed) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "lab %s: %s did not hold", r.Lab, plural(len(failed), "check"))
+	for _, f := range failed {
+		fmt.Fprintf(&b, "\n  %s (%s)", f.Claim, f.Measured)
+	}
+	return &checkError{errors.New(b.String())}
+}
