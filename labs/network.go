@@ -30,6 +30,8 @@ type Network interface {
 	Server() Host
 	// Impair changes both directions; the first leads to the server.
 	Impair(seed uint64, impairments [2]wire.Impairment) error
+	// Translate puts a network address translator before the client host.
+	Translate(list []wire.Translation) error
 	// Wire returns the wire's counters, by direction.
 	Wire() ([2]wire.Stats, error)
 	// Memory and SetReceiveBuffer look at and into a socket of either host.

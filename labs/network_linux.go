@@ -58,6 +58,10 @@ func (n *kernelNetwork) Impair(seed uint64, i [2]wire.Impairment) error {
 	return n.Kernel.Wire.Set(seed, i)
 }
 
+func (n *kernelNetwork) Translate(list []wire.Translation) error {
+	return n.Kernel.Wire.Translate(list)
+}
+
 func (n *kernelNetwork) Wire() ([2]wire.Stats, error) { return n.Kernel.Wire.Stats() }
 
 func (n *kernelNetwork) Memory(conn any) (host.Memory, error) {

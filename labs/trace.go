@@ -13,6 +13,8 @@ type serverTrace struct {
 	seen  map[account.ID]account.ServerRecord
 	count int
 	bad   int64 // frames that could not be read
+
+	strange int64 // events that came from an address without a session
 }
 
 func newServerTrace(events int) *serverTrace {
@@ -25,6 +27,9 @@ func (t *serverTrace) note(e queue.TraceEvent) {
 	id := account.ID{Origin: e.Origin, Sequence: e.Sequence}
 	if e.Stage == queue.Dropped && e.Fate == queue.FateFrameInvalid {
 		t.bad++
+	}
+	if e.Stage == queue.Dropped && e.Fate == queue.FateUnauthorized {
+		t.strange++
 	}
 	r := t.seen[id]
 	switch e.Stage {
@@ -47,6 +52,13 @@ func (t *serverTrace) records() map[account.ID]account.ServerRecord {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seen
+}
+
+// strangers counts the events that came from an address without a session.
+func (t *serverTrace) strangers() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.strange
 }
 
 // unreadable counts the frames that the server could not read.

@@ -22,6 +22,7 @@ const (
 	topic      = "lab"
 	emitterID  = 1 // origins in a lab are small, so that people can read them
 	listenerID = 2
+	secondID   = 3 // of an emitter that connects anew
 
 	// largeBuffer is a receive buffer in which a busy machine loses nothing:
 	// a lab's question is about the wire, unless it asks for a small one.
@@ -36,10 +37,12 @@ const (
 // plan is what a lab does over one transport.
 type plan struct {
 	transport *transport
-	variant   string                  // what sets it apart from the lab's other plans of this transport
-	topics    map[string]queue.Policy // that the server is told
-	name      string                  // under which the subscriber listens, empty for none
-	traffic   *Options                // of its events, where they are not the network's
+	variant   string                                 // what sets it apart from the lab's other plans of this transport
+	topics    map[string]queue.Policy                // that the server is told
+	name      string                                 // under which the subscriber listens, empty for none
+	traffic   *Options                               // of its events, where they are not the network's
+	tune      func(*dialOptions)                     // last word on what its clients dial with; nil: none
+	reopen    func(context.Context, *transfer) error // has the emitter connect anew when its connection is over; nil: it stays so
 	script    func(context.Context, *transfer) error
 }
 
@@ -55,6 +58,7 @@ type transfer struct {
 	trace    *serverTrace
 	server   *runningServer
 	emitter  client
+	origin   uint64 // of its events
 	listener client
 	socket   net.Conn // the subscriber's
 	before   [2]host.Counters
@@ -126,15 +130,32 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if _, err := x.listen(ctx); err != nil {
 		return err
 	}
-	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], &dialOptions{address: x.options.serverAddress(), clock: x.clock, origin: emitterID, fragments: x.options.fragments(), congestion: x.options.Congestion}); err != nil {
+	return x.dialEmitter(ctx, emitterID)
+}
+
+// dialEmitter starts the emitter, whose events have that origin.
+func (x *transfer) dialEmitter(ctx context.Context, origin uint64) (err error) {
+	x.origin = origin
+	d := x.dialing(&dialOptions{origin: origin})
+	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
 	return nil
 }
 
+// dialing adds to options what all clients of the transfer have.
+func (x *transfer) dialing(d *dialOptions) *dialOptions {
+	d.address, d.clock = x.options.serverAddress(), x.clock
+	d.fragments, d.congestion = x.options.fragments(), x.options.Congestion
+	if x.tune != nil {
+		x.tune(d)
+	}
+	return d
+}
+
 // listen starts the subscriber, for the first time or again.
 func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err error) {
-	d := &dialOptions{address: x.options.serverAddress(), clock: x.clock, name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare, fragments: x.options.fragments(), congestion: x.options.Congestion}
+	d := x.dialing(&dialOptions{name: x.name, origin: listenerID, onEvent: x.deliver, opened: x.prepare})
 	if x.listener, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}
@@ -202,7 +223,7 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
 			return err
 		}
-		if err := x.emitOne(due, payload); err != nil {
+		if err := x.emitOne(ctx, due, payload); err != nil {
 			return err
 		}
 		if i%256 == 0 {
@@ -229,8 +250,15 @@ func (x *transfer) wait(ctx context.Context, d time.Duration) error {
 
 // emitOne emits one event. An error of plain UDP costs that event; one of TCP
 // or of a rung ends the connection, and the account shows it.
-func (x *transfer) emitOne(due time.Time, payload []byte) error {
+func (x *transfer) emitOne(ctx context.Context, due time.Time, payload []byte) error {
 	sequence, err := x.emitter.EmitAt(due, topic, payload)
+	if err != nil && x.reopen != nil && x.transport.stream {
+		x.input.Broken = true
+		if err := x.reopen(ctx, x); err != nil {
+			return err
+		}
+		sequence, err = x.emitter.EmitAt(due, topic, payload)
+	}
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
 		return err
 	}
@@ -240,7 +268,7 @@ func (x *transfer) emitOne(due time.Time, payload []byte) error {
 		sequence = uint64(len(x.input.Emissions)) + 1 // a refused event has no number of its own
 	}
 	x.input.Emissions = append(x.input.Emissions, account.Emission{
-		ID: account.ID{Origin: emitterID, Sequence: sequence}, Time: due, Refused: err != nil && !broken,
+		ID: account.ID{Origin: x.origin, Sequence: sequence}, Time: due, Refused: err != nil && !broken,
 	})
 	return nil
 }
@@ -338,6 +366,7 @@ func (x *transfer) collect(r *Recording) {
 	x.input.Repeats = x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
 	if x.transport.rung {
+		x.rung.Strange = x.trace.strangers()
 		x.input.Rung = &x.rung
 	}
 }

@@ -20,6 +20,7 @@ import (
 type client interface {
 	EmitAt(t time.Time, topic string, payload []byte) (uint64, error)
 	Subscribe(ctx context.Context, topic string) (framing.Receipt, error)
+	LocalAddr() net.Addr
 	Close() error
 }
 

@@ -130,6 +130,8 @@ type Kernel struct {
 type Rung struct {
 	Taken  [2]int64 // by leg: datagrams with events that its end took from the socket, those that came again too
 	Resent int64    // times that a datagram of events was sent again, by either end
+
+	Strange int64 // events, in datagrams that the server read and no rung took: they came from an address that it knows no session of
 }
 
 // Input is everything that the witnesses of one run say.

@@ -57,6 +57,14 @@ func (v *Virtual) Set(seed uint64, impairments [2]wire.Impairment) error {
 	return errors.Join(err, refused)
 }
 
+// Translate puts a network address translator before the client, as
+// [wire.Wire.Translate] does.
+func (v *Virtual) Translate(list []wire.Translation) error {
+	var refused error
+	err := v.time.do(func() { refused = v.wire.Translate(list) })
+	return errors.Join(err, refused)
+}
+
 // Stats returns the wire's counters, by direction.
 func (v *Virtual) Stats() ([2]wire.Stats, error) {
 	var s [2]wire.Stats

@@ -24,6 +24,8 @@ const (
 type parcel struct {
 	frame   []byte
 	outline outline
+
+	translated bool // other bytes than came, see Translation
 }
 
 // outline is where the parts of a frame begin that may be in a bundle; zero
@@ -39,7 +41,7 @@ func newParcel(f []byte) parcel {
 	if t := f[o.transport:]; o.payload > 0 && sum(o.pseudo(f, len(t)), t) != allOnes {
 		o = outline{}
 	}
-	return parcel{f, o}
+	return parcel{frame: f, outline: o}
 }
 
 // copyParcel is newParcel of a copy, made in a buffer with room for the frame.
@@ -47,14 +49,14 @@ func copyParcel(buffer, f []byte) parcel {
 	o := outlineOf(f)
 	buffer = append(buffer[:0], f[:o.transport]...)
 	if o.payload == 0 {
-		return parcel{append(buffer, f...), o}
+		return parcel{frame: append(buffer, f...), outline: o}
 	}
 	t := f[o.transport:]
 	buffer = buffer[:len(f)]
 	if copySum(buffer[o.transport:], o.pseudo(f, len(t)), t) != allOnes {
 		o = outline{}
 	}
-	return parcel{buffer, o}
+	return parcel{frame: buffer, outline: o}
 }
 
 // outlineOf returns the outline of a frame as its headers say, the checksum

@@ -17,6 +17,8 @@ type direction struct {
 	least     time.Duration // that any packet is held, but for those under way
 	load      load
 	forgotten []*Row // rows that no ledger keeps, of packets that have left
+
+	translations []Translation
 }
 
 func newDirection(index int, seed uint64, i Impairment, identify Identify) *direction {
@@ -43,7 +45,7 @@ func (d *direction) begin(now int64) { d.plan.Begin(now) }
 // and has nobody to wait for may be sent on now as it is. It reports whether
 // so; if not, the frame is for accept.
 func (d *direction) passes(frame []byte, came, now int64) bool {
-	if c := d.plan.constant; c == nil || c.Delay > 0 || d.line.len() > 0 || d.queues.limited() {
+	if c := d.plan.constant; c == nil || c.Delay > 0 || d.line.len() > 0 || d.queues.limited() || d.translated() {
 		return false
 	}
 	p := parse(frame)
@@ -60,7 +62,7 @@ func (d *direction) accept(frame []byte, now int64) {
 	decision := d.plan.decide(&p, now)
 	row := d.row(&p, frame, now)
 	defer d.forget(row)
-	if decision.Lose {
+	if decision.Lose || d.unmapped(&p) {
 		d.counts.Lost++
 		row.Fate = Lost
 		return
@@ -172,6 +174,9 @@ func (d *direction) hold(p parcel, row *Row, sent int64, decision *Decision) {
 		flip(p.frame, decision.flipped, decision.Bit)
 		p.outline = outline{}
 	}
+	if d.translate(p.frame) {
+		p.translated, p.outline = true, outline{}
+	}
 	row.Due = sent + int64(decision.Delay)
 	d.line.push(row.Due, p, row, decision.Corrupt)
 }
@@ -227,9 +232,9 @@ func (d *direction) departures(now int64, out []parcel) []parcel {
 		d.left(p.row, len(p.frame), now)
 		if p.corrupted {
 			p.row.Fate = Corrupted
-			if !d.ledger.forget {
-				p.row.OutHash = Hash(p.frame)
-			}
+		}
+		if (p.corrupted || p.translated) && !d.ledger.forget {
+			p.row.OutHash = Hash(p.frame)
 		}
 		d.forget(p.row)
 		out = append(out, p.parcel)

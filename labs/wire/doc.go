@@ -35,6 +35,9 @@
 // Only this depends on time: what the queue before a rate drops, and in which
 // phase of a schedule a packet comes.
 //
+// A network address translator may stand before the first host, see
+// [Translation]. Fates are those of the packets as they came to it.
+//
 // The package knows Ethernet, IP, TCP and UDP headers, and nothing of what
 // they carry.
 package wire

@@ -92,6 +92,12 @@ func (p *Process) Set(seed uint64, impairments [2]Impairment) error {
 	return err
 }
 
+// Translate does as [Wire.Translate].
+func (p *Process) Translate(list []Translation) error {
+	_, err := p.ask(&request{Translate: true, Translations: list})
+	return err
+}
+
 // Stats does as [Wire.Stats].
 func (p *Process) Stats() ([2]Stats, error) {
 	r, err := p.ask(&request{})

@@ -21,6 +21,9 @@ type request struct {
 	Impairments [2]Impairment // of a switch's link: up and down
 	Link        int           // of a switch, for Set
 	Stop        bool
+
+	Translate    bool // of a wire
+	Translations []Translation
 }
 
 type startRequest struct {
@@ -100,6 +103,9 @@ func begin(q *request, identify Identify, hold func(port int, stop bool)) (carri
 func (w *Wire) obey(q *request, p *reply) error {
 	if q.Set {
 		return w.Set(q.Seed, q.Impairments)
+	}
+	if q.Translate {
+		return w.Translate(q.Translations)
 	}
 	p.Stats = w.Stats()
 	if q.Stop {

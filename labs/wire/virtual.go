@@ -51,6 +51,19 @@ func (v *Virtual) Set(seed uint64, impairments [2]Impairment) error {
 	return nil
 }
 
+// Translate does as [Wire.Translate].
+func (v *Virtual) Translate(list []Translation) error {
+	if err := validateTranslations(list); err != nil {
+		return err
+	}
+	for _, l := range v.lanes {
+		l.mu.Lock()
+		l.direction.translations = list
+		l.mu.Unlock()
+	}
+	return nil
+}
+
 // Stats returns both directions' counters.
 func (v *Virtual) Stats() [2]Stats {
 	var s [2]Stats

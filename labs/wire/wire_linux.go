@@ -109,6 +109,19 @@ func (w *Wire) Set(seed uint64, impairments [2]Impairment) error {
 	return nil
 }
 
+// Translate puts a network address translator before the first host, with
+// these mappings and no others; none takes it away. When it returns, every
+// further packet meets it.
+func (w *Wire) Translate(list []Translation) error {
+	if err := validateTranslations(list); err != nil {
+		return err
+	}
+	for _, l := range w.lanes {
+		l.do(func() { l.direction.translations = list })
+	}
+	return nil
+}
+
 // Stats returns both directions' counters.
 func (w *Wire) Stats() [2]Stats {
 	var s [2]Stats

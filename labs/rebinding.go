@@ -1,0 +1,212 @@
+package labs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"rawlab/capture/account"
+	"rawlab/capture/dissect"
+	"rawlab/framing"
+	"rawlab/labs/report"
+	"rawlab/labs/wire"
+	"rawlab/udpq"
+)
+
+// Rebinding has a network address translator forget its mappings in mid-stream.
+var Rebinding = &Lab{
+	Name:     "rebinding",
+	Question: "what becomes of a conversation whose address changes in mid-stream?",
+	Varies:   "what a conversation is tied to: TCP's to its addresses and ports; UDP's, without a rung and with ack, to a session of its own",
+	Held:     "the events, their pace, a topic that stores, and the translator between the hosts, which gives both clients other ports after a third of the events",
+	Expect:   "to TCP the new port is a stranger's: the connection is reset, or waits in vain, and has to be opened anew; a session shows who it is and moves",
+	Predict: Prediction{
+		Ask:  "The wire takes %s either way. How long does the subscriber get nothing over UDP with ack, from the change of address on?",
+		Unit: "ms", Given: func(o *Options) string { return o.Impairment.Delay.String() },
+		Answer: func(r *report.Result) float64 { return r.Figures["udp ack ms without events"] },
+	},
+	Defaults: Options{
+		Events: 90, Size: 128, Pace: 100, Seed: 1,
+		Impairment: wire.Impairment{Delay: 10 * time.Millisecond},
+	},
+	Takes: []string{"events", "size", "pace", "delay", "seed", "ipv6", "congestion", "tcp-info"},
+	Next: []string{
+		"rawlab lab run rebinding --delay 100ms",
+		"rawlab lab run rebinding -o result; rawlab explain result/capture.pcapng",
+		"rawlab lab run missed-event",
+	},
+	Reading: []string{
+		"RFC 4787, section 4 and RFC 5382, section 5 (how long a translator remembers)", "RFC 9293, section 3.10.7.1 (who gets a reset)",
+		"RFC 9000, section 9 (connections that migrate)", "RFC 9146 (DTLS's connection IDs)",
+	},
+	run: runRebinding,
+}
+
+const (
+	keepAlive   = 250 * time.Millisecond // between pings over UDP, so that who only listens notices too
+	giveUpAfter = time.Second            // a subscriber over TCP that hears nothing for so long connects anew
+)
+
+// rebinding is one conversation's change of address.
+type rebinding struct {
+	before, after int
+	changed       time.Time // when the translator forgot its mappings
+	ports         [2][2]uint16
+	first         time.Time // when the first event emitted since then was delivered
+	stalled       int       // events that came from then until the subscriber over TCP connected anew
+	reopened      bool      // the emitter had to connect anew
+	kept          int       // the server's connections to the former ports when the subscriber gave up
+	retransmits   uint32    // of those, by then
+	receipt       framing.Receipt
+	sessions      udpq.Stats
+}
+
+func runRebinding(ctx context.Context, o *Options) (*Outcome, error) {
+	if o.Events < 9 {
+		return nil, &OptionError{fmt.Errorf("lab rebinding: --events %d: needs at least 9, to have some before and after the change of address", o.Events)}
+	}
+	out := &Outcome{Result: newResult(o)}
+	var plans []*plan
+	var all []*rebinding
+	for _, t := range []*transport{overTCP, overUDP(udpq.ReliabilityNone), overUDP(udpq.ReliabilityAck)} {
+		r := &rebinding{before: o.Events / 3, after: o.Events - o.Events/3}
+		plans = append(plans, &plan{transport: t, name: "bob", script: r.script, tune: pinging, reopen: r.reopen})
+		all = append(all, r)
+	}
+	if err := out.conduct(ctx, o, plans...); err != nil {
+		return nil, err
+	}
+	res := out.Result
+	res.Figures = map[string]float64{}
+	for i, r := range all {
+		res.Figures[res.Runs[i].Name()+" ms without events"] = float64(r.outage().Microseconds()) / 1e3
+	}
+	resets := countResets(&out.Evidence[0], all[0].changed)
+	res.Details = rebindingTable(res, all)
+	res.Checks = rebindingChecks(out, all, resets)
+	res.Story = rebindingStory(o, res, all, resets)
+	return out, nil
+}
+
+// pinging has a client over UDP look after its session.
+func pinging(d *dialOptions) {
+	d.tune = func(c *udpq.ClientConfig) { c.KeepAlive = keepAlive }
+}
+
+// outage is how long the subscriber got nothing new.
+func (r *rebinding) outage() time.Duration { return r.first.Sub(r.changed) }
+
+// script emits a third of the events, changes the clients' addresses, and
+// emits the rest at the same pace.
+func (r *rebinding) script(ctx context.Context, x *transfer) error {
+	if err := x.emit(ctx, r.before); err != nil {
+		return err
+	}
+	if err := x.settle(ctx, r.before); err != nil {
+		return err
+	}
+	if err := r.change(x); err != nil {
+		return err
+	}
+	if err := x.emit(ctx, r.after); err != nil {
+		return err
+	}
+	if x.transport.stream {
+		return r.openAnew(ctx, x)
+	}
+	moved := func(standing, int) bool { return x.server.stats().Moved >= 2 || x.broken() }
+	if err := x.until(ctx, moved); err != nil {
+		return err
+	}
+	err := x.settle(ctx, r.before+r.after)
+	r.first, r.sessions = x.deliveredSince(r.before), x.server.stats()
+	return err
+}
+
+// change gives both clients' sockets other ports on the wire, below those
+// that hosts choose.
+func (r *rebinding) change(x *transfer) error {
+	list := make([]wire.Translation, 2)
+	for i, c := range []client{x.emitter, x.listener} {
+		inside, err := portOf(c)
+		if err != nil {
+			return err
+		}
+		r.ports[i] = [2]uint16{inside, uint16(4001 + i)}
+		list[i] = wire.Translation{Protocol: x.transport.number(), Inside: inside, Outside: r.ports[i][1]}
+	}
+	r.changed = x.clock.Now()
+	return x.network.Translate(list)
+}
+
+// reopen opens the emitter's connection anew. What was written to the old one
+// and did not arrive is lost with it: nobody here keeps it.
+func (r *rebinding) reopen(ctx context.Context, x *transfer) error {
+	r.reopened = true
+	closeClient(&x.emitter) // it is over, and says so once more
+	return x.dialEmitter(ctx, secondID)
+}
+
+// openAnew waits until the subscriber over TCP has heard nothing for long
+// enough, and connects it anew.
+func (r *rebinding) openAnew(ctx context.Context, x *transfer) error {
+	if err := x.wait(ctx, r.changed.Add(giveUpAfter).Sub(x.clock.Now())); err != nil {
+		return err
+	}
+	r.stalled = x.delivered() - r.before
+	connections, err := x.hosts[account.Server].Connections()
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		if c.State == "ESTABLISHED" && (c.Remote.Port() == r.ports[0][0] || c.Remote.Port() == r.ports[1][0]) {
+			r.kept++
+			r.retransmits += c.Retransmits
+		}
+	}
+	closeClient(&x.listener) // nobody answers its bye
+	if r.receipt, err = x.listen(ctx); err != nil {
+		return err
+	}
+	all := r.before + int(r.receipt.Replayed)
+	err = x.until(ctx, func(now standing, still int) bool { return now.delivered >= all || still > 10 })
+	r.first = x.deliveredSince(r.before)
+	return err
+}
+
+// number is the transport's, as IP's header has it.
+func (t *transport) number() uint8 {
+	if t.stream {
+		return wire.ProtocolTCP
+	}
+	return wire.ProtocolUDP
+}
+
+// portOf returns the port of a client's socket at its own host.
+func portOf(c client) (uint16, error) {
+	a, err := netip.ParseAddrPort(c.LocalAddr().String())
+	return a.Port(), err
+}
+
+// deliveredSince returns when the first event behind the first n was
+// delivered; when it is, if it was not.
+func (x *transfer) deliveredSince(n int) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n < len(x.deliveries) {
+		return x.deliveries[n].Time
+	}
+	return x.clock.Now()
+}
+
+// countResets counts the resets that came to the client host from a time on.
+func countResets(e *report.Evidence, from time.Time) int {
+	n, parser := 0, dissect.NewParser(dissect.LinkEthernet)
+	for _, p := range e.Taps[account.Client].Packets {
+		if h, err := parser.Parse(p.Data); err == nil && h.Protocol == dissect.TCP && h.RST && !p.Outgoing && p.Time.After(from) {
+			n++
+		}
+	}
+	return n
+}
