@@ -15,12 +15,14 @@ import (
 // Host is one machine of a lab.
 type Host interface {
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	ListenAs(ctx context.Context, network, address string, o host.Listening) (net.Listener, error)
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Counters() (host.Counters, error)
 	Firewall() (bool, error)
 	CongestionControl() (string, error)
 	Connections() ([]host.Connection, error)
+	Sockets() ([]host.Socket, error) // of TCP, in every state
 }
 
 // Network is two hosts, the wire between them, and a tap at each.

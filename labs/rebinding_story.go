@@ -11,14 +11,14 @@ import (
 // rebindingTable shows how each conversation went on.
 func rebindingTable(res *report.Result, all []*rebinding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-12s %15s  %-34s %s\n", "", "nothing new for", "the emitter's port to the server", "went on as")
+	fmt.Fprintf(&b, "%-12s %15s  %-20s %s\n", "", "nothing new for", "the emitter's port", "went on as")
 	for i, r := range all {
 		u, as := &res.Runs[i], "the same sessions"
 		if u.Transport == "tcp" {
 			as = "new connections"
 		}
 		ports := fmt.Sprintf("%d, then %d", r.ports[0][0], r.ports[0][1])
-		fmt.Fprintf(&b, "  %-10s %15s  %-34s %s\n", u.Name(), report.Milliseconds(float64(r.outage().Nanoseconds())/1e3), ports, as)
+		fmt.Fprintf(&b, "  %-10s %15s  %-20s %s\n", u.Name(), report.Milliseconds(float64(r.outage().Nanoseconds())/1e3), ports, as)
 	}
 	return b.String()
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+
+	"rawlab/labs/host"
 )
 
 // sockets are all that a run has opened on its hosts. When the run cannot go
@@ -110,6 +112,15 @@ func (h *cutHost) ListenPacket(ctx context.Context, network, address string) (ne
 
 func (h *cutHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	l, err := h.Host.Listen(ctx, network, address)
+	return h.cuttable(l, err)
+}
+
+func (h *cutHost) ListenAs(ctx context.Context, network, address string, o host.Listening) (net.Listener, error) {
+	l, err := h.Host.ListenAs(ctx, network, address, o)
+	return h.cuttable(l, err)
+}
+
+func (h *cutHost) cuttable(l net.Listener, err error) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}

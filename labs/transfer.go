@@ -208,13 +208,19 @@ func (x *transfer) delivered() int {
 	return len(x.deliveries)
 }
 
-// emit sends n events, each at its time; what is late goes at once, and its
-// latency counts from when it was meant to go.
-func (x *transfer) emit(ctx context.Context, n int) error {
-	payload := make([]byte, x.options.Size)
+// alphabet is a payload of that many bytes.
+func alphabet(size int) []byte {
+	payload := make([]byte, size)
 	for i := range payload {
 		payload[i] = byte('a' + i%26)
 	}
+	return payload
+}
+
+// emit sends n events, each at its time; what is late goes at once, and its
+// latency counts from when it was meant to go.
+func (x *transfer) emit(ctx context.Context, n int) error {
+	payload := alphabet(x.options.Size)
 	interval := float64(time.Second) / x.options.Pace
 	start := x.clock.Now()
 	defer func() { x.emitting = [2]time.Time{start, x.clock.Now()} }()
@@ -234,11 +240,13 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 }
 
 // wait lets d pass, if it is positive and ctx has not ended.
-func (x *transfer) wait(ctx context.Context, d time.Duration) error {
+func (x *transfer) wait(ctx context.Context, d time.Duration) error { return pause(ctx, x.clock, d) }
+
+func pause(ctx context.Context, c clock.Clock, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)
 	}
-	timer := x.clock.NewTimer(d)
+	timer := c.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C():

@@ -191,21 +191,8 @@ func (h *VirtualHost) open(t *target, prepare func(*vsocket) tcpip.Error) (*vsoc
 }
 
 // Listen opens a TCP listener on the host.
-func (h *VirtualHost) Listen(_ context.Context, network, address string) (net.Listener, error) {
-	t, err := resolve(network, address)
-	var s *vsocket
-	if err == nil {
-		s, err = h.open(&t, func(s *vsocket) tcpip.Error {
-			if err := s.ep.Bind(t.address); err != nil {
-				return err
-			}
-			return s.ep.Listen(backlog)
-		})
-	}
-	if err != nil {
-		return nil, &net.OpError{Op: "listen", Net: network, Addr: t.addr, Err: err}
-	}
-	return &vlistener{s}, nil
+func (h *VirtualHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return h.ListenAs(ctx, network, address, Listening{})
 }
 
 // ListenPacket opens a UDP socket on the host.

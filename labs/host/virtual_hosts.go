@@ -156,14 +156,15 @@ func (h *VirtualHost) Counters() (Counters, error) {
 			"Udp.InCsumErrors": int64(s.UDP.ChecksumErrors.Value()),
 			"Udp.InErrors": int64(s.UDP.ReceiveBufferErrors.Value() + s.UDP.ChecksumErrors.Value() +
 				s.UDP.MalformedPacketsReceived.Value()),
-			"Tcp.ActiveOpens":     int64(s.TCP.ActiveConnectionOpenings.Value()),
-			"Tcp.PassiveOpens":    int64(s.TCP.PassiveConnectionOpenings.Value()),
-			"Tcp.EstabResets":     int64(s.TCP.EstablishedResets.Value()),
-			"Tcp.InSegs":          int64(s.TCP.ValidSegmentsReceived.Value()),
-			"Tcp.OutSegs":         int64(s.TCP.SegmentsSent.Value()),
-			"Tcp.RetransSegs":     int64(s.TCP.Retransmits.Value()) + h.cable.repeats.count,
-			"Tcp.InCsumErrors":    int64(s.TCP.ChecksumErrors.Value()),
-			"Icmp.InDestUnreachs": int64(s.ICMP.V4.PacketsReceived.DstUnreachable.Value()),
+			"Tcp.ActiveOpens":        int64(s.TCP.ActiveConnectionOpenings.Value()),
+			"Tcp.PassiveOpens":       int64(s.TCP.PassiveConnectionOpenings.Value()),
+			"Tcp.EstabResets":        int64(s.TCP.EstablishedResets.Value()),
+			"Tcp.InSegs":             int64(s.TCP.ValidSegmentsReceived.Value()),
+			"Tcp.OutSegs":            int64(s.TCP.SegmentsSent.Value()),
+			"Tcp.RetransSegs":        int64(s.TCP.Retransmits.Value()) + h.cable.repeats.count,
+			"Tcp.InCsumErrors":       int64(s.TCP.ChecksumErrors.Value()),
+			"TcpExt.ListenOverflows": int64(s.TCP.ListenOverflowSynDrop.Value() + s.TCP.ListenOverflowAckDrop.Value()),
+			"Icmp.InDestUnreachs":    int64(s.ICMP.V4.PacketsReceived.DstUnreachable.Value()),
 		}
 	})
 	return c, err
