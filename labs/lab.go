@@ -94,12 +94,14 @@ type Options struct {
 	TCPCongestion string           // congestion control of TCP; empty: the hosts' own
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is
+	stages        int              // see Progress
 }
 
 // Progress says how far a lab has come.
 type Progress struct {
 	Stage       string
 	Done, Total int // events of the stage
+	Stages      int // that the lab has; 0 if it is not known
 }
 
 // fragments is who cuts large events over UDP.
@@ -107,7 +109,7 @@ func (o *Options) fragments() udpq.Fragments { return cmp.Or(o.Fragments, udpq.F
 
 func (o *Options) progress(stage string, done int) {
 	if o.Progress != nil {
-		o.Progress(Progress{Stage: stage, Done: done, Total: o.Events})
+		o.Progress(Progress{Stage: stage, Done: done, Total: o.Events, Stages: o.stages})
 	}
 }
 
