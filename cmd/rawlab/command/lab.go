@@ -86,7 +86,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	registerReliability(s, &o.Reliability)
 	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
-	s.StringVar((*string)(&o.Fragments), "fragments", "ip", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets; 'own' rawlab, into datagrams")
+	s.StringVar((*string)(&o.Fragments), "fragments", "", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets, usual without a rung; 'own' rawlab, into datagrams, usual on one")
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.BoolVar(&o.KernelReasons, "kernel-reasons", false, "as root: also ask the kernel why it drops each packet (eBPF), which must agree")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
