@@ -63,11 +63,11 @@ install_packages() {
 		# tshark's package asks who may capture; the default, root, is right here
 		privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
 			privileged env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
-				tshark tcpdump nftables iproute2 util-linux gcc libc6-dev iperf3 curl iputils-ping python3 openssl
+				tshark tcpdump nftables iproute2 util-linux gcc libc6-dev iperf3 curl iputils-ping python3 openssl chromium
 	elif command -v dnf >/dev/null; then
-		privileged dnf -q -y install wireshark-cli tcpdump nftables iproute iproute-tc util-linux gcc glibc-devel iperf3 curl iputils python3 openssl
+		privileged dnf -q -y install wireshark-cli tcpdump nftables iproute iproute-tc util-linux gcc glibc-devel iperf3 curl iputils python3 openssl chromium
 	elif command -v apk >/dev/null; then
-		privileged apk add -q tshark tcpdump nftables iproute2 util-linux gcc musl-dev iperf3 curl iputils python3 openssl
+		privileged apk add -q tshark tcpdump nftables iproute2 util-linux gcc musl-dev iperf3 curl iputils python3 openssl chromium
 	else
 		echo "no apt-get, dnf or apk here"
 		return 1
@@ -79,6 +79,7 @@ missing_tools() {
 	for tool in tshark tcpdump nft ip gcc iperf3 curl ping python3 openssl; do
 		command -v "$tool" >/dev/null || printf '%s ' "$tool"
 	done
+	command -v chromium chromium-browser google-chrome >/dev/null || printf 'chromium '
 }
 
 # tools installs what is missing and decides whether tests may skip.

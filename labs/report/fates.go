@@ -5,6 +5,7 @@ import "rawlab/capture/account"
 // FateReasons tell each fate in words that need no explanation.
 var FateReasons = map[account.Fate]string{
 	account.SendRefused:    "Refused by the emitter's own kernel",
+	account.WireLoss:       "Lost on the wire",
 	account.HostQueue:      "Dropped inside a host, before or behind the wire",
 	account.WireQueue:      "Dropped by the queue before the wire's rate",
 	account.WireCorrupt:    "Dropped because a flipped bit failed a checksum",

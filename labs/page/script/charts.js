@@ -13,7 +13,7 @@ function color(name) {
 const plots = [];
 
 const kinds = [
-	{ id: "latency", x: "latency, ms", y: "share", log: true, write: (y) => `${(100 * y).toFixed(2)} %`, range: [0, 1] },
+	{ id: "latency", x: "latency, ms", y: "share", log: true, write: (y) => `${(100 * y).toFixed(2)} %`, ticks: (u, at) => at.map((y) => `${Math.round(100 * y)} %`), range: [0, 1] },
 	{ id: "delivered", x: "seconds", y: "events", write: count },
 	{ id: "slowest", x: "emitted at, seconds", y: "latency, ms", write: (y) => `${y} ms`, gaps: true },
 	{ id: "window", x: "seconds", y: "segments", write: count, gaps: true },
@@ -48,7 +48,7 @@ function plot(kind, chart, box) {
 	const u = new uPlot({
 		width: width(box), height: 300,
 		scales: { x: { time: false, distr: kind.log ? 3 : 1 }, y: kind.range ? { range: () => kind.range } : { range: (_, lo, hi) => [0, hi > 0 ? hi * 1.05 : 1] } },
-		axes: [{ ...axis, label: kind.x }, { ...axis, label: kind.y, size: 70 }],
+		axes: [{ ...axis, label: kind.x }, { ...axis, label: kind.y, size: 70, values: kind.ticks }],
 		series: [{ label: kind.x }, ...series], cursor: { drag: { x: true, y: false } },
 	}, [chart.x, ...chart.lines.map((l) => l.y)], box);
 	const canvas = box.querySelector("canvas");
@@ -59,7 +59,11 @@ function plot(kind, chart, box) {
 }
 
 const perConnection = (kind) => kind.id === "window" || kind.id === "rtt";
-const width = (box) => Math.max(280, box.clientWidth - 16);
+
+// A sheet of A4 has room for so many pixels.
+let paper = false;
+const paperWidth = 660;
+const width = (box) => paper ? paperWidth : Math.max(280, box.clientWidth - 16);
 
 // switchable lets a line be switched off and on by keyboard too.
 function switchable(name) {
@@ -83,7 +87,7 @@ function asTable(kind, chart) {
 		for (let i = at; i > at - every && i >= 0; i--) if (l.y[i] !== null) return kind.write(l.y[i]);
 		return "–";
 	};
-	return el("details", {}, el("summary", {}, "as a table"), scroll(`${kind.y} by ${kind.x}`,
+	return el("details", { class: "alternative" }, el("summary", {}, "as a table"), scroll(`${kind.y} by ${kind.x}`,
 		table([kind.x, ...chart.lines.map(runName)], picked.map((at) => [String(chart.x[at]), ...chart.lines.map((l) => cell(l, at))]))));
 }
 

@@ -57,4 +57,4 @@ function span(us) {
 // moment writes a time since the run's start, to the microsecond.
 const moment = (us) => us >= 1e7 ? `${(us / 1e6).toFixed(6)} s` : `${(us / 1e3).toFixed(3)} ms`;
 
-const runName = (run) => run.name.replace(/^\w+/, (t) => t.toUpperCase());
+const runName = (run) => run.name.replace(/^(tcp|udp)\b/, (t) => t.toUpperCase());

@@ -1,7 +1,7 @@
 // The ladder: packets in time, down, and between the hosts, across.
 
 const hosts = ["client host", "server host"];
-const pillars = [330, 610], middle = 470, drawingWidth = 940;
+const pillars = [360, 620], middle = 490, drawingWidth = 980;
 
 // drawLadder draws packets and marks ({at, side, text, bad}) from a moment on.
 // own tells which packets to draw bold.
@@ -17,7 +17,7 @@ function drawLadder(run, packets, marks, zero, own = () => false) {
 	const left = new Map();
 	steps.forEach((s, i) => s.leaves && left.set(s.p, y[i]));
 	steps.forEach((s, i) => drawing.append(...drawStep(run, s, y[i], left, zero, own)));
-	return el("div", {}, scroll("ladder of packets", drawing), el("details", {}, el("summary", {}, "as a table"), ladderTable(run, packets, zero)));
+	return el("div", {}, scroll("ladder of packets", drawing), el("details", { class: "alternative" }, el("summary", {}, "as a table"), ladderTable(run, packets, zero)));
 }
 
 // placeSteps gives each step a line; long waits get more room.
@@ -39,7 +39,7 @@ function drawStep(run, s, y, left, zero, own) {
 		nodes.push(words(ending(s.p), x + 10 * out, y, anchor, "faint"), arrow(s.p, left.get(s.p), y, own(s.p)));
 		return nodes;
 	}
-	nodes.push(words(`${label(run, s.p)}  #${s.p.number}`, x + 10 * out, y, anchor, ""));
+	nodes.push(words(`#${s.p.number} ${label(run, s.p)}`, x + 10 * out, y, anchor, ""));
 	if (took(s.p)) nodes.push(cut(s.p, y, own(s.p)));
 	else if (s.p.trip < 0) nodes.push(arrow(s.p, y, y + 8, own(s.p)));
 	return nodes;
@@ -47,7 +47,7 @@ function drawStep(run, s, y, left, zero, own) {
 
 // words shortens what has no room; all of it is in the table.
 function words(text, x, y, anchor, kind) {
-	const room = anchor === "end" ? 36 : 50;
+	const room = anchor === "end" ? 40 : 54;
 	const short = text.length > room ? `${text.slice(0, room - 1)}…` : text;
 	return svg("text", { class: kind, x, y: y + 4, "text-anchor": anchor }, short, svg("title", {}, text));
 }

@@ -6,10 +6,10 @@ function showBytes(run, event) {
 	if (packets.length === 0) {
 		return box.replaceChildren(el("p", { class: "soft" }, "The page holds the bytes of the events named above only; ", el("code", {}, `rawlab explain capture.pcapng --event ${event.name}`), " shows those of every one."));
 	}
-	box.replaceChildren(el("h3", {}, "Its packets, byte by byte"), el("p", { class: "soft" }, "Choose a layer to light its bytes and to read its fields."), ...packets.map((p) => packetBox(run, event, p)));
+	box.replaceChildren(el("h3", {}, "Its packets, byte by byte"), el("p", { class: "soft" }, "Choose a layer to light its bytes and to read its fields."), ...packets.map((p, i) => packetBox(run, event, p, i === 0)));
 }
 
-function packetBox(run, event, packet) {
+function packetBox(run, event, packet, shown) {
 	const fields = el("div", { "aria-live": "polite" }), hex = hexOf(packet), layers = layersFor(packet, event);
 	const buttons = [];
 	const choose = (i) => {
@@ -27,8 +27,8 @@ function packetBox(run, event, packet) {
 	for (const row of fall.tBodies[0].rows) row.cells[3].className = "where";
 	const known = open(run).packets.find((p) => p.number === packet.number);
 	choose(Math.max(0, layers.findIndex((l) => l.event === event.place)));
-	return el("section", { class: "packet", "aria-label": `packet ${packet.number}` },
-		el("h4", {}, `Packet ${packet.number}: ${count(packet.size)} bytes, ${(100 * (1 - own / packet.size)).toFixed(1)} % not this event's payload`),
+	const title = `Packet ${packet.number}: ${count(packet.size)} bytes, ${(100 * (1 - own / packet.size)).toFixed(1)} % not this event's payload`;
+	return el("details", { class: "packet", open: shown }, el("summary", {}, el("h4", {}, title)),
 		known ? el("p", {}, `${label(run, known)}, from the ${hosts[known.side]}; ${ending(known)}.`) : "",
 		scroll("layers", fall), fields, scroll("bytes", hex), packet.hex.length < 2 * packet.size ? el("p", { class: "soft" }, `The first ${count(packet.hex.length / 2)} bytes.`) : "");
 }

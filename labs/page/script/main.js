@@ -14,16 +14,19 @@ function setTheme(n) {
 byId("theme").addEventListener("click", () => setTheme((theme + 1) % themes.length));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(theme));
 
-// Paper is white, and nothing on it can be opened.
+// Paper is white, and nothing on it can be opened. What stands there instead of
+// a drawing, and packets that were closed, it does without.
 let closed = [], before = 0;
 addEventListener("beforeprint", () => {
 	before = theme;
+	paper = true;
 	setTheme(1);
-	closed = [...document.querySelectorAll("details:not([open])")];
+	closed = [...document.querySelectorAll("details:not([open], .alternative, .packet)")];
 	closed.forEach((d) => d.open = true);
 });
 addEventListener("afterprint", () => {
 	closed.forEach((d) => d.open = false);
+	paper = false;
 	setTheme(before);
 });
 
