@@ -223,8 +223,138 @@ func (l *link) write(t *train) {
 	t.clear()
 }
 
+// arm sets the timer, unless it passes before that anyway. The caller holds mu.
+func (l *link) arm(now time.Time) {
+	wake := l.pace.later(now, l.machine.wake(now), l.changed != nil)
+	if l.err != nil || wake.IsZero() || !l.wake.IsZero() && !wake.Before(l.wake) {
+		return
+	}
+	l.wake = wake
+	if l.timer == nil {
+		l.timer = l.clock.AfterFunc(wake.Sub(now), l.tick)
+		return
+	}
+	l.timer.Reset(wake.Sub(now))
+}
+
+// tick is what the timer does.
+func (l *link) tick() {
+	if !l.begin() {
+		return
+	}
+	err := l.pass()
+	l.tellLarge()
+	if err == nil && l.due() {
+		err = l.take(l.clock.Now())
+		l.answer()
+	}
+	if err != nil && l.onFail != nil {
+		l.onFail(err)
+	}
+	l.ticks.Done()
+}
+
+// begin reports whether the link has not ended. If so, a tick has begun.
+func (l *link) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.ticks.Add(1)
+	}
+	return l.err == nil
+}
+
+// wait waits until the timer of a link that has ended does nothing more.
+func (l *link) wait() { l.ticks.Wait() }
+
+// pass acts on the time. An error says that the link gives up now.
+func (l *link) pass() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return nil
+	}
+	now := l.clock.Now()
+	l.wake = time.Time{}
+	if err := l.machine.tick(now); err != nil {
+		l.end(err)
+		return err
+	}
+	l.pump(now)
+	l.tellIfReady(now)
+	return nil
+}
+
 // fitting is a machine that makes datagrams of several that were posted.
 type fitting interface{ fit(bytes int) }
+
+// mover is a machine that does something about another path.
+type mover interface{ moved() }
+
+// blind is a machine that is told nothing of what has come: what may have gone
+// to another address is the session's to send again.
+type blind interface{ blind() }
+
+// isBlind reports whether the machine is.
+func (l *link) isBlind() bool {
+	_, is := l.machine.(blind)
+	return is
+}
+
+// moved says that the other end, or this one, has another address.
+func (l *link) moved() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m, ok := l.machine.(mover)
+	if !ok || l.err != nil {
+		return
+	}
+	m.moved()
+	l.pump(l.clock.Now())
+}
+
+// finish sends what goes with all that was posted: nothing more is for now.
+func (l *link) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, is := l.machine.(finishing); is && l.err == nil {
+		m.finish()
+		l.pump(l.clock.Now())
+	}
+}
+
+// release sends what waits, and what is posted from now on, at once: nobody
+// will read answers.
+func (l *link) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.machine.release()
+		l.pump(l.clock.Now())
+		l.tell()
+	}
+}
+
+// close ends the link, and returns the frames of each datagram that it has
+// not sent.
+func (l *link) close(err error) (unsent [][]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end(err)
+	return l.machine.unsent()
+}
+
+// end is close for who holds mu. The first call counts.
+func (l *link) end(err error) {
+	if l.err != nil {
+		return
+	}
+	l.err = err
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.tell()
+}
 
 // stats fills in what the link has done.
 func (l *link) stats(s *ClientStats) {

@@ -125,13 +125,8 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 	kind, epoch := identify(b)
 	s.mu.Lock()
 	stands, shakes := s.stand[from], s.shaking[from]
-	switch {
-	case kind == named:
+	if kind == named {
 		stands, shakes = s.named[idOf(b)], nil
-	case kind == namedAlert && shakes != nil && shakes == s.named[idOf(b)]:
-		b = unnamed(b)
-	case kind == namedAlert:
-		stands, shakes = nil, nil
 	}
 	s.mu.Unlock()
 	switch {

@@ -1,3 +1,0 @@
-package sweep
-
-func Student975(freedom int) float64 { return student975(freedom) }
