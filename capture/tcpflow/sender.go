@@ -62,6 +62,8 @@ func (h *half) leave(a *Analyzer, s *Segment, headerEnd int) {
 	case from >= h.max:
 		h.nagled(s)
 		h.remember(a, sent{from: from, to: to, last: s.Time, times: 1})
+	case h.overtaken(s.Time, from, to):
+		h.remember(a, sent{from: from, to: to, last: s.Time, times: 1})
 	default:
 		h.resent(a, s, from, to)
 	}
@@ -104,12 +106,29 @@ func (h *half) remember(a *Analyzer, e sent) {
 		return
 	}
 	a.sent++
-	h.out = append(h.out, e)
+	i, _ := h.behind(e.from)
+	h.out = slices.Insert(h.out, i, e)
+}
+
+// behind returns the first of what is under way that ends behind a position.
+func (h *half) behind(from int64) (int, bool) {
+	return slices.BinarySearchFunc(h.out, from+1, func(e sent, at int64) int { return cmp.Compare(e.to, at) })
+}
+
+// overtaken reports whether positions leave for the first time although later
+// ones have left: a host's CPUs send side by side. What is sent again because
+// the tap missed it looks the same, but comes half a round trip later at least.
+func (h *half) overtaken(t time.Time, from, to int64) bool {
+	if !h.Tap.Sends() || h.forgotten || from < h.una {
+		return false
+	}
+	i, _ := h.behind(from)
+	return i < len(h.out) && h.out[i].from >= to && h.RTT.Samples > 0 && t.Sub(h.out[i].last) < h.RTT.Min/2
 }
 
 // resent reads a segment with positions that left before.
 func (h *half) resent(a *Analyzer, s *Segment, from, to int64) {
-	i, _ := slices.BinarySearchFunc(h.out, from+1, func(e sent, at int64) int { return cmp.Compare(e.to, at) })
+	i, _ := h.behind(from)
 	end := i
 	var before time.Time // of what is first missing: a host sends with it what fits behind it
 	for ; end < len(h.out) && h.out[end].from < to; end++ {

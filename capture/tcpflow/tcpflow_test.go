@@ -34,6 +34,22 @@ func TestFastBySACK(t *testing.T) {
 	}
 }
 
+// TestOvertaken: two segments change places between the sender's CPUs and the
+// tap; when one really was sent before the tap looked, half a round trip at
+// least has passed.
+func TestOvertaken(t *testing.T) {
+	s := newScript(t, tcpflow.AtSender, true)
+	s.up(30, 1, mss)
+	s.up(30.1, 1+2*mss, mss)
+	wantAgain(t, "overtaken", s.up(30.2, 1+mss, mss), tcpflow.AgainNo)
+	s.down(50, 1, 1+2*mss, 1+3*mss)
+	wantAgain(t, "lost after it was overtaken", s.up(51, 1+mss, mss), tcpflow.AgainFast)
+	s.up(52, 1+4*mss, mss)
+	if again := s.up(73, 1+3*mss, mss); again.Again == tcpflow.AgainNo {
+		t.Error("a segment behind a gap of the capture, a round trip later, counts as the first")
+	}
+}
+
 // TestLostAgain: a retransmission that is lost too is found out by what was
 // sent after it.
 func TestLostAgain(t *testing.T) {
