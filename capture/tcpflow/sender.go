@@ -63,7 +63,8 @@ func (h *half) leave(a *Analyzer, s *Segment, headerEnd int) {
 		h.nagled(s)
 		h.remember(a, sent{from: from, to: to, last: s.Time, times: 1})
 	case h.overtaken(s.Time, from, to):
-		h.remember(a, sent{from: from, to: to, last: s.Time, times: 1})
+		i, _ := h.behind(from)
+		h.remember(a, sent{from: from, to: to, last: h.out[i].last, times: 1}) // it was sent before that one
 	default:
 		h.resent(a, s, from, to)
 	}
