@@ -89,25 +89,33 @@ type Options struct {
 	ReceiveBuffer int              // of the subscriber's socket, bytes; 0 leaves what is usual
 	Reliability   udpq.Reliability // of UDP; empty: none
 	Congestion    udpq.Congestion  // of UDP with udpq.ReliabilityAck; empty: its default
-	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP
+	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP, on a rung rawlab
 	KernelReasons bool             // ask the kernel why it drops what it drops; needs root, and kernel hosts
 	TCPCongestion string           // congestion control of TCP; empty: the hosts' own
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is
+	stages        int              // see Progress
 }
 
 // Progress says how far a lab has come.
 type Progress struct {
 	Stage       string
 	Done, Total int // events of the stage
+	Stages      int // that the lab has; 0 if it is not known
 }
 
-// fragments is who cuts large events over UDP.
-func (o *Options) fragments() udpq.Fragments { return cmp.Or(o.Fragments, udpq.FragmentsIP) }
+// fragments is who cuts large events over UDP. A rung sends a lost piece again
+// alone, or repairs it, only where it has cut the event itself.
+func (o *Options) fragments(t *transport) udpq.Fragments {
+	if t.rung {
+		return cmp.Or(o.Fragments, udpq.FragmentsOwn)
+	}
+	return cmp.Or(o.Fragments, udpq.FragmentsIP)
+}
 
 func (o *Options) progress(stage string, done int) {
 	if o.Progress != nil {
-		o.Progress(Progress{Stage: stage, Done: done, Total: o.Events})
+		o.Progress(Progress{Stage: stage, Done: done, Total: o.Events, Stages: o.stages})
 	}
 }
 

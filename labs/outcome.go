@@ -41,6 +41,7 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...g
 	evidence := make([][]*report.Evidence, len(groups))
 	recordings := make([]*Recording, len(groups))
 	timer := watchTimer(o)
+	countStages(groups)
 	var wg sync.WaitGroup
 	for i, g := range groups {
 		if o.backend() == BackendVirtual {
@@ -69,6 +70,22 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...g
 		out.Result.Scenario.CongestionControl = r.CongestionControl
 	}
 	return recordings, nil
+}
+
+// countStages lets everybody who tells of progress know how many there are.
+func countStages(groups []group) {
+	stages := 0
+	for _, g := range groups {
+		stages += len(g.plans)
+	}
+	for _, g := range groups {
+		g.options.stages = stages
+		for _, p := range g.plans {
+			if p.traffic != nil {
+				p.traffic.stages = stages
+			}
+		}
+	}
 }
 
 // add puts one run's evidence into the outcome.

@@ -116,7 +116,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 		}
 	}
 	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
-		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(), congestion: x.options.Congestion,
+		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(x.transport), congestion: x.options.Congestion,
 		complete: x.transport.complete,
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (x *transfer) dialEmitter(ctx context.Context, origin uint64) (err error) {
 // dialing adds to options what all clients of the transfer have.
 func (x *transfer) dialing(d *dialOptions) *dialOptions {
 	d.address, d.clock = x.options.serverAddress(), x.clock
-	d.fragments, d.congestion = x.options.fragments(), x.options.Congestion
+	d.fragments, d.congestion = x.options.fragments(x.transport), x.options.Congestion
 	if x.tune != nil {
 		x.tune(d)
 	}

@@ -270,6 +270,21 @@
 // listens: without a session, acknowledgements or replays. Everybody on the
 // network can listen, and send.
 //
+// # Sockets
+//
+// On Linux, up to eight sockets of a process, those of [Listen] and of clients
+// without a Dial of their own, are taken from the runtime's poller, which has
+// itself told of each datagram that has left and of each that has come. Who
+// reads one has a thread, and the socket in the hand:
+//
+//	recvmmsg → nothing there → sched_yield, up to 8 times → recvmmsg → … → ppoll on the socket and a bell
+//
+// The yields let who sends many finish: he then wakes nobody, and they are read
+// in one call. The bell is an eventfd that a new deadline, or Close, rings; who
+// waits to write has another. Everything else is as with any [net.PacketConn],
+// deadlines of both sides and errors included. A socket that nothing comes to
+// waits in ppoll alone. Others, and more than eight, are the runtime's.
+//
 // Who starts a goroutine waits for it: Serve returns, and Close returns, when
 // all of theirs have ended.
 package udpq

@@ -1,6 +1,7 @@
 package udpq
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -24,12 +25,11 @@ var ownOpen atomic.Int64
 type ownConn struct {
 	local, remote net.Addr
 
-	using  sync.RWMutex // held by who uses the descriptors
-	closed atomic.Bool
-	fd     int
-	inet6  bool
-	bell   int          // an eventfd: something has changed for who waits to read
-	until  atomic.Int64 // reading, ns since 1970; 0: no end
+	using            sync.RWMutex // held by who uses the descriptors
+	closed           atomic.Bool
+	fd               int
+	inet6            bool
+	reading, writing side
 }
 
 // own takes a socket from the runtime, as far as there may be more of its kind
@@ -56,11 +56,11 @@ func takeOver(udp *net.UDPConn) (*ownConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, os.NewSyscallError("eventfd", err)
+	c := &ownConn{local: udp.LocalAddr(), remote: udp.RemoteAddr()}
+	if err := errors.Join(c.reading.open(unix.POLLIN), c.writing.open(unix.POLLOUT)); err != nil {
+		c.closeBells()
+		return nil, err
 	}
-	c := &ownConn{local: udp.LocalAddr(), remote: udp.RemoteAddr(), bell: bell}
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		domain, _ := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -71,22 +71,11 @@ func takeOver(udp *net.UDPConn) (*ownConn, error) {
 		err = failed
 	}
 	if err != nil {
-		unix.Close(bell)
+		c.closeBells()
 		return nil, err
 	}
 	udp.Close() // the runtime lets go of it; the socket stays
 	return c, nil
-}
-
-var one = [8]byte{1, 1, 1, 1, 1, 1, 1} // a number for an eventfd, of either order of bytes
-
-// ring lets who waits to read look again.
-func (c *ownConn) ring() {
-	c.using.RLock()
-	defer c.using.RUnlock()
-	if !c.closed.Load() {
-		unix.Write(c.bell, one[:])
-	}
 }
 
 // Close ends all that waits, and closes the socket.
@@ -94,12 +83,13 @@ func (c *ownConn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	unix.Write(c.bell, one[:])
+	c.reading.ring()
+	c.writing.ring()
 	unix.Shutdown(c.fd, unix.SHUT_RDWR) // whoever polls it is told, also where it says that it is not connected
 	c.using.Lock()
 	defer c.using.Unlock()
 	ownOpen.Add(-1)
-	unix.Close(c.bell)
+	c.closeBells()
 	return os.NewSyscallError("close", unix.Close(c.fd))
 }
 
@@ -109,21 +99,19 @@ func (c *ownConn) LocalAddr() net.Addr { return c.local }
 // RemoteAddr returns the other end's address, nil if it is not connected.
 func (c *ownConn) RemoteAddr() net.Addr { return c.remote }
 
-// SetDeadline is SetReadDeadline: a datagram never waits long to leave.
-func (c *ownConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
-
-// SetWriteDeadline does nothing.
-func (c *ownConn) SetWriteDeadline(time.Time) error { return nil }
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *ownConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.setDeadline(&c.reading, t), c.setDeadline(&c.writing, t))
+}
 
 // SetReadDeadline is when reading fails; the zero time is never.
-func (c *ownConn) SetReadDeadline(t time.Time) error {
-	until := int64(0)
-	if !t.IsZero() {
-		until = t.UnixNano()
-	}
-	c.until.Store(until)
-	c.ring()
-	return nil
+func (c *ownConn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.reading, t) }
+
+// SetWriteDeadline is when writing fails; the zero time is never.
+func (c *ownConn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writing, t) }
+
+func (c *ownConn) setDeadline(s *side, t time.Time) error {
+	return c.Control(func(uintptr) { s.end(t) })
 }
 
 // SetReadBuffer asks for a receive buffer.

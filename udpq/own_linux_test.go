@@ -30,6 +30,12 @@ func TestOwnSocket(t *testing.T) {
 		t.Errorf("ReadFrom = %q from %v, %v, want hello from %v", b[:n], from, err, conn.LocalAddr())
 	}
 
+	conn.SetWriteDeadline(time.Unix(1, 0))
+	if _, err := conn.WriteTo(b, conn.LocalAddr()); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("WriteTo when its time is over = %v, want os.ErrDeadlineExceeded", err)
+	}
+	conn.SetDeadline(time.Time{})
+
 	ended := make(chan error, 2) // one for each reader
 	read := func() {
 		_, _, err := conn.ReadFrom(make([]byte, 16))
@@ -53,6 +59,9 @@ func TestOwnSocket(t *testing.T) {
 	}
 	if _, err := conn.WriteTo(b, conn.LocalAddr()); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("WriteTo a closed socket = %v, want net.ErrClosed", err)
+	}
+	if err := conn.SetDeadline(time.Time{}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("SetDeadline of a closed socket = %v, want net.ErrClosed", err)
 	}
 	if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Close again = %v, want net.ErrClosed", err)

@@ -3,6 +3,8 @@ package udpq
 import (
 	"net"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,11 +19,17 @@ type rawOwn struct{ *ownConn }
 const yields = 8
 
 // Read calls f until it is done, each time when there may be something to read.
-func (c rawOwn) Read(f func(fd uintptr) (done bool)) error {
+func (c rawOwn) Read(f func(fd uintptr) (done bool)) error { return c.await(&c.reading, yields, f) }
+
+// Write calls f until it is done, each time when there may be room to write.
+func (c rawOwn) Write(f func(fd uintptr) (done bool)) error { return c.await(&c.writing, 0, f) }
+
+// await calls f until it is done. Before it waits, it looks a few times more.
+func (c *ownConn) await(s *side, yields int, f func(fd uintptr) (done bool)) error {
 	c.using.RLock()
 	defer c.using.RUnlock()
-	for looks := 0; ; looks++ {
-		left, err := c.left()
+	for looks := 0; !c.closed.Load(); looks++ {
+		left, err := s.left()
 		if err != nil {
 			return err
 		}
@@ -32,29 +40,50 @@ func (c rawOwn) Read(f func(fd uintptr) (done bool)) error {
 			unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 			continue
 		}
-		c.wait([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}, {Fd: int32(c.bell), Events: unix.POLLIN}}, left)
-	}
-}
-
-// Write calls f until it is done, each time when there may be room to write.
-func (c rawOwn) Write(f func(fd uintptr) (done bool)) error {
-	c.using.RLock()
-	defer c.using.RUnlock()
-	for !c.closed.Load() {
-		if f(uintptr(c.fd)) {
-			return nil
-		}
-		c.wait([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}, nil)
+		s.wait(c.fd, left)
 	}
 	return net.ErrClosed
 }
 
-// left returns how long there is to read, nil for ever, or that there is not.
-func (c *ownConn) left() (*unix.Timespec, error) {
-	if c.closed.Load() {
-		return nil, net.ErrClosed
+// side is what is waited for: something to read, or room to write.
+type side struct {
+	events int16
+	bell   int          // an eventfd: something has changed for who waits
+	until  atomic.Int64 // ns since 1970, 0: no end
+}
+
+func (s *side) open(events int16) (err error) {
+	s.events = events
+	s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	return os.NewSyscallError("eventfd", err)
+}
+
+func (c *ownConn) closeBells() {
+	for _, s := range [...]*side{&c.reading, &c.writing} {
+		if s.bell >= 0 {
+			unix.Close(s.bell)
+		}
 	}
-	until := c.until.Load()
+}
+
+var one = [8]byte{1, 1, 1, 1, 1, 1, 1} // a number for an eventfd, of either order of bytes
+
+// ring lets who waits look again.
+func (s *side) ring() { unix.Write(s.bell, one[:]) }
+
+// end sets the deadline; the zero time is none.
+func (s *side) end(t time.Time) {
+	until := int64(0)
+	if !t.IsZero() {
+		until = t.UnixNano()
+	}
+	s.until.Store(until)
+	s.ring()
+}
+
+// left returns how long there is, nil for ever, or that it is over.
+func (s *side) left() (*unix.Timespec, error) {
+	until := s.until.Load()
 	if until == 0 {
 		return nil, nil
 	}
@@ -67,10 +96,11 @@ func (c *ownConn) left() (*unix.Timespec, error) {
 }
 
 // wait waits for something, or for nothing in that time: whoever calls looks.
-func (c *ownConn) wait(fds []unix.PollFd, left *unix.Timespec) {
-	unix.Ppoll(fds, left, nil)
-	if len(fds) > 1 && fds[1].Revents != 0 {
+func (s *side) wait(fd int, left *unix.Timespec) {
+	fds := [...]unix.PollFd{{Fd: int32(fd), Events: s.events}, {Fd: int32(s.bell), Events: unix.POLLIN}}
+	unix.Ppoll(fds[:], left, nil)
+	if fds[1].Revents != 0 {
 		var rings [8]byte
-		unix.Read(c.bell, rings[:])
+		unix.Read(s.bell, rings[:])
 	}
 }

@@ -158,38 +158,3 @@ func streamFate(in *Input, server ServerRecord) Fate {
 	}
 	return Unexplained
 }
-
-// wireTotals counts the run's packets and TCP's retransmissions. A segment is
-// a retransmission if it begins with bytes that came before.
-func (l *Ledger) wireTotals(in *Input) {
-	_, mine := filter(in)
-	type flow struct {
-		leg      int
-		src, dst uint16
-	}
-	for leg := range in.Wire {
-		ends := map[flow]uint32{}
-		for i := range in.Wire[leg].Passages {
-			p := &in.Wire[leg].Passages[i]
-			if !mine(p) {
-				continue
-			}
-			l.Packets++
-			l.WireBytes += int64(p.Length)
-			if p.Fate != PacketPassed {
-				l.Lost++
-			}
-			if p.Protocol != dissect.TCP || p.Span == 0 {
-				continue
-			}
-			key, end := flow{leg, p.SrcPort, p.DstPort}, p.Seq+uint32(p.Span)
-			last, ok := ends[key]
-			if ok && int32(p.Seq-last) < 0 { // RFC 9293 section 3.4: modulo 2³²
-				l.Retransmits++
-			}
-			if !ok || int32(end-last) > 0 {
-				ends[key] = end
-			}
-		}
-	}
-}

@@ -27,13 +27,13 @@ func result() *report.Result {
 
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{ // what each check says; a failed one has a ! before it
-		"udp.lost>10%":            {"not udp.lost > 10% (10, 5 %)", "not udp/ack.lost > 10% (0, 0 %)", "!not udp/with-5-%-loss.lost > 10% (200, 100 %)"},
+		"udp.lost>10%":            {"not udp.lost > 10% (10, 5.00 %)", "not udp/ack.lost > 10% (0, 0 %)", "!not udp/with-5-%-loss.lost > 10% (200, 100 %)"},
 		"udp/ack.lost > 0":        {"not udp/ack.lost > 0 (0, 0 %)"},
 		"tcp.p99>200ms":           {"!not tcp.p99 > 200ms (250 ms)"},
 		"tcp.p99>0.25s":           {"not tcp.p99 > 0.25s (250 ms)"},
 		"tcp.p99>=250000us":       {"!not tcp.p99 >= 250000us (250 ms)"},
-		"loss:tcp.retransmits>5%": {"not tcp.retransmits > 5% (25, 5 %)"},
-		"tcp.retransmits>=5%":     {"!not tcp.retransmits >= 5% (25, 5 %)"},
+		"loss:tcp.retransmits>5%": {"not tcp.retransmits > 5% (25, 5.00 %)"},
+		"tcp.retransmits>=5%":     {"!not tcp.retransmits >= 5% (25, 5.00 %)"},
 		"tcp.rate<2500/s":         {"!not tcp.rate < 2500/s (2,480 /s)"},
 		"tcp.rate<2.4K":           {"not tcp.rate < 2.4K (2,480 /s)"},
 		"tcp.overhead>3.5":        {"!not tcp.overhead > 3.5 (3.53)"},

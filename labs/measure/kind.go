@@ -86,7 +86,7 @@ func parseNumber(s string) (float64, error) {
 func (k Kind) Write(v float64) string {
 	switch k {
 	case Time:
-		if v < 1e3 {
+		if v > 0 && v < 1e3 {
 			return short(v) + " µs"
 		}
 		if v < 10e6 {
@@ -104,7 +104,20 @@ func (k Kind) Write(v float64) string {
 }
 
 // Percent writes a share for a person.
-func Percent(v float64) string { return short(100*v) + " %" }
+func Percent(v float64) string {
+	switch p := 100 * v; {
+	case p == 0:
+		return "0 %"
+	case p >= 99.95:
+		return fmt.Sprintf("%.0f %%", p)
+	case p >= 9.995:
+		return fmt.Sprintf("%.1f %%", p)
+	case p >= 0.1:
+		return fmt.Sprintf("%.2f %%", p)
+	default:
+		return fmt.Sprintf("%.2g %%", p)
+	}
+}
 
 // short writes a number with three digits that mean something, or all of
 // those before the point.

@@ -86,11 +86,11 @@ func (b *Bundle) Files() []string { return b.files }
 
 func (b *Bundle) write(name string, write func(io.Writer) error) error {
 	b.files = append(b.files, name)
-	return writeFile(b.root, name, write)
+	return WriteFile(b.root, name, write)
 }
 
-// writeFile writes one file of the bundle; a full disk is found out here.
-func writeFile(root *os.Root, name string, write func(io.Writer) error) (err error) {
+// WriteFile writes one file of a bundle; a full disk is found out here.
+func WriteFile(root *os.Root, name string, write func(io.Writer) error) (err error) {
 	f, err := root.Create(name)
 	if err != nil {
 		return fmt.Errorf("bundle: %w", err)

@@ -35,8 +35,11 @@
 //
 // What was sent before something that came, and is late by more than its round
 // trip and a quarter of the least one, or three datagrams of a path that has
-// not reordered any: RACK (RFC 8985). A retransmit that turns out needless
-// makes the next ones later, and undoes what the window lost for it.
+// not reordered any: RACK (RFC 8985). Where datagrams overtake each other, one
+// has to be later than any that was overtaken and came, in the time of the last
+// 16 to 32 losses, by an eighth. A retransmit was needless when its datagram is
+// acknowledged sooner than it could have come, or comes a second time and is
+// answered: that widens what is waited, and undoes what the window lost for it.
 //
 // When nothing comes, the other end is probed by sending the oldest again,
 // after a round trip, four times its variation and 10 ms, doubled from then on

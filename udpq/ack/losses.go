@@ -9,29 +9,55 @@ import (
 // counts as lost while nothing was overtaken yet (RFC 9002 section 6.1.1).
 const packetThreshold = 3
 
-// What widens the time that one may be late (RFC 8985 section 6.2, step 4).
+// How late one may be (RFC 8985 section 6.2, step 4).
 const (
-	lateStep  = 4  // of it are the least round trip
-	keepsLate = 16 // losses without a needless retransmit, until it is narrow again
+	lateStep  = 4  // of it are the least round trip, at least
+	keepsSlow = 16 // losses for which it is kept how long one took that was overtaken; for as many more it counts
 )
 
 // losses is what tells a datagram that is lost from one that is late: RACK
 // (RFC 8985).
 type losses struct {
-	order     uint64        // of the transmission made last of those that came
-	took      time.Duration // its round trip
-	highest   uint64        // number that came
-	overtaken bool          // one has come after what was sent later
-	steps     int           // how late one may be, in lateSteps of the least round trip
-	calm      int           // losses until steps is 1 again
-	due       time.Time     // when the next one counts as lost; zero: none does
-	episode   uint64        // of losses
-	doubted   int           // lost in this episode, and maybe not needlessly sent again
+	order     uint64           // of the transmission made last of those that came
+	took      time.Duration    // its round trip
+	highest   uint64           // number that came
+	overtaken bool             // one has come after what was sent later
+	slow      [2]time.Duration // the longest that any of those took, since it began to be kept, and for as many losses before
+	kept      int              // losses since then
+	due       time.Time        // when the next one counts as lost; zero: none does
+	episode   uint64           // of losses
+	doubted   int              // lost in this episode, and maybe not needlessly sent again
+	doubts    []doubt
+	came      uint64 // how many datagrams have, by the answer that told of most
 }
 
-// late returns how late one may be.
-func (l *losses) late(rtt *RTT) time.Duration {
-	return min(time.Duration(max(1, l.steps))*rtt.Least()/lateStep, rtt.Smoothed())
+// patience returns how long after it was sent one counts as lost, if what was
+// sent later has come. Where datagrams overtake each other, that is longer than
+// those took that were overtaken, of late: RFC 8985 widens by quarters of the
+// least round trip instead, which is next to nothing on a path that some
+// datagrams cross much faster than others. After the timeout one would be sent
+// again anyway.
+func (l *losses) patience(rtt *RTT) time.Duration {
+	wait := l.took + min(rtt.Least()/lateStep, rtt.Smoothed())
+	slow := max(l.slow[0], l.slow[1])
+	return max(wait, min(slow+slow/8, rtt.Timeout())) // an eighth, as RFC 9002 section 6.1.2
+}
+
+// wasLate notes that one has come after what was sent later, and how long it
+// took.
+func (l *losses) wasLate(took time.Duration) {
+	l.overtaken = true
+	l.slow[0] = max(l.slow[0], took)
+}
+
+// count counts a loss. What others took is forgotten some time.
+func (l *losses) count() {
+	if l.kept++; l.kept < keepsSlow {
+		return
+	}
+	l.kept = 0
+	l.slow = [2]time.Duration{0, l.slow[0]}
+	l.overtaken = l.slow[1] > 0
 }
 
 // detect counts as lost what was sent before something that came, and should
@@ -39,7 +65,7 @@ func (l *losses) late(rtt *RTT) time.Duration {
 func (s *Sender) detect(now time.Time) {
 	l := &s.losses
 	l.due = time.Time{}
-	wait := l.took + l.late(&s.rtt)
+	wait := l.patience(&s.rtt)
 	i := 0
 	var row silence
 	flight := s.flight.list
@@ -102,9 +128,7 @@ func (s *Sender) lose(now time.Time, t transmission) {
 		l := &s.losses
 		l.episode++
 		l.doubted = 0
-		if l.calm--; l.calm <= 0 {
-			l.steps = 1
-		}
+		l.count()
 	}
 	d := s.drop(t)
 	d.episode = s.losses.episode
@@ -118,22 +142,4 @@ func (s *Sender) drop(t transmission) *slot {
 	s.inFlight -= d.bytes()
 	s.again = append(s.again, t.number)
 	return d
-}
-
-// needless says that a datagram counted as lost had not been: what is late may
-// be later from now on, and if it was so for all that counted as lost with it,
-// the window is what it was (RFC 4015).
-func (s *Sender) needless(d *slot) {
-	l := &s.losses
-	if d.tries > 1 {
-		s.stats.Spurious++
-	}
-	l.overtaken, l.steps = true, min(l.steps+1, 1<<10)
-	l.calm = keepsLate
-	if d.episode != l.episode || l.doubted == 0 {
-		return
-	}
-	if l.doubted--; l.doubted == 0 {
-		s.control.Undo()
-	}
 }

@@ -12,6 +12,7 @@ func (s *Sender) OnAck(now time.Time, h *Header) {
 	if h.Limit > s.limit || !s.told && h.Limit > 0 {
 		s.limit, s.told = h.Limit, true
 	}
+	s.resolve(h)
 	n := news{now: now, echo: h.Echo, sample: -1, sent: s.base + uint64(s.fresh)}
 	before := s.losses.highest
 	if h.UpTo >= s.base {
@@ -45,10 +46,7 @@ func (s *Sender) take(n *news, from, to, before uint64) {
 	for number := max(from, s.base); number < min(to, n.sent); number++ {
 		if d := &s.slots[number-s.base]; d.state != acked {
 			n.any = true
-			s.arrived(n, d)
-			if d.tries == 1 && number < before {
-				s.losses.overtaken = true
-			}
+			s.arrived(n, d, number < before)
 			s.losses.highest = max(s.losses.highest, number)
 		}
 	}
@@ -58,8 +56,8 @@ func (s *Sender) take(n *news, from, to, before uint64) {
 // is a sample only if it is known which transmission came. It is if there was
 // one; or if the echo is of the last (RFC 7323 section 4). If not, one that
 // was made less than the least round trip ago is not it (RFC 8985 section 6.2,
-// step 2).
-func (s *Sender) arrived(n *news, d *slot) {
+// step 2), and one that was made after what the echo is of may not be.
+func (s *Sender) arrived(n *news, d *slot, overtaken bool) {
 	if d.state == inFlight {
 		s.inFlight -= d.bytes()
 	}
@@ -68,17 +66,35 @@ func (s *Sender) arrived(n *news, d *slot) {
 	if sure && (n.sample < 0 || took < n.sample) {
 		n.sample = took
 	}
-	if d.state == lost || !sure && took < s.rtt.Least() {
-		s.needless(d)
+	newer := sure || took >= s.rtt.Least() && (n.echo == 0 || n.echo > d.stamp)
+	switch {
+	case d.state == lost:
+		s.losses.wasLate(d.took(n.now))
+		s.notLost(d.episode)
+	case !sure && took < s.rtt.Least():
+		s.needless(doubt{d.stamp, d.took(n.now), d.episode, d.probe})
+	case !sure:
+		s.losses.doubt(doubt{d.stamp, d.took(n.now), d.episode, d.probe})
+	case overtaken && d.tries == 1:
+		s.losses.wasLate(took)
 	}
 	d.state = acked
 	if d.probe && sure {
 		s.control.OnLoss(n.now, d.last, s.order, &s.rtt) // a probe has repaired it (RFC 8985 section 7.4.2)
 	}
 	s.control.OnAck(n.now, d.bytes(), d.order, d.used, &s.rtt)
-	if d.order > s.losses.order && (sure || took >= s.rtt.Least()) {
+	if d.order > s.losses.order && newer {
 		s.losses.order, s.losses.took = d.order, took
 	}
+}
+
+// took returns how long the transmission took that came before the last, or is
+// the only one; 0 if it is not known which that is.
+func (d *slot) took(now time.Time) time.Duration {
+	if d.tries > 2 {
+		return 0
+	}
+	return now.Sub(d.born)
 }
 
 // refused reports whether the echo is of a transmission that came and was not

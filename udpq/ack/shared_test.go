@@ -17,8 +17,11 @@ type path struct {
 	rate    float64       // bytes per second; 0: without a bound
 	queue   time.Duration // that the queue holds
 	delay   time.Duration // each way
+	skip    float64       // share of what crosses without the delay, and overtakes others
+	jitter  time.Duration // by which the delay is longer, at most
 	free    time.Time     // when the wire has sent what waits
 	dropped int
+	lost    int // by chance
 }
 
 func newPath(seed uint64) *path {
@@ -50,9 +53,22 @@ func (p *path) carry(bytes int, come func()) {
 		p.free = p.free.Add(time.Duration(float64(bytes+overhead) / p.rate * 1e9))
 		wait = p.free.Sub(p.Now)
 	}
-	if p.Random.Float64() >= p.loss {
-		p.later(wait+p.delay, come)
+	if p.Random.Float64() < p.loss {
+		p.lost++
+		return
 	}
+	p.later(wait+p.takes(), come)
+}
+
+// takes returns what the next datagram takes.
+func (p *path) takes() (d time.Duration) {
+	if p.skip == 0 || p.Random.Float64() >= p.skip {
+		d = p.delay
+	}
+	if p.jitter > 0 {
+		d += time.Duration(p.Random.Int64N(int64(p.jitter)))
+	}
+	return d
 }
 
 // flow is one conversation over a path: events leave at one end.
@@ -148,7 +164,7 @@ func (f *flow) acknowledge(again func()) {
 	if f.receive.AckDue(f.p.Now) {
 		h := f.receive.Acknowledge()
 		if f.p.Random.Float64() >= f.p.loss {
-			f.p.later(f.p.delay, func() {
+			f.p.later(f.p.takes(), func() {
 				f.send.OnAck(f.p.Now, &h)
 				again()
 			})
@@ -264,5 +280,42 @@ func TestStartOverLossyWire(t *testing.T) {
 		if most := f.late[len(f.late)*99/100]; most > 80*ms {
 			t.Errorf("seed %d: p99 %v, want 80 ms at most: four one-way trips, and as much for what shares the window", seed, most)
 		}
+	}
+}
+
+// Where datagrams overtake each other, few are sent again for nothing; a loss
+// is made good as soon as it can be told from that.
+func TestOvertaking(t *testing.T) {
+	for name, c := range map[string]struct {
+		loss, skip float64
+		jitter     time.Duration
+		most       time.Duration // 99th percentile
+	}{
+		"some skip the delay":        {0, 0.1, 0, 20 * ms},
+		"a quarter skips the delay":  {0, 0.25, 0, 20 * ms},
+		"one of a thousand skips it": {0, 0.001, 0, 20 * ms},
+		"jitter":                     {0, 0, 5 * ms, 20 * ms},
+		"losses, and some skip":      {0.01, 0.1, 0, 150 * ms},
+		"losses, and jitter":         {0.01, 0, 5 * ms, 80 * ms},
+		"losses":                     {0.01, 0, 0, 45 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPath(3)
+			p.loss, p.skip, p.jitter, p.delay = c.loss, c.skip, c.jitter, 10*ms
+			f := newFlow(p, ack.Westwood, false)
+			p.later(0, func() { f.emit(176, 500*time.Microsecond) })
+			p.run(4 * time.Second)
+			slices.Sort(f.late)
+			n := len(f.late)
+			st := f.send.Stats()
+			needless := int(st.Retransmits) - p.lost
+			t.Logf("%d events: p50 %v, p99 %v, %+v, %d lost", n, f.late[n/2].Round(ms/10), f.late[n*99/100].Round(ms/10), st, p.lost)
+			if needless > n/50 {
+				t.Errorf("%d of %d sent again for nothing, want 2 %% at most", needless, n)
+			}
+			if most := f.late[n*99/100]; most > c.most {
+				t.Errorf("p99 %v, want %v at most", most, c.most)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,6 +209,52 @@ func TestWhoIsNotBelieved(t *testing.T) {
 			t.Errorf("Stats() = %+v, want no session", st)
 		}
 	}
+}
+
+// A client that does not believe the server says so, and its handshake makes
+// room at once; of who stands, an alert that anybody could write ends nothing.
+func TestHandshakeGivenUp(t *testing.T) {
+	d := open(t, dtls.Config{HandshakeTimeout: time.Hour}, udpq.Config{})
+	how := d.pinned(t)
+	var raw *lastWritten
+	how.Open = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		raw = &lastWritten{Conn: c}
+		return raw, err
+	}
+	a, b := d.dial(t, how, udpq.ClientConfig{}), d.dial(t, d.pinned(t), udpq.ClientConfig{})
+	other := access.Fingerprint{1}
+	if _, err := udpq.Dial(t.Context(), d.addr, &udpq.ClientConfig{Dial: trusting(t, access.Trust{Fingerprint: &other}).Dial}); err == nil {
+		t.Fatal("Dial() with another pin = nil")
+	}
+	for st := d.socket.Stats(); st.Handshakes > 0 || st.Failed == 0; st = d.socket.Stats() {
+		if t.Context().Err() != nil {
+			t.Fatalf("Stats() = %+v, want the handshake given up", st)
+		}
+		runtime.Gosched()
+	}
+	record := *raw.b.Load() // type 1, version 2, epoch 2, number 6, connection ID 8
+	forged := slices.Concat([]byte{25, 254, 253, 0, 0, 0, 0, 0, 0, 0, 99}, record[11:19], []byte{0, 3, 2, 42, 21})
+	dropped := d.socket.Stats().Dropped
+	if _, err := raw.Write(forged); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, a, b, 100)
+	if st := d.socket.Stats(); st.Dropped != dropped+1 || st.Associations != 2 {
+		t.Errorf("Stats() = %+v, want the forged alert dropped, 2 associations", st)
+	}
+}
+
+// lastWritten is a socket that remembers the last datagram written.
+type lastWritten struct {
+	net.Conn
+	b atomic.Pointer[[]byte]
+}
+
+func (c *lastWritten) Write(b []byte) (int, error) {
+	last := bytes.Clone(b)
+	c.b.Store(&last)
+	return c.Conn.Write(b)
 }
 
 // A client and a server that speak differently tell their users.

@@ -16,6 +16,7 @@ const (
 	someRecord
 	clientHello // of epoch 0: it may be the first of a handshake
 	named       // it bears a connection ID, see placeID
+	namedAlert  // the same, not encrypted: a client gives up its handshake
 )
 
 // Content types (RFC 6347 section 4.1, RFC 5246 section 6.2.1) and others of
@@ -23,6 +24,7 @@ const (
 const (
 	recordBytes     = 13
 	firstType       = 20 // change_cipher_spec
+	alertType       = 21
 	handshakeType   = 22
 	lastType        = 23 // application_data
 	namedType       = 25 // tls12_cid (RFC 9146 section 4)
@@ -33,10 +35,13 @@ const (
 // identify tells what a datagram begins with, and of which epoch it is.
 func identify(b []byte) (kind record, epoch uint16) {
 	if len(b) > recordBytes+idBytes && b[0] == namedType && b[1] == versionMajor {
-		if epoch = binary.BigEndian.Uint16(b[3:]); epoch == 0 {
-			return noRecord, 0 // only what is encrypted is named; the library names its last alert, too
+		if epoch = binary.BigEndian.Uint16(b[3:]); epoch > 0 {
+			return named, epoch
 		}
-		return named, epoch
+		if len(b) == namedAlertBytes && b[namedAlertBytes-1] == alertType {
+			return namedAlert, 0
+		}
+		return noRecord, 0 // nothing else is named but what is encrypted
 	}
 	if len(b) <= recordBytes || b[0] < firstType || b[0] > lastType || b[1] != versionMajor {
 		return noRecord, 0
@@ -46,6 +51,18 @@ func identify(b []byte) (kind record, epoch uint16) {
 		return clientHello, 0
 	}
 	return someRecord, epoch
+}
+
+// namedAlertBytes is a record with a connection ID around an alert of level and
+// description, and its type behind them (RFC 9146 section 4).
+const namedAlertBytes = recordBytes + idBytes + 2 + 1
+
+// unnamed returns an alert of epoch 0 as one without a connection ID. Clients of
+// the library name theirs from the ServerHello on; it does not read them.
+func unnamed(alert []byte) []byte {
+	plain := append([]byte{alertType}, alert[1:placeID]...)
+	plain = append(plain, 0, 2) // bytes that follow
+	return append(plain, alert[namedAlertBytes-3:namedAlertBytes-1]...)
 }
 
 // UseDTLS is what a client is told that speaks none. It fits where its hello did.

@@ -125,8 +125,13 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 	kind, epoch := identify(b)
 	s.mu.Lock()
 	stands, shakes := s.stand[from], s.shaking[from]
-	if kind == named {
+	switch {
+	case kind == named:
 		stands, shakes = s.named[idOf(b)], nil
+	case kind == namedAlert && shakes != nil && shakes == s.named[idOf(b)]:
+		b = unnamed(b)
+	case kind == namedAlert:
+		stands, shakes = nil, nil
 	}
 	s.mu.Unlock()
 	switch {

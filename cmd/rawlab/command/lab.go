@@ -42,6 +42,8 @@ type labFlags struct {
 	folder  string
 	junit   string
 	failOn  []string
+	quiet   bool
+	sweep   sweepFlags
 
 	directions directionFlags
 	scenario   string
@@ -58,10 +60,14 @@ func newLabRun() *cobra.Command {
 			"and 'all' means every one.\n\n" +
 			"Kernel hosts are namespaces of this machine, in real time. Virtual hosts are network\n" +
 			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
-			"in a moment, and the same seed gives the same bytes.",
-		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms",
-		Args:    positional(cobra.MinimumNArgs(1)),
-		RunE:    func(c *cobra.Command, names []string) error { return f.run(c, names) },
+			"in a moment, and the same seed gives the same bytes.\n\n" +
+			"An option that is a number takes several values, with commas between, and two options\n" +
+			"may: a lab then runs once for each combination, or --repeat times, and says what came\n" +
+			"out with its 95 % confidence; -o writes sweep.json and sweep.csv.",
+		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms\n" +
+			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'",
+		Args: positional(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, names []string) error { return f.run(c, names) },
 	}
 	f.register(c)
 	return c
@@ -80,7 +86,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	registerReliability(s, &o.Reliability)
 	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
-	s.StringVar((*string)(&o.Fragments), "fragments", "ip", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets; 'own' rawlab, into datagrams")
+	s.StringVar((*string)(&o.Fragments), "fragments", "", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets, usual without a rung; 'own' rawlab, into datagrams, usual on one")
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.BoolVar(&o.KernelReasons, "kernel-reasons", false, "as root: also ask the kernel why it drops each packet (eBPF), which must agree")
 	s.StringVar(&f.backend, "backend", backendAuto, "`HOSTS` to run on: kernel, virtual, or auto: kernel where this machine lets them be made")
@@ -88,8 +94,10 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.BoolVar(&f.predict, "predict", false, "ask first what you think will come out, and tell after")
 	s.BoolVar(&f.json, "json", false, "print one JSON object instead of tables")
 	s.StringVarP(&f.folder, "output", "o", "", "write result.json, ledger.csv, capture.pcapng and report.html, a page that shows them, into this `DIR`; of several labs, into a folder each")
+	s.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but results and errors: no progress, no notes")
 	s.StringArrayVar(&f.failOn, "fail-on", nil, "exit with 3 if this `CONDITION` comes true: 'udp.lost>1%', 'tcp.p99>200ms'; may be given again")
 	s.StringVar(&f.junit, "junit", "", "write a JUnit report into this `FILE`: a test case for each check and each --fail-on")
+	f.sweep.register(c)
 }
 
 func (f *labFlags) run(c *cobra.Command, names []string) error {
@@ -100,6 +108,12 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
+	var several *sweepRun
+	if f.sweep.wanted() {
+		if several, err = s.newSweep(c); err != nil {
+			return err
+		}
+	}
 	backend, err := f.chooseBackend(c.ErrOrStderr())
 	if err != nil {
 		return err
@@ -109,6 +123,9 @@ func (f *labFlags) run(c *cobra.Command, names []string) error {
 	}
 	if again := f.runsElsewhere(backend); again != nil {
 		return rerun(c.Context(), again)
+	}
+	if several != nil {
+		return several.run(c, backend)
 	}
 	f.asker = newAsker(c.InOrStdin(), c.ErrOrStderr())
 	for i := range s.options {

@@ -1,17 +1,11 @@
 package command
 
 import (
-	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"rawlab/labs"
 )
@@ -53,7 +47,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 }
 
 // ownFlags are not the lab's, but of the command line.
-var ownFlags = []string{"json", "output", "scenario", "backend", "predict", "fail-on", "junit", "help"}
+var ownFlags = []string{"json", "output", "scenario", "backend", "predict", "fail-on", "junit", "quiet", "repeat", "measure", "help"}
 
 // impairments puts into the options what the user said of the wire: single
 // words of both directions, then each direction's own, then schedule and
@@ -72,59 +66,4 @@ func (f *labFlags) impairments(s *pflag.FlagSet, o *labs.Options) error {
 		o.Back = &both[1]
 	}
 	return nil
-}
-
-// progress shows on stderr how far a lab is: a bar on a terminal, a line per
-// stage elsewhere. Stages may run at the same time.
-type progress struct {
-	w   io.Writer
-	lab string
-	tty bool
-
-	mu     sync.Mutex
-	stages map[string]labs.Progress
-	bar    *progressbar.ProgressBar
-}
-
-func newProgress(w io.Writer, lab string, o *labs.Options) *progress {
-	f, ok := w.(*os.File)
-	fmt.Fprintf(w, "lab %s, seed %d\n", lab, o.Seed)
-	return &progress{w: w, lab: lab, tty: ok && term.IsTerminal(int(f.Fd())), stages: map[string]labs.Progress{}}
-}
-
-func (p *progress) update(u labs.Progress) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, known := p.stages[u.Stage]
-	p.stages[u.Stage] = u
-	switch {
-	case p.tty:
-		p.draw()
-	case !known:
-		fmt.Fprintf(p.w, "lab %s: %s, %d events\n", p.lab, u.Stage, u.Total)
-	}
-}
-
-func (p *progress) draw() {
-	done, total := 0, 0
-	for _, s := range p.stages {
-		done, total = done+s.Done, total+s.Total
-	}
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription(p.lab),
-			progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true))
-	}
-	p.bar.ChangeMax(total)
-	p.bar.Set(min(done, total-1)) // the last step is done's, so that the bar goes away once
-}
-
-// done takes the bar away.
-func (p *progress) done() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		p.bar.Finish()
-		p.bar = nil
-	}
 }

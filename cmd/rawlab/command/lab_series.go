@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +25,7 @@ type series struct {
 	options []labs.Options // by lab
 	demands []demand
 	suites  []report.Suite // by lab, as far as they have run
+	meter   *meter
 }
 
 // newSeries finds the labs of the names and joins their options.
@@ -56,6 +56,8 @@ func (s *series) run(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("--junit: %w", err)
 	}
+	s.meter = s.newMeter(c)
+	defer s.meter.end()
 	var errs []error
 	for i, l := range s.labs {
 		if c.Context().Err() != nil {
@@ -70,8 +72,9 @@ func (s *series) run(c *cobra.Command) error {
 		}
 		errs = append(errs, err)
 	}
-	if s.json && len(s.labs) > 1 {
-		errs = append(errs, s.writeJSON(c.OutOrStdout()))
+	s.meter.end()
+	if len(s.labs) > 1 {
+		errs = append(errs, s.writeSeries(c.OutOrStdout()))
 	}
 	errs = append(errs, s.unmet())
 	if junit != nil {
@@ -101,7 +104,7 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 			return nil, err
 		}
 	}
-	out, err := conduct(c, l, o)
+	out, err := s.conduct(c, l, o)
 	if err != nil {
 		return nil, err
 	}
@@ -116,17 +119,17 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 		if err := out.WriteBundle(bundle); err != nil {
 			return out.Result, err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s are in %s\n", strings.Join(bundle.Files(), ", "), s.folderOf(l))
+		s.meter.note("%s are in %s", strings.Join(bundle.Files(), ", "), s.folderOf(l))
 	}
 	return out.Result, nil
 }
 
 // conduct runs a lab, and shows how far it is.
-func conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
-	p := newProgress(c.ErrOrStderr(), l.Name, o)
-	o.Progress = p.update
+func (s *series) conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
+	s.meter.begin("lab "+l.Name, o.Seed)
+	o.Progress = s.meter.update
 	out, err := l.Run(c.Context(), o)
-	p.done()
+	s.meter.pause()
 	switch _, wrong := errors.AsType[*labs.OptionError](err); {
 	case err == nil:
 		return out, nil
@@ -136,6 +139,16 @@ func conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, err
 		return nil, usagef("lab %s: %w", l.Name, err)
 	}
 	return nil, fmt.Errorf("lab %s: %w", l.Name, err)
+}
+
+// newMeter makes the meter of the series. A lab takes about as long as it
+// emits, and a little.
+func (s *series) newMeter(c *cobra.Command) *meter {
+	var weights []float64
+	for i := range s.options {
+		weights = append(weights, 2+float64(s.options[i].Events)/s.options[i].Pace)
+	}
+	return newMeter(c.ErrOrStderr(), s.quiet, weights)
 }
 
 // openBundle makes the lab's folder, where one was asked for.
@@ -168,44 +181,19 @@ func (s *series) print(w io.Writer, r *report.Result) error {
 	return nil
 }
 
-// writeJSON writes one object with the results of all labs.
-func (s *series) writeJSON(w io.Writer) error {
-	type entry struct {
-		Lab    string         `json:"lab"`
-		Held   bool           `json:"held"`
-		Error  string         `json:"error,omitempty"`
-		Result *report.Result `json:"result"` // null if there is none
-	}
-	object := struct {
-		Labs []entry `json:"labs"`
-	}{}
-	for i := range s.suites {
-		u := &s.suites[i]
-		e := entry{Lab: u.Name, Held: u.Held(), Result: u.Result}
-		switch {
-		case u.Skipped:
-			e.Error = "not begun"
-		case u.Err != nil:
-			e.Error = u.Err.Error()
-		}
-		object.Labs = append(object.Labs, e)
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(object)
-}
-
 // failedChecks names what did not hold, a line each.
 func failedChecks(r *report.Result) error {
-	failed := r.Failed()
+	var lines []string
+	for _, f := range r.Failed() {
+		lines = append(lines, fmt.Sprintf("%s (%s)", f.Claim, f.Measured))
+	}
+	return notHeld(r.Lab, lines)
+}
+
+// notHeld is nil if nothing failed.
+func notHeld(lab string, failed []string) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "lab %s: %s did not hold", r.Lab, plural(len(failed), "check"))
-	for _, f := range failed {
-		fmt.Fprintf(&b, "\n  %s (%s)", f.Claim, f.Measured)
-	}
-	return &checkError{errors.New(b.String())}
+	return &checkError{fmt.Errorf("lab %s: %s did not hold\n  %s", lab, plural(len(failed), "check"), strings.Join(failed, "\n  "))}
 }

@@ -1,0 +1,3 @@
+package sweep
+
+func Student975(freedom int) float64 { return student975(freedom) }
