@@ -50,7 +50,10 @@ func (out *Outcome) converse(ctx context.Context, o *Options, t *transport, vari
 	}
 	b.input.Transport, b.input.Port, b.input.Repeats = t.protocol, serverPort, o.backend() == BackendVirtual
 	b.input.Taps, b.input.Doors, b.input.Wire = recording.Taps, recording.Doors, recording.Wire
-	e := &report.Evidence{Transport: t.name, Reliability: t.reliability, Variant: variant, Ledger: account.Settle(&b.input), Taps: recording.Taps}
+	e := &report.Evidence{
+		Transport: t.name, Reliability: t.reliability, Variant: variant, Ledger: account.Settle(&b.input),
+		Emissions: b.input.Emissions, Taps: recording.Taps, Wire: recording.Wire,
+	}
 	own := *o
 	own.TCPInfo = 0 // nobody looked
 	out.add(e, &plan{transport: t, variant: variant}, &own, recording)

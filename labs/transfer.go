@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,8 @@ type plan struct {
 	topics    map[string]queue.Policy                // that the server is told
 	name      string                                 // under which the subscriber listens, empty for none
 	traffic   *Options                               // of its events, where they are not the network's
+	topic     string                                 // of its events, empty for the labs' own
+	body      func(i int) []byte                     // of the i-th event, from 0; nil: as large as the options say
 	tune      func(*dialOptions)                     // last word on what its clients dial with; nil: none
 	reopen    func(context.Context, *transfer) error // has the emitter connect anew when its connection is over; nil: it stays so
 	script    func(context.Context, *transfer) error
@@ -93,6 +96,9 @@ func (x *transfer) span() time.Duration {
 	}
 	return x.deliveries[len(x.deliveries)-1].Time.Sub(x.input.Emissions[0].Time)
 }
+
+// subject is the topic of the plan's events.
+func (p *plan) subject() string { return cmp.Or(p.topic, topic) }
 
 // title names the plan among those of its lab.
 func (p *plan) title() string {
@@ -159,7 +165,7 @@ func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err err
 	if x.listener, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return receipt, fmt.Errorf("subscriber: %w", err)
 	}
-	if receipt, err = x.listener.Subscribe(ctx, topic); err != nil {
+	if receipt, err = x.listener.Subscribe(ctx, x.subject()); err != nil {
 		return receipt, fmt.Errorf("subscribe: %w", err)
 	}
 	return receipt, nil
@@ -221,6 +227,7 @@ func alphabet(size int) []byte {
 // latency counts from when it was meant to go.
 func (x *transfer) emit(ctx context.Context, n int) error {
 	payload := alphabet(x.options.Size)
+	already := len(x.input.Emissions)
 	interval := float64(time.Second) / x.options.Pace
 	start := x.clock.Now()
 	defer func() { x.emitting = [2]time.Time{start, x.clock.Now()} }()
@@ -228,6 +235,9 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 		due := start.Add(time.Duration(float64(i) * interval))
 		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
 			return err
+		}
+		if x.body != nil {
+			payload = x.body(already + i)
 		}
 		if err := x.emitOne(ctx, due, payload); err != nil {
 			return err
@@ -259,13 +269,13 @@ func pause(ctx context.Context, c clock.Clock, d time.Duration) error {
 // emitOne emits one event. An error of plain UDP costs that event; one of TCP
 // or of a rung ends the connection, and the account shows it.
 func (x *transfer) emitOne(ctx context.Context, due time.Time, payload []byte) error {
-	sequence, err := x.emitter.EmitAt(due, topic, payload)
+	sequence, err := x.emitter.EmitAt(due, x.subject(), payload)
 	if err != nil && x.reopen != nil && x.transport.stream {
 		x.input.Broken = true
 		if err := x.reopen(ctx, x); err != nil {
 			return err
 		}
-		sequence, err = x.emitter.EmitAt(due, topic, payload)
+		sequence, err = x.emitter.EmitAt(due, x.subject(), payload)
 	}
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
 		return err

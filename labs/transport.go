@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -50,6 +51,7 @@ type serverOptions struct {
 	retention queue.Retention
 	tuneTCP   func(*tcpq.Config) // last word on the server's configuration; nil: none
 	tuneUDP   func(*udpq.Config)
+	wrap      func(net.PacketConn) (net.PacketConn, error) // what datagrams pass through; nil: nothing
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
@@ -67,6 +69,7 @@ type dialOptions struct {
 
 	fragments  udpq.Fragments
 	congestion udpq.Congestion
+	tls        *tls.Config              // whom the client believes, over TLS or DTLS; nil: it speaks neither
 	tune       func(*udpq.ClientConfig) // last word on the client's configuration; nil: none
 }
 
@@ -138,7 +141,7 @@ var overTCP = &transport{
 	},
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
-			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h),
+			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h), TLS: d.tls,
 			HandshakeTimeout: patience,
 		})
 		if err != nil {

@@ -3,11 +3,13 @@ package labs
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 
 	"rawlab/capture/dissect"
 	"rawlab/framing"
 	"rawlab/internal/queue"
 	"rawlab/udpq"
+	"rawlab/udpq/dtls"
 )
 
 // overUDP is UDP on a rung of the ladder of reliability.
@@ -50,7 +52,13 @@ func serveUDP(ctx context.Context, h Host, s *serverOptions) (*runningServer, er
 		s.tuneUDP(&config)
 	}
 	server := udpq.NewServer(&config)
-	running := start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, c) })
+	door := c
+	if s.wrap != nil {
+		if door, err = s.wrap(c); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	running := start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, door) })
 	running.stats = server.Stats
 	return running, nil
 }
@@ -61,6 +69,9 @@ func dialUDP(ctx context.Context, h Host, d *dialOptions, r udpq.Reliability) (c
 		Fragments: d.fragments, Congestion: d.congestion, Datagram: framing.DefaultDatagram,
 		KeepAlive:     -1, // nothing but events is on the wire while it is watched
 		ReceiveBuffer: -1, // the lab has set it
+	}
+	if d.tls != nil {
+		config.Dial, config.Datagram = (&dtls.ClientConfig{TLS: d.tls, Open: d.open(h), HandshakeTimeout: patience}).Dial, dtls.Budget
 	}
 	if d.tune != nil {
 		d.tune(&config)
