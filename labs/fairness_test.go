@@ -12,7 +12,7 @@ import (
 func TestFairness(t *testing.T) {
 	o := labs.Fairness.Defaults
 	if testing.Short() {
-		o.Events = 5000
+		o.Events = 1500
 	}
 	out := runVirtual(t, labs.Fairness, o)
 	holds(t, out)
@@ -25,6 +25,9 @@ func TestTwoTransportsOverOneWire(t *testing.T) {
 	t.Parallel()
 	o := labs.Fairness.Defaults
 	o.Events = 1000
+	if testing.Short() {
+		o.Events = 500
+	}
 	out := run(t, labs.Fairness, o)
 	for i := range out.Evidence {
 		agreeOnPackets(t, out, i)

@@ -28,21 +28,13 @@ func TestFateFiltered(t *testing.T) {
 			o := calm(200)
 			o.Size = size
 			var counters string
-			got, _ := provoke(t, &labs.Provocation{Options: o, Script: func(ctx context.Context, s *labs.Stage) error {
-				rules := "table inet t { chain c { type filter hook input priority 0; udp dport 9700 " + sequenceByte + " & 7 == 3 counter drop; }; }"
-				if err := labs.Filter(s.Server(), rules); err != nil {
+			rules := "table inet t { chain c { type filter hook input priority 0; udp dport 9700 " + sequenceByte + " & 7 == 3 counter drop; }; }"
+			got, _ := provoke(t, &labs.Provocation{Options: o, Script: between(o.Events,
+				func(s *labs.Stage) error { return labs.Filter(s.Server(), rules) },
+				func(s *labs.Stage) (err error) {
+					counters, err = labs.Filtered(s.Server())
 					return err
-				}
-				if err := s.Emit(ctx, o.Events); err != nil {
-					return err
-				}
-				if err := s.Settle(ctx); err != nil {
-					return err
-				}
-				var err error
-				counters, err = labs.Filtered(s.Server())
-				return err
-			}})
+				})})
 			got.want(t, byFate{account.Filtered: marked(o.Events, 3)})
 			if n := fmt.Sprintf("counter packets %d ", len(marked(o.Events, 3))); !strings.Contains(counters, n) {
 				t.Errorf("nft says %s, want %s", counters, n)
@@ -59,21 +51,10 @@ func TestFatesAtOneHost(t *testing.T) {
 	o := calm(600)
 	o.Impairment.Loss, o.ReceiveBuffer, o.ReaderDelay = 0.1, 4096, 1_000_000
 	var overflowed int64
-	got, in := provoke(t, &labs.Provocation{Options: o, Script: func(ctx context.Context, s *labs.Stage) error {
-		rules := "table inet t { chain c { type filter hook prerouting priority 0; udp sport 9700 " + sequenceByte + " & 7 == 5 drop; }; }"
-		if err := labs.Filter(s.Client(), rules); err != nil {
-			return err
-		}
-		if err := s.Emit(ctx, o.Events); err != nil {
-			return err
-		}
-		if err := s.Settle(ctx); err != nil {
-			return err
-		}
-		c, err := s.Counters(account.Client)
-		overflowed = c["Udp.RcvbufErrors"]
-		return err
-	}})
+	rules := "table inet t { chain c { type filter hook prerouting priority 0; udp sport 9700 " + sequenceByte + " & 7 == 5 drop; }; }"
+	got, in := provoke(t, &labs.Provocation{Options: o, Script: between(o.Events,
+		func(s *labs.Stage) error { return labs.Filter(s.Client(), rules) },
+		read(account.Client, "Udp.RcvbufErrors", &overflowed))})
 	none, _ := bothLegs(in)
 	filtered := slices.DeleteFunc(marked(o.Events, 5), func(s uint64) bool { return slices.Contains(none, s) })
 	var overflow []uint64
@@ -94,53 +75,57 @@ func TestFateNoSocket(t *testing.T) {
 	needNft(t)
 	t.Parallel()
 	for _, v6 := range []bool{false, true} {
-		o := calm(200)
-		o.IPv6 = v6
-		var counters host.Counters
-		hurry := func(c *udpq.Config) { c.DrainTimeout = time.Millisecond }
-		got, in := provoke(t, &labs.Provocation{Options: o, ServerUDP: hurry, Script: func(ctx context.Context, s *labs.Stage) error {
-			if err := s.Emit(ctx, o.Events/2); err != nil {
+		t.Run(fmt.Sprintf("IPv6 %v", v6), func(t *testing.T) {
+			t.Parallel()
+			o := calm(200)
+			o.IPv6 = v6
+			var counters host.Counters
+			hurry := func(c *udpq.Config) { c.DrainTimeout = time.Millisecond }
+			leave := func(c *udpq.ClientConfig) { c.RetryInterval = 20 * time.Millisecond } // nobody answers its bye
+			got, in := provoke(t, &labs.Provocation{Options: o, ServerUDP: hurry, Dial: leave, Script: func(ctx context.Context, s *labs.Stage) error {
+				if err := s.Emit(ctx, o.Events/2); err != nil {
+					return err
+				}
+				if err := s.Settle(ctx); err != nil {
+					return err
+				}
+				rules := "table inet t { chain c { type filter hook input priority 0; udp dport 9700 " + sequenceByte + " & 7 == 1 drop; }; }"
+				if err := labs.Filter(s.Server(), rules); err != nil {
+					return err
+				}
+				if err := s.CloseServerSocket(ctx); err != nil {
+					return err
+				}
+				if err := s.Emit(ctx, o.Events/2); err != nil {
+					return err
+				}
+				if err := s.Settle(ctx); err != nil {
+					return err
+				}
+				var err error
+				counters, err = s.Counters(account.Server)
 				return err
+			}})
+			var refused, filtered, nobody []uint64
+			for _, e := range in.Emissions[o.Events/2:] { // an ICMP message may refuse an event twice, for those before it
+				switch s := e.ID.Sequence; {
+				case e.Refused:
+					refused = append(refused, s)
+				case s&7 == 1:
+					filtered = append(filtered, s)
+				default:
+					nobody = append(nobody, s)
+				}
 			}
-			if err := s.Settle(ctx); err != nil {
-				return err
+			sets := byFate{account.NoSocket: nobody, account.Filtered: filtered}
+			if len(refused) > 0 {
+				sets[account.SendRefused] = refused
 			}
-			rules := "table inet t { chain c { type filter hook input priority 0; udp dport 9700 " + sequenceByte + " & 7 == 1 drop; }; }"
-			if err := labs.Filter(s.Server(), rules); err != nil {
-				return err
+			got.want(t, sets)
+			if n := counters["Udp.NoPorts"] + counters["Udp6.NoPorts"]; n != int64(len(nobody)) {
+				t.Errorf("the kernel counts %d datagrams without a socket, want %d", n, len(nobody))
 			}
-			if err := s.CloseServerSocket(ctx); err != nil {
-				return err
-			}
-			if err := s.Emit(ctx, o.Events/2); err != nil {
-				return err
-			}
-			if err := s.Settle(ctx); err != nil {
-				return err
-			}
-			var err error
-			counters, err = s.Counters(account.Server)
-			return err
-		}})
-		var refused, filtered, nobody []uint64
-		for _, e := range in.Emissions[o.Events/2:] { // an ICMP message may refuse an event twice, for those before it
-			switch s := e.ID.Sequence; {
-			case e.Refused:
-				refused = append(refused, s)
-			case s&7 == 1:
-				filtered = append(filtered, s)
-			default:
-				nobody = append(nobody, s)
-			}
-		}
-		sets := byFate{account.NoSocket: nobody, account.Filtered: filtered}
-		if len(refused) > 0 {
-			sets[account.SendRefused] = refused
-		}
-		got.want(t, sets)
-		if n := counters["Udp.NoPorts"] + counters["Udp6.NoPorts"]; n != int64(len(nobody)) {
-			t.Errorf("the kernel counts %d datagrams without a socket, want %d", n, len(nobody))
-		}
+		})
 	}
 }
 
@@ -185,20 +170,9 @@ func TestFateHostQueue(t *testing.T) {
 	t.Parallel()
 	o := calm(300)
 	var dropped int64
-	got, in := provoke(t, &labs.Provocation{Options: o, Script: func(ctx context.Context, s *labs.Stage) error {
-		if err := s.Throttle(s.Client(), 1_000_000, 3000); err != nil {
-			return err
-		}
-		if err := s.Emit(ctx, o.Events); err != nil {
-			return err
-		}
-		if err := s.Settle(ctx); err != nil {
-			return err
-		}
-		c, err := s.Counters(account.Client)
-		dropped = c["Udp.SndbufErrors"] // what its queue drops, UDP notes here, if it tells nobody
-		return err
-	}})
+	got, in := provoke(t, &labs.Provocation{Options: o, Script: between(o.Events,
+		func(s *labs.Stage) error { return s.Throttle(s.Client(), 1_000_000, 3000) },
+		read(account.Client, "Udp.SndbufErrors", &dropped))}) // what its queue drops, UDP notes there, if it tells nobody
 	left := packets(&in.Taps[account.Client], true, framing.KindEmit)
 	var never []uint64
 	for s := uint64(1); s <= uint64(o.Events); s++ {
@@ -253,31 +227,21 @@ func TestFateChecksum(t *testing.T) {
 			o := calm(200)
 			var counted int64
 			f := &forger{}
-			p := &labs.Provocation{Options: o, Script: func(ctx context.Context, s *labs.Stage) error {
+			p := &labs.Provocation{Options: o, Script: between(o.Events, func(s *labs.Stage) error {
 				if c.forge {
-					raw, err := s.Client().ListenPacket(ctx, "ip4:17", s.Client().IPv4.String())
+					raw, err := s.Client().ListenPacket(t.Context(), "ip4:17", s.Client().IPv4.String())
 					if err != nil {
 						return err
 					}
-					defer raw.Close()
+					t.Cleanup(func() { raw.Close() })
 					f.raw = raw
 				}
 				if c.mangle { // the first byte of the payload; nft mends no checksum of what it does not know
 					rules := "table ip t { chain c { type filter hook prerouting priority 0; udp dport 9700 " + sequenceByte + " & 7 == 2 @th,520,8 set 0xff; }; }"
-					if err := labs.Filter(s.Server(), rules); err != nil {
-						return err
-					}
+					return labs.Filter(s.Server(), rules)
 				}
-				if err := s.Emit(ctx, o.Events); err != nil {
-					return err
-				}
-				if err := s.Settle(ctx); err != nil {
-					return err
-				}
-				counters, err := s.Counters(account.Server)
-				counted = counters["Udp.InCsumErrors"]
-				return err
-			}}
+				return nil
+			}, read(account.Server, "Udp.InCsumErrors", &counted))}
 			if c.forge {
 				p.Socket = func(conn net.Conn) net.Conn { f.Conn = conn; return f }
 			}

@@ -30,12 +30,7 @@ func provoke(t *testing.T, p *labs.Provocation) (byFate, *account.Input) {
 		t.Skip("no right to private namespaces") // IsolateTests fails where they are required
 	}
 	if p.Script == nil {
-		p.Script = func(ctx context.Context, s *labs.Stage) error {
-			if err := s.Emit(ctx, p.Options.Events); err != nil {
-				return err
-			}
-			return s.Settle(ctx)
-		}
+		p.Script = between(p.Options.Events, nil, nil)
 	}
 	p.Options.KernelReasons = os.Getenv(askEnv) != ""
 	e, in, err := labs.Provoke(t.Context(), p)
@@ -54,6 +49,37 @@ func provoke(t *testing.T, p *labs.Provocation) (byFate, *account.Input) {
 		fates[l.Events[i].Fate] = append(fates[l.Events[i].Fate], l.Events[i].ID.Sequence)
 	}
 	return fates, in
+}
+
+// step is a part of a provocation's script.
+type step = func(*labs.Stage) error
+
+// between is a script that prepares the stage, emits so many events, and looks
+// once everything has settled; nil: nothing is prepared, or looked at.
+func between(events int, prepare, look step) func(context.Context, *labs.Stage) error {
+	return func(ctx context.Context, s *labs.Stage) error {
+		if prepare != nil {
+			if err := prepare(s); err != nil {
+				return err
+			}
+		}
+		if err := s.Emit(ctx, events); err != nil {
+			return err
+		}
+		if err := s.Settle(ctx); err != nil || look == nil {
+			return err
+		}
+		return look(s)
+	}
+}
+
+// read is a step that notes what a host counted.
+func read(side int, name string, count *int64) step {
+	return func(s *labs.Stage) error {
+		c, err := s.Counters(side)
+		*count = c[name]
+		return err
+	}
 }
 
 // calm are options with a wire that does nothing.
@@ -108,10 +134,10 @@ func needNft(t *testing.T) {
 	}
 }
 
-// packets are those of IPv4 and UDP at a tap that go a way, by the event that
-// they carry; a later fragment carries that of the first.
-func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]string {
-	found := map[uint64][]string{}
+// packets are those of IPv4 and UDP at a tap that go a way, as hashes of their
+// bytes, by the event that they carry; a later fragment carries that of the first.
+func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]uint64 {
+	found := map[uint64][]uint64{}
 	datagrams := map[uint16]uint64{} // by IP identification
 	for i := range tap.Packets {
 		p := &tap.Packets[i]
@@ -127,7 +153,7 @@ func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]st
 			}
 		}
 		if s, ok := datagrams[id]; ok {
-			found[s] = append(found[s], string(p.Data))
+			found[s] = append(found[s], p.Hash)
 		}
 	}
 	return found
@@ -136,10 +162,10 @@ func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]st
 // crossed are the events whose packets came from one tap to the other: none,
 // some and not all of them, or all, bit for bit.
 func crossed(from, to *account.Tap, kind framing.Kind) (none, some, all []uint64) {
-	came := map[string]bool{}
+	came := map[uint64]bool{}
 	for i := range to.Packets {
 		if p := &to.Packets[i]; !p.Outgoing {
-			came[string(p.Data)] = true
+			came[p.Hash] = true
 		}
 	}
 	for s, list := range packets(from, true, kind) {

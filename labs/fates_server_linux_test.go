@@ -2,6 +2,7 @@ package labs_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -144,37 +145,40 @@ func TestFatesOfAnAbsence(t *testing.T) {
 	const events, before, away, kept = 60, 20, 20, 8
 	for _, tcp := range []bool{false, true} {
 		for _, policy := range []queue.Policy{queue.PolicyIgnore, queue.PolicyStore} {
-			p := &labs.Provocation{
-				Options: calm(events), TCP: tcp, Name: "bob", Retention: queue.Retention{Count: kept},
-				Topics: map[string]queue.Policy{"lab": policy},
-			}
-			fate, gone := account.Offline, away
-			if policy == queue.PolicyStore {
-				fate, gone = account.Expired, away-kept
-			}
-			p.Script = func(ctx context.Context, s *labs.Stage) error {
-				for _, step := range []func() error{
-					func() error { return s.Emit(ctx, before) },
-					func() error { return s.SettleAt(ctx, before) },
-					func() error { return s.Leave(ctx) },
-					func() error { return s.Emit(ctx, away) },
-					func() error { return s.Read(ctx, before+away) },
-					func() error { return s.Return(ctx) },
-					func() error { return s.Emit(ctx, events-before-away) },
-					func() error { return s.SettleAt(ctx, events-gone) },
-				} {
-					if err := step(); err != nil {
-						return err
-					}
+			t.Run(fmt.Sprintf("%v, TCP %v", policy, tcp), func(t *testing.T) {
+				t.Parallel()
+				p := &labs.Provocation{
+					Options: calm(events), TCP: tcp, Name: "bob", Retention: queue.Retention{Count: kept},
+					Topics: map[string]queue.Policy{"lab": policy},
 				}
-				return nil
-			}
-			got, _ := provoke(t, p)
-			var set []uint64
-			for s := uint64(before + 1); s <= uint64(before+gone); s++ {
-				set = append(set, s)
-			}
-			got.want(t, byFate{fate: set})
+				fate, gone := account.Offline, away
+				if policy == queue.PolicyStore {
+					fate, gone = account.Expired, away-kept
+				}
+				p.Script = func(ctx context.Context, s *labs.Stage) error {
+					for _, step := range []func() error{
+						func() error { return s.Emit(ctx, before) },
+						func() error { return s.SettleAt(ctx, before) },
+						func() error { return s.Leave(ctx) },
+						func() error { return s.Emit(ctx, away) },
+						func() error { return s.Read(ctx, before+away) },
+						func() error { return s.Return(ctx) },
+						func() error { return s.Emit(ctx, events-before-away) },
+						func() error { return s.SettleAt(ctx, events-gone) },
+					} {
+						if err := step(); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+				got, _ := provoke(t, p)
+				var set []uint64
+				for s := uint64(before + 1); s <= uint64(before+gone); s++ {
+					set = append(set, s)
+				}
+				got.want(t, byFate{fate: set})
+			})
 		}
 	}
 }

@@ -89,6 +89,7 @@ type Options struct {
 	ReceiveBuffer int              // of the subscriber's socket, bytes; 0 leaves what is usual
 	Reliability   udpq.Reliability // of UDP; empty: none
 	Congestion    udpq.Congestion  // of UDP with udpq.ReliabilityAck; empty: its default
+	Transport     string           // "tcp" or "udp" alone, in a lab that can do with one; empty: both
 	Fragments     udpq.Fragments   // who cuts events larger than a datagram of framing.DefaultDatagram over UDP; empty: IP, on a rung rawlab
 	KernelReasons bool             // ask the kernel why it drops what it drops; needs root, and kernel hosts
 	TCPCongestion string           // congestion control of TCP; empty: the hosts' own
@@ -150,6 +151,8 @@ func (o *Options) Validate() error {
 		err = fmt.Errorf("--tcp-info %v: must be 1ms to 1m between two looks", o.TCPInfo)
 	case o.Fragments != "" && o.Fragments != udpq.FragmentsIP && o.Fragments != udpq.FragmentsOwn:
 		err = fmt.Errorf("--fragments %s: must be %s or %s", o.Fragments, udpq.FragmentsIP, udpq.FragmentsOwn)
+	case o.Transport != "" && o.Transport != "tcp" && o.Transport != "udp":
+		err = fmt.Errorf("--transport %s: must be tcp or udp; without it the lab runs over both", o.Transport)
 	case o.KernelReasons && o.Backend == BackendVirtual:
 		err = errors.New("--kernel-reasons: only the kernel gives them, and virtual hosts have none; use --backend kernel")
 	case o.Backend != "" && o.Backend != BackendKernel && o.Backend != BackendVirtual:

@@ -45,8 +45,8 @@ func run(t *testing.T, l *labs.Lab, o labs.Options) *labs.Outcome {
 	return out
 }
 
-// udp returns the run over UDP.
-func udp(out *labs.Outcome) *report.Run { return &out.Result.Runs[1] }
+// udp returns the run over UDP: the second, or the only one.
+func udp(out *labs.Outcome) *report.Run { return &out.Result.Runs[min(1, len(out.Result.Runs)-1)] }
 
 func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 	t.Parallel()
@@ -75,6 +75,9 @@ func TestLossBalancesUnderEveryImpairment(t *testing.T) {
 			t.Parallel()
 			o := options(labs.Loss, 1000)
 			c.change(&o)
+			if testing.Short() {
+				o.Events = min(o.Events, 400)
+			}
 			out := run(t, labs.Loss, o)
 			r := udp(out)
 			if r.Fates[string(c.fate)] == 0 {
@@ -95,7 +98,7 @@ func TestSameSeedLosesTheSame(t *testing.T) {
 	digests := map[uint64]string{}
 	for _, seed := range []uint64{1, 1, 2, 2} {
 		o := options(labs.Loss, 1000)
-		o.Seed = seed
+		o.Seed, o.Transport = seed, "udp"
 		o.Impairment.Jitter = time.Millisecond
 		out := run(t, labs.Loss, o)
 		if !out.Result.Reproducible {
@@ -266,11 +269,35 @@ func TestOptionsRefuseNonsense(t *testing.T) {
 		"loss":            func(o *labs.Options) { o.Impairment.Loss = 2 },
 		"buffer":          func(o *labs.Options) { o.ReceiveBuffer = -1 },
 		"reader":          func(o *labs.Options) { o.ReaderDelay = -1 },
+		"transport":       func(o *labs.Options) { o.Transport = "sctp" },
 	} {
 		o := labs.Loss.Defaults
 		change(&o)
 		if _, ok := errors.AsType[*labs.OptionError](o.Validate()); !ok {
 			t.Errorf("%s: Validate() accepts %+v", name, o)
 		}
+	}
+}
+
+// TestOneTransport runs each transport of the loss lab alone.
+func TestOneTransport(t *testing.T) {
+	for _, transport := range []string{"tcp", "udp"} {
+		o := options(labs.Loss, 200)
+		o.Transport = transport
+		out := runVirtual(t, labs.Loss, o)
+		holds(t, out)
+		if runs := out.Result.Runs; len(runs) != 1 || runs[0].Transport != transport || len(out.Result.Story) == 0 {
+			t.Errorf("--transport %s: runs %+v, story %q", transport, runs, out.Result.Story)
+		}
+	}
+}
+
+// TestRefusesToTakeLong: TCP would make an emitter wait for a slow reader.
+func TestRefusesToTakeLong(t *testing.T) {
+	o := labs.Loss.Defaults
+	o.Backend, o.Events, o.ReaderDelay = labs.BackendKernel, 200_000, time.Millisecond
+	_, err := labs.Loss.Run(t.Context(), &o)
+	if _, ok := errors.AsType[*labs.OptionError](err); !ok || !strings.Contains(err.Error(), "3m20s") {
+		t.Errorf("Run() = %v, want an OptionError that tells 3m20s", err)
 	}
 }

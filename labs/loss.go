@@ -22,7 +22,10 @@ var Loss = &Lab{
 		Unit: "events", Given: func(o *Options) string {
 			return fmt.Sprintf("%s events cross a wire twice that loses %s of the packets", report.Count(o.Events), o.lossWords())
 		},
-		Answer: func(r *report.Result) float64 { return float64(r.Runs[1].Emitted - r.Runs[1].Delivered) },
+		Answer: func(r *report.Result) float64 {
+			udp := &r.Runs[len(r.Runs)-1]
+			return float64(udp.Emitted - udp.Delivered)
+		},
 	},
 	Next:    []string{"rawlab lab run loss --loss 20%", "rawlab lab run loss --delay 100ms", "rawlab lab run reliable-udp"},
 	Reading: []string{"RFC 768 (UDP)", "RFC 9293, section 3.8 (TCP sends again)", "RFC 7680 (a one-way loss metric)"},
@@ -32,14 +35,20 @@ var Loss = &Lab{
 	},
 	Takes: []string{
 		"events", "size", "pace", "loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "fragments", "tcp-info", "kernel-reasons",
+		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "fragments", "transport", "tcp-info", "kernel-reasons",
 	},
 	run: runLoss,
 }
 
 func runLoss(ctx context.Context, o *Options) (*Outcome, error) {
+	var plans []*plan
+	for _, t := range []*transport{overTCP, o.udp()} {
+		if o.Transport == "" || o.Transport == t.name {
+			plans = append(plans, &plan{transport: t, script: steady})
+		}
+	}
 	out := &Outcome{Result: newResult(o)}
-	if err := out.conduct(ctx, o, &plan{transport: overTCP, script: steady}, &plan{transport: o.udp(), script: steady}); err != nil {
+	if err := out.conduct(ctx, o, plans...); err != nil {
 		return nil, err
 	}
 	out.Result.Checks = lossChecks(o, out)
@@ -48,15 +57,23 @@ func runLoss(ctx context.Context, o *Options) (*Outcome, error) {
 }
 
 func lossChecks(o *Options, out *Outcome) []report.Check {
-	tcp, udp := &out.Result.Runs[0], &out.Result.Runs[1]
-	checks := []report.Check{tcpCheck(tcp)}
+	tcp, tcpLedger := out.over("tcp")
+	udp, udpLedger := out.over("udp")
+	var checks []report.Check
+	if tcp != nil {
+		checks = append(checks, tcpCheck(tcp))
+	}
 	switch {
+	case udp == nil:
 	case udp.OnRung():
-		checks = append(checks, rungChecks(o, udp, out.Evidence[1].Ledger, o.udp().complete)...)
+		checks = append(checks, rungChecks(o, udp, udpLedger, o.udp().complete)...)
 	case o.plainLoss():
 		checks = append(checks, lossCheck(o, udp))
 	}
-	return append(checks, retransmitCheck(out.Evidence[0].Ledger))
+	if tcp != nil {
+		checks = append(checks, retransmitCheck(tcpLedger))
+	}
+	return checks
 }
 
 func tcpCheck(tcp *report.Run) report.Check {

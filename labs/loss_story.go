@@ -10,13 +10,21 @@ import (
 
 // lossStory says what happened and why, in this run's numbers.
 func lossStory(o *Options, out *Outcome) []string {
-	udp := &out.Result.Runs[1]
-	first := udpStory(udp, out.Evidence[1].Ledger)
-	if udp.OnRung() {
-		first = rungStory(o, udp)
+	var story []string
+	udp, ledger := out.over("udp")
+	switch {
+	case udp == nil:
+	case udp.OnRung():
+		story = append(story, rungStory(o, udp))
+	default:
+		story = append(story, udpStory(udp, ledger))
 	}
-	story := []string{first, tcpStory(out)}
-	if behind := behindStory(o, out.Result); behind != "" {
+	tcp, ledger := out.over("tcp")
+	if tcp == nil {
+		return story
+	}
+	story = append(story, tcpStory(tcp, ledger, udp))
+	if behind := behindStory(o, out.Result, tcp); behind != "" {
 		story = append(story, behind)
 	}
 	return story
@@ -49,12 +57,12 @@ func lossReasons(u *report.Run) string {
 	return text.String()
 }
 
-// tcpStory tells what it cost TCP to deliver.
-func tcpStory(out *Outcome) string {
-	tcp, udp := &out.Result.Runs[0], &out.Result.Runs[1]
+// tcpStory tells what it cost TCP to deliver, and how that compares with UDP,
+// where there is such a run.
+func tcpStory(tcp *report.Run, l *account.Ledger, udp *report.Run) string {
 	text := fmt.Sprintf("TCP delivered %s of %s", report.Count(tcp.Delivered), report.Count(tcp.Emitted))
 	switch {
-	case out.Evidence[0].Ledger.Lost == 0:
+	case l.Lost == 0:
 		text += ", and the wire lost none of its packets."
 	case tcp.Retransmits > 0:
 		text += fmt.Sprintf(": its hosts sent %s segments again, and what came behind a lost one had to wait for it.", report.Count(tcp.Retransmits))
@@ -65,7 +73,7 @@ func tcpStory(out *Outcome) string {
 	default:
 		text += ": of its packets the wire took only acknowledgements, which later ones made good."
 	}
-	if tcp.LatencyUS == nil || udp.LatencyUS == nil {
+	if tcp.LatencyUS == nil || udp == nil || udp.LatencyUS == nil {
 		return text
 	}
 	text += fmt.Sprintf(" One event in a hundred took %s or more over TCP, and %s or more over UDP, ",
@@ -77,8 +85,7 @@ func tcpStory(out *Outcome) string {
 }
 
 // behindStory tells why TCP's events waited at the emitter, if they did.
-func behindStory(o *Options, r *report.Result) string {
-	tcp := &r.Runs[0]
+func behindStory(o *Options, r *report.Result, tcp *report.Run) string {
 	if !behind(tcp) {
 		return ""
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"rawlab/capture/account"
 	"rawlab/labs/page"
 	"rawlab/labs/report"
 )
@@ -36,6 +37,11 @@ type group struct {
 
 // conductTogether is conduct for groups of plans.
 func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...group) ([]*Recording, error) {
+	for _, g := range groups {
+		if err := g.refuseLong(); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	evidence := make([][]*report.Evidence, len(groups))
@@ -117,6 +123,16 @@ func (out *Outcome) WriteBundle(b *report.Bundle) error {
 	return b.Write(out.Result, out.Evidence, report.File{Name: "report.html", Write: func(w io.Writer) error {
 		return page.Write(w, out.Result, out.Evidence)
 	}})
+}
+
+// over returns the first run over a transport, nil if there is none.
+func (out *Outcome) over(transport string) (*report.Run, *account.Ledger) {
+	for i := range out.Result.Runs {
+		if u := &out.Result.Runs[i]; u.Transport == transport {
+			return u, out.Evidence[i].Ledger
+		}
+	}
+	return nil, nil
 }
 
 // balance checks what must hold for every run of every lab.

@@ -1,7 +1,6 @@
 package labs
 
 import (
-	"sync"
 	"time"
 
 	"rawlab/capture/account"
@@ -41,36 +40,4 @@ func passages(rows []wire.Row) account.Wire {
 		}
 	}
 	return w
-}
-
-// maxTapBytes bounds what one tap keeps in memory; a packet beyond it counts
-// as dropped.
-const maxTapBytes = 1 << 30
-
-const arenaBytes = 1 << 20
-
-// keeper keeps a tap's packets.
-type keeper struct {
-	mu      sync.Mutex // a virtual host's goroutines take turns, and may not know it
-	packets []account.Packet
-	bytes   int
-	excess  uint64 // packets beyond maxTapBytes
-	arena   []byte // where packets' bytes are copied to, a chunk at a time
-}
-
-func (k *keeper) keep(at time.Time, outgoing bool, data []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.bytes += len(data); k.bytes > maxTapBytes {
-		k.excess++
-		return
-	}
-	if len(k.arena)+len(data) > cap(k.arena) {
-		k.arena = make([]byte, 0, max(arenaBytes, len(data)))
-	}
-	from := len(k.arena)
-	k.arena = append(k.arena, data...)
-	k.packets = append(k.packets, account.Packet{
-		Time: at, Data: k.arena[from:len(k.arena):len(k.arena)], Hash: wire.Hash(data), Outgoing: outgoing,
-	})
 }

@@ -30,8 +30,11 @@ func TestThreeCapturesAgree(t *testing.T) {
 			if o.Impairment, err = wire.ParseImpairment(words); err != nil {
 				t.Fatal(err)
 			}
-			if name == "fragments" {
+			switch {
+			case name == "fragments":
 				o.Size, o.Events = 4000, 300
+			case testing.Short() && name != "schedule": // which takes its time
+				o.Events = 400
 			}
 			out := run(t, labs.Loss, o)
 			for i := range out.Evidence {
@@ -84,10 +87,11 @@ func agree(t *testing.T, e *report.Evidence) {
 func TestDirectionsAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	o := options(labs.Loss, 1000)
+	o.Transport = "udp"
 	back := wire.Impairment{Delay: 20 * time.Millisecond}
 	o.Impairment, o.Back = wire.Impairment{Loss: 0.1}, &back
 	out := run(t, labs.Loss, o)
-	l := out.Evidence[1].Ledger
+	l := out.Evidence[0].Ledger
 	if l.LostOn[account.ToServer] == 0 || l.LostOn[account.ToSubscriber] != 0 {
 		t.Errorf("lost %v, want all of them on the way to the server", l.LostOn)
 	}
@@ -100,9 +104,12 @@ func TestDirectionsAreTheirOwn(t *testing.T) {
 func TestBurstsRepeat(t *testing.T) {
 	t.Parallel()
 	digests := map[uint64]string{}
-	for _, seed := range []uint64{1, 1, 1, 2} {
+	for i, seed := range []uint64{1, 1, 1, 2} {
 		o := options(labs.Loss, 1000)
 		o.Seed = seed
+		if i > 0 {
+			o.Transport = "udp" // TCP is never out of order, which one run shows
+		}
 		o.Impairment = wire.Impairment{
 			Burst: wire.Gilbert{P: 0.02, R: 0.2, BadLoss: 1}, Delay: 3 * time.Millisecond,
 			Jitter: time.Millisecond, Distribution: wire.Normal, Reorder: 0.25, Gap: 5,
@@ -111,7 +118,7 @@ func TestBurstsRepeat(t *testing.T) {
 		if !out.Result.Reproducible {
 			t.Errorf("seed %d: not reproducible: %v", seed, out.Result.Reasons)
 		}
-		if u := udp(out); u.Reordered.Events == 0 || out.Result.Runs[0].Reordered.Events != 0 {
+		if u := udp(out); u.Reordered.Events == 0 || i == 0 && out.Result.Runs[0].Reordered.Events != 0 {
 			t.Errorf("reordered: %+v over UDP, %+v over TCP", u.Reordered, out.Result.Runs[0].Reordered)
 		}
 		got := udp(out).LostDigest

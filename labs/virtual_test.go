@@ -86,9 +86,11 @@ func TestVirtualBalancesUnderEveryImpairment(t *testing.T) {
 			c.change(&o)
 			switch {
 			case testing.Short() && o.Size > 1500:
-				o.Events = min(o.Events, 100) // every one of them is many packets
+				o.Events = min(o.Events, 40) // every one of them is many packets
+			case testing.Short() && name == "phases":
+				o.Events = 450 // beyond the first
 			case testing.Short():
-				o.Events = min(o.Events, 800) // still beyond the schedule's first phase
+				o.Events = min(o.Events, 250)
 			}
 			out := runVirtual(t, labs.Loss, o)
 			holds(t, out)
@@ -106,7 +108,7 @@ func TestVirtualLabsHold(t *testing.T) {
 		}
 		o := l.Defaults
 		if testing.Short() {
-			o.Events = min(o.Events, 200)
+			o.Events = min(o.Events, 120)
 		}
 		out := runVirtual(t, l, o)
 		holds(t, out)
@@ -204,6 +206,7 @@ const burnEnv = "RAWLAB_TEST_BURN"
 // and the event's, whatever carries it.
 func TestVirtualHostsLoseWhatKernelHostsLose(t *testing.T) {
 	o := options(labs.Loss, 1000)
+	o.Transport = "udp"
 	kernel, virtual := run(t, labs.Loss, o), runVirtual(t, labs.Loss, o)
 	if k, v := udp(kernel).LostDigest, udp(virtual).LostDigest; k != v {
 		t.Errorf("kernel hosts lost %s, virtual ones %s", k, v)

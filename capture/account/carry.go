@@ -14,7 +14,7 @@ import (
 type crossing struct {
 	events     []ID
 	pieces     []*Sighting    // more than one if IP, or we, cut it
-	parts      [][]byte       // of UDP: what IP carried in each piece
+	parts      []part         // of UDP: what IP carried in each piece
 	cut        *cut           // if we did
 	src        netip.AddrPort // of UDP
 	unreadable bool           // no frame in it can be read; events were found by its place among others
@@ -22,8 +22,8 @@ type crossing struct {
 
 // datagrams yields what the crossing's datagrams consist of, by the first
 // packet of each.
-func (c *crossing) datagrams() iter.Seq2[*Sighting, [][]byte] {
-	return func(yield func(*Sighting, [][]byte) bool) {
+func (c *crossing) datagrams() iter.Seq2[*Sighting, []part] {
+	return func(yield func(*Sighting, []part) bool) {
 		if c.cut == nil {
 			if len(c.parts) > 0 {
 				yield(c.pieces[0], c.parts)
@@ -62,16 +62,16 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 	cuts := map[cutKey]int{}
 	for i := range j.Sightings {
 		s := &j.Sightings[i]
-		h, err := parser.Parse(tap.Packets[s.Packet].Data)
+		p := &tap.Packets[s.Packet]
+		h, err := parser.Parse(p.Data)
 		if err != nil {
 			continue
 		}
-		_, segment := h.Extent()
-		part := tap.Packets[s.Packet].Data[segment : h.PayloadStart+len(h.Payload)]
+		carries := partOf(p, &h)
 		if !h.Fragment {
 			events, fragments, bad := carried(h.Payload)
 			if len(fragments) == 0 || len(events) > 0 {
-				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: [][]byte{part}, src: h.Src, unreadable: bad})
+				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src, unreadable: bad})
 			}
 			for _, f := range fragments {
 				key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
@@ -81,17 +81,17 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 					cuts[key] = at
 					list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
 				}
-				list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, part)
+				list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, carries)
 				list[at].cut.add(&f)
 			}
 			continue
 		}
 		key := fragmentKey{h.Src.Addr(), h.Dst.Addr(), h.ID}
 		if at, ok := open[key]; ok && h.FragmentOffset > 0 {
-			list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, part)
+			list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, carries)
 			continue
 		}
-		c := crossing{pieces: []*Sighting{s}, parts: [][]byte{part}, src: h.Src}
+		c := crossing{pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src}
 		if origin, sequence, ok := framing.Identify(h.Payload); ok && h.FragmentOffset == 0 {
 			c.events = []ID{{origin, sequence}}
 		}

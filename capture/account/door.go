@@ -3,8 +3,6 @@ package account
 import (
 	"slices"
 
-	"github.com/cespare/xxhash/v2"
-
 	"rawlab/capture/dissect"
 	"rawlab/framing"
 )
@@ -20,15 +18,15 @@ type Door struct {
 
 // Admission is one datagram that came through a door.
 type Admission struct {
-	Hash    uint64 // see DatagramHash
-	Event   ID     // of its first frame, as its bytes claim; zero if they claim none
-	Damaged bool   // its checksum is wrong, so its bytes may lie and no socket gets it
+	digest  digest
+	Event   ID   // of its first frame, as its bytes claim; zero if they claim none
+	Damaged bool // its checksum is wrong, so its bytes may lie and no socket gets it
 }
 
 // Admit returns the admission of a datagram, given from its UDP header on
 // (RFC 768).
 func Admit(datagram []byte, checksum dissect.Checksum) Admission {
-	a := Admission{Hash: DatagramHash(datagram), Damaged: checksum != dissect.ChecksumGood && checksum != dissect.ChecksumAbsent}
+	a := Admission{digest: digestOf(datagram, 0), Damaged: checksum != dissect.ChecksumGood && checksum != dissect.ChecksumAbsent}
 	if len(datagram) > udpHeader {
 		a.Event.Origin, a.Event.Sequence, _ = framing.Identify(datagram[udpHeader:])
 	}
@@ -37,25 +35,12 @@ func Admit(datagram []byte, checksum dissect.Checksum) Admission {
 
 const udpHeader = 8 // bytes, RFC 768
 
-// DatagramHash names a UDP datagram by its bytes from its header on, which may
-// be in several parts.
-func DatagramHash(parts ...[]byte) uint64 {
-	if len(parts) == 1 {
-		return xxhash.Sum64(parts[0])
-	}
-	d := xxhash.New()
-	for _, part := range parts {
-		d.Write(part)
-	}
-	return d.Sum64()
-}
-
 // entrance is what became of a leg's datagrams inside its receiving host,
 // between the tap and the sockets.
 type entrance struct {
 	watched bool               // at a door, which missed none
-	good    map[uint64]int     // datagrams that came through it, by hash
-	bad     map[uint64]int     // the same, with a wrong checksum that they were sent with
+	good    map[digest]int     // datagrams that came through it
+	bad     map[digest]int     // the same, with a wrong checksum that they were sent with
 	claimed map[ID]int         // with a wrong checksum and bytes that nobody sent, by the event that they claim
 	refused map[refusalKey]int // those that nobody was listening for, as the host told their sender
 }
@@ -67,19 +52,19 @@ func enter(in *Input, side int, list []crossing) *entrance {
 	if door == nil || door.Missed > 0 {
 		return e
 	}
-	e.watched, e.good, e.bad, e.claimed = true, map[uint64]int{}, map[uint64]int{}, map[ID]int{}
-	sent := map[uint64]bool{}
+	e.watched, e.good, e.bad, e.claimed = true, map[digest]int{}, map[digest]int{}, map[ID]int{}
+	sent := map[digest]bool{}
 	for i := range list {
 		for _, parts := range list[i].datagrams() {
-			sent[DatagramHash(parts...)] = true
+			sent[digestOfParts(parts)] = true
 		}
 	}
 	for _, a := range door.Admissions {
 		switch {
 		case !a.Damaged:
-			e.good[a.Hash]++
-		case sent[a.Hash]:
-			e.bad[a.Hash]++
+			e.good[a.digest]++
+		case sent[a.digest]:
+			e.bad[a.digest]++
 		default: // changed on the wire, or behind the tap
 			e.claimed[a.Event]++
 		}
@@ -119,14 +104,14 @@ func (e *entrance) judge(c *crossing, wire *Wire) {
 			continue
 		}
 		copies := wire.Passages[first.Passage].Copies
-		if k, ok := keyOf(parts[0]); ok {
+		if k, ok := keyOf(parts[0].head); ok {
 			first.refused = take(e.refused, k, copies)
 		}
 		if !e.watched {
 			continue
 		}
-		hash := DatagramHash(parts...)
-		first.admitted, first.damaged = take(e.good, hash, copies), take(e.bad, hash, copies)
+		d := digestOfParts(parts)
+		first.admitted, first.damaged = take(e.good, d, copies), take(e.bad, d, copies)
 		if first.admitted+first.damaged == 0 && first.Arrived > 0 && len(c.events) > 0 {
 			first.damaged = take(e.claimed, c.events[0], first.Arrived)
 		}

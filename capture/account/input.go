@@ -44,8 +44,10 @@ type ServerRecord struct {
 type Packet struct {
 	Time     time.Time
 	Data     []byte // from the Ethernet header on
+	Cut      int    // bytes at its end that are not in Data; see Shorten
 	Hash     uint64 // the name under which the wire knows it
 	Outgoing bool
+	digest   digest // of what IP carried, where some is cut
 }
 
 // Tap is everything that one host's capture saw, in order.

@@ -219,7 +219,7 @@ const (
 )
 
 func (t *tapped) record() *pcapng.Packet {
-	p := &pcapng.Packet{Interface: t.iface, Time: t.packet.Time, Data: t.packet.Data, Length: len(t.packet.Data), Flags: inbound}
+	p := &pcapng.Packet{Interface: t.iface, Time: t.packet.Time, Data: t.packet.Data, Length: len(t.packet.Data) + t.packet.Cut, Flags: inbound}
 	if t.packet.Outgoing {
 		p.Flags = outbound
 	}

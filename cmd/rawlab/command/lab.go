@@ -84,6 +84,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
+	s.StringVar(&o.Transport, "transport", "", "run over this `TRANSPORT` alone, tcp or udp, not over both")
 	registerReliability(s, &o.Reliability)
 	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
 	s.StringVar((*string)(&o.Fragments), "fragments", "", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets, usual without a rung; 'own' rawlab, into datagrams, usual on one")

@@ -21,6 +21,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"ipv6":           func() { o.IPv6 = f.options.IPv6 },
 		"reader-delay":   func() { o.ReaderDelay = f.options.ReaderDelay },
 		"fragments":      func() { o.Fragments = f.options.Fragments },
+		"transport":      func() { o.Transport = f.options.Transport },
 		"tcp-info":       func() { o.TCPInfo = f.options.TCPInfo },
 		"kernel-reasons": func() { o.KernelReasons = f.options.KernelReasons },
 		"rcvbuf":         func() { o.ReceiveBuffer = int(u.receiveBuffer) },

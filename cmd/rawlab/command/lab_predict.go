@@ -30,6 +30,9 @@ func newAsker(in io.Reader, out io.Writer) *asker {
 // ask returns what the reader predicts. Without a terminal an answer that is
 // no number is an error, as is none at all.
 func (a *asker) ask(l *labs.Lab, o *labs.Options) (float64, error) {
+	if o.Transport == "tcp" {
+		return 0, usagef("--predict: lab %s asks what UDP does: leave out --transport tcp", l.Name)
+	}
 	fmt.Fprintf(a.out, "%s%s", report.Wrap(l.Predict.Question(o), "", 80), "your prediction, in "+l.Predict.Unit+": ")
 	for {
 		line, err := a.in.ReadString('\n')
