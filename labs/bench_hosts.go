@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type bench struct {
 	clock   clock.Clock
 	hosts   [2]Host // by side
 	sockets sockets
+	forced  bool // the script decides when things happen, so that timing does not
 
 	mu        sync.Mutex // of what follows
 	input     account.Input
@@ -48,7 +50,7 @@ func (out *Outcome) converse(ctx context.Context, o *Options, t *transport, vari
 	if err := cutAs(ctx, err); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	b.input.Transport, b.input.Port, b.input.Repeats = t.protocol, serverPort, o.backend() == BackendVirtual
+	b.input.Transport, b.input.Port, b.input.Repeats = t.protocol, serverPort, b.forced || o.backend() == BackendVirtual
 	b.input.Taps, b.input.Doors, b.input.Wire = recording.Taps, recording.Doors, recording.Wire
 	e := &report.Evidence{
 		Transport: t.name, Reliability: t.reliability, Variant: variant, Ledger: account.Settle(&b.input),
@@ -141,8 +143,8 @@ func (b *bench) emit(c net.Conn, origin uint64) error {
 		Kind: framing.KindEmit, Origin: origin, Sequence: b.sequences[origin], Time: uint64(now.UnixNano()),
 		Topic: []byte(topic), Payload: alphabet(b.options.Size),
 	}
-	b.input.Emissions = append(b.input.Emissions, account.Emission{ID: account.ID{Origin: origin, Sequence: f.Sequence}, Time: now})
 	b.mu.Unlock()
+	b.emitting(account.ID{Origin: origin, Sequence: f.Sequence}, now)
 	frame, err := f.Append(nil)
 	if err == nil {
 		_, err = c.Write(frame)
@@ -156,9 +158,7 @@ func (b *bench) take(c net.Conn) error {
 	if err != nil {
 		return fmt.Errorf("no event came: %w", err)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.input.Deliveries = append(b.input.Deliveries, account.Delivery{ID: account.ID{Origin: f.Origin, Sequence: f.Sequence}, Time: b.clock.Now()})
+	b.delivered(account.ID{Origin: f.Origin, Sequence: f.Sequence})
 	return nil
 }
 
@@ -178,4 +178,36 @@ func closeWrite(c net.Conn) error {
 		return fmt.Errorf("%T has no half to close", c)
 	}
 	return half.CloseWrite()
+}
+
+// emitting notes an event on its way.
+func (b *bench) emitting(id account.ID, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.input.Emissions = append(b.input.Emissions, account.Emission{ID: id, Time: at})
+}
+
+// delivered notes that an event has come to its application.
+func (b *bench) delivered(id account.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.input.Deliveries = append(b.input.Deliveries, account.Delivery{ID: id, Time: b.clock.Now()})
+}
+
+// perish notes that whoever had an event is gone, and it with him unless it
+// comes again.
+func (b *bench) perish(id account.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.input.Server == nil {
+		b.input.Server = map[account.ID]account.ServerRecord{}
+	}
+	b.input.Server[id] = account.ServerRecord{Fate: account.ConnectionLost}
+}
+
+// emission is the event whose number in the lab, from 1, a payload begins with.
+func (b *bench) emission(payload []byte) account.ID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.input.Emissions[binary.BigEndian.Uint64(payload)-1].ID
 }

@@ -285,6 +285,24 @@ func (s *Store) Close() error {
 	return errors.Join(s.broken, s.release())
 }
 
+// Abandon ends the store as the end of its process would: what is written
+// stays, and what only gathers is never written nor answered for. The folder
+// may be opened again.
+func (s *Store) Abandon() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed, s.gather = true, newGroup(0)
+	s.work.Broadcast()
+	s.room.Broadcast()
+	s.moving.Broadcast()
+	s.mu.Unlock()
+	s.running.Wait()
+	return s.release()
+}
+
 // release gives back files and the folder.
 func (s *Store) release() error {
 	var err error
