@@ -1,6 +1,10 @@
 package framing
 
-import "iter"
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"iter"
+)
 
 // DefaultDatagram is the datagram budget in bytes that fits every Ethernet
 // path without IP fragmentation: 1500 − 40 (IPv6, RFC 8200) − 8 (UDP, RFC 768).
@@ -75,15 +79,38 @@ func Unpack(datagram []byte) iter.Seq2[Frame, error] {
 // Verify looks at the frame at the start of b as Unpack does, without returning
 // it. It returns its size in bytes, 0 if its extent cannot be trusted.
 func Verify(b []byte) (size int, err error) {
-	size, err = Peek(b, len(b))
-	if err != nil {
+	if size, err = Peek(b, len(b)); err != nil {
 		return 0, err
 	}
-	var f Frame
-	if err = f.parse(b[:size:size]); err == nil && f.Flags&FlagCRC == 0 {
-		err = ErrChecksum
+	head := binary.BigEndian.Uint64(b)
+	kind, flags := Kind(head>>24&0x1f), Flags(head>>16)
+	switch {
+	case byte(head>>24)>>5 != Version:
+		return size, ErrVersion
+	case !kind.Valid() || flags&^knownFlags != 0:
+		return size, ErrInvalid
 	}
-	return size, err
+	least := headerBytes
+	if flags&FlagCRC != 0 {
+		end := size - checksumBytes
+		if end < headerBytes {
+			return size, ErrInvalid
+		}
+		if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+			return size, ErrChecksum
+		}
+		least += checksumBytes
+	}
+	if flags&FlagOffset != 0 {
+		least += offsetBytes
+	}
+	switch {
+	case size < least+int(head&topicLength):
+		return size, ErrInvalid
+	case flags&FlagCRC == 0:
+		return size, ErrChecksum
+	}
+	return size, nil
 }
 
 // UnpackAgain yields every frame of bytes that Unpack has yielded without an

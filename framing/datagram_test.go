@@ -1,6 +1,7 @@
 package framing_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -182,5 +183,39 @@ func TestUnpackAgain(t *testing.T) {
 		t.Errorf("UnpackAgain() differs from Unpack (-want +got):\n%s", diff)
 	}
 	for range framing.UnpackAgain(datagram[:len(datagram)-1]) { // must end, and not panic
+	}
+}
+
+// Verify says of each frame, whole, cut and damaged, what Unpack says.
+func TestVerify(t *testing.T) {
+	for flags := range framing.Flags(1 << 4) {
+		f := framing.Frame{Kind: framing.KindAck, Flags: flags, Origin: 1, Sequence: 2, Offset: 3, Topic: []byte("topic"), Payload: []byte("payload")}
+		whole, err := f.Append(nil)
+		if err != nil {
+			continue // no such flag
+		}
+		for at := range whole {
+			for _, change := range []byte{0, 1, 0x80, 0xff} {
+				damaged := bytes.Clone(whole)
+				damaged[at] ^= change
+				for _, b := range [][]byte{damaged, damaged[:at]} {
+					compareVerify(t, b)
+				}
+			}
+		}
+	}
+}
+
+func compareVerify(t *testing.T, b []byte) {
+	t.Helper()
+	size, err := framing.Verify(b)
+	for _, want := range framing.Unpack(b) {
+		if (err == nil) != (want == nil) || want != nil && err.Error() != want.Error() {
+			t.Fatalf("Verify(%x) = %v, Unpack says %v", b, err, want)
+		}
+		if extent, peeked := framing.Peek(b, len(b)); size != extent && peeked == nil {
+			t.Fatalf("Verify(%x) = %d bytes, want %d", b, size, extent)
+		}
+		return
 	}
 }

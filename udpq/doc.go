@@ -57,13 +57,13 @@
 //
 // It costs 44 bytes in each datagram of events and one of 52 bytes or more
 // for every two of them; a round trip and more for what is lost, and in order
-// for all that follows it; and memory at each end for up to 512 KiB sent and
-// not acknowledged, and 1 MiB that waits for an earlier datagram or for the
-// application. Who has no room left tells the other end, which then waits. A
-// quiet conversation takes about 30 KiB. The window of congestion control is
-// shared by all topics: on a path that cannot carry more, events wait at the
-// emitter, or in the outbox by its policy, and then share datagrams whatever
-// the budget for packing.
+// for all that follows it; and memory at each end for up to 1 MiB sent and
+// not acknowledged, and 2 MiB (a client: InboxBytes) that wait for an earlier
+// datagram or for the application. Who has no room left tells the other end,
+// which then waits. A quiet conversation takes about 30 KiB. The window of
+// congestion control is shared by all topics: on a path that cannot carry more,
+// events wait at the emitter, or in the outbox by its policy, and then share
+// datagrams whatever the budget for packing.
 //
 // # Reliability: nack
 //

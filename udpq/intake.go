@@ -7,7 +7,7 @@ import (
 )
 
 // intakeBytes bounds what waits to be published.
-const intakeBytes = 1 << 20
+const intakeBytes = 2 << 20
 
 // intake is frames that were accepted and wait to be published.
 type intake struct {

@@ -12,7 +12,9 @@ func newBareLink(c clock.Clock, p *pacer, transmit func(*train) error) *link {
 func (l *link) bare() bool { return l == nil || l.isBare }
 
 // roomy reports whether a datagram may be posted: it would leave now.
-func (l *link) roomy(m machine) bool { return m.room() && l.pace.open(l.clock.Now()) }
+func (l *link) roomy(m machine) bool {
+	return m.room() && (l.pace == nil || l.pace.open(l.clock.Now()))
+}
 
 // gone reports whether nothing waits for the pace.
 func (l *link) gone(machine) bool { return !l.paced }

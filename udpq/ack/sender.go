@@ -9,7 +9,7 @@ import (
 
 // Defaults of [SenderConfig].
 const (
-	DefaultBufferBytes = 512 << 10
+	DefaultBufferBytes = 1 << 20
 	DefaultGiveUp      = 30 * time.Second
 )
 
