@@ -113,6 +113,7 @@ func TestVirtualLabsHold(t *testing.T) {
 		out := runVirtual(t, l, o)
 		holds(t, out)
 		fitsATerminal(t, out)
+		fitsAPage(t, out)
 		if out.Result.Backend != labs.BackendVirtual {
 			t.Errorf("%s: backend %q", l.Name, out.Result.Backend)
 		}

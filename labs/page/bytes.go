@@ -11,12 +11,11 @@ import (
 
 // packetData is one packet with its bytes, taken apart.
 type packetData struct {
-	Number  int         `json:"number"`
-	Size    int         `json:"size"`
-	Hex     string      `json:"hex"` // of its first bytes
-	Events  []int       `json:"events"`
-	Layers  []layerData `json:"layers"`
-	Dropped string      `json:"note,omitempty"`
+	Number int         `json:"number"`
+	Size   int         `json:"size"`
+	Hex    string      `json:"hex"` // of its first bytes
+	Events []int       `json:"events"`
+	Layers []layerData `json:"layers"`
 }
 
 // layerData is one layer of a packet, in the order of the bytes.
@@ -54,9 +53,10 @@ func (b *builder) bytes(f *followed, numbers [2][]int, budget int) []packetData 
 		for _, e := range p.events {
 			shown[e]++
 		}
-		data := f.e.Taps[p.side].Packets[p.packet].Data
+		seen := &f.e.Taps[p.side].Packets[p.packet]
+		data := seen.Data
 		d := packetData{
-			Number: numbers[p.side][p.packet], Size: len(data), Hex: hex.EncodeToString(data[:min(len(data), bytesPerPacket)]),
+			Number: numbers[p.side][p.packet], Size: len(data) + seen.Cut, Hex: hex.EncodeToString(data[:min(len(data), bytesPerPacket)]),
 			Events: p.events[:min(len(p.events), maxCarried)], Layers: []layerData{},
 		}
 		budget -= len(d.Hex)

@@ -144,6 +144,9 @@ func findsEvents(b *tab, evidence []report.Evidence) {
 			b.Errorf("event %d has the fate %q, and its story is %q", e.ID.Sequence, e.Fate, story)
 		}
 	}
+	if status := b.text("status"); !strings.HasPrefix(status, "Event 1:20 of UDP: ") {
+		b.Errorf("the status is %q, want the last event that was looked for", status)
+	}
 	b.click("next-lost")
 	if story := b.text("story"); !strings.Contains(story, "lost: ") {
 		b.Errorf("the next lost event has the story %q", story)

@@ -34,6 +34,9 @@ function fill(node, attributes, children) {
 
 const byId = (id) => document.getElementById(id);
 
+// say tells those who do not see the page what has changed.
+const say = (text) => byId("status").textContent = text;
+
 // table makes a table whose first column names each row.
 function table(head, rows, attributes = {}) {
 	return el("table", attributes,
@@ -43,6 +46,12 @@ function table(head, rows, attributes = {}) {
 
 // scroll lets what is wide be scrolled, by keyboard too.
 const scroll = (label, ...children) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
+
+function tall(label, ...children) {
+	const box = scroll(label, ...children);
+	box.classList.add("tall");
+	return box;
+}
 
 const count = (n) => n.toLocaleString("en-US");
 

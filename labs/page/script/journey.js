@@ -56,15 +56,23 @@ function range(run) {
 	return `${events.origin[0]}:${events.sequence[0]} to ${events.origin[last]}:${events.sequence[last]}`;
 }
 
-// named writes runs of events as 1:5–9. What the page does not hold it counts.
+// identity is an event's origin and sequence by its place. Where the page holds
+// its neighbours alone, and nothing but what is between them, it follows.
+function identity(run, place) {
+	const { events, at } = open(run), row = at.get(place);
+	if (row !== undefined) return [events.origin[row], events.sequence[row]];
+	const after = events.place.findIndex((p) => p > place), before = after - 1;
+	if (before < 0 || events.origin[before] !== events.origin[after]) return undefined;
+	if (events.sequence[after] - events.sequence[before] !== events.place[after] - events.place[before]) return undefined;
+	return [events.origin[before], events.sequence[before] + place - events.place[before]];
+}
+
+// named writes runs of events as 1:5–9.
 function named(run, runs) {
-	const { events, at } = open(run);
 	return runs.map(([first, times]) => {
-		const a = at.get(first), b = at.get(first + times - 1);
-		if (a === undefined) return `${count(times)} ${times === 1 ? "event" : "events"} not listed here`;
-		const name = `${events.origin[a]}:${events.sequence[a]}`;
-		if (times === 1) return name;
-		return b === undefined ? `${name} and ${count(times - 1)} more` : `${name}–${events.sequence[b]}`;
+		const a = identity(run, first), b = identity(run, first + times - 1);
+		if (!a || !b) return `${count(times)} ${times === 1 ? "event" : "events"} not listed here`;
+		return times === 1 ? a.join(":") : `${a.join(":")}–${b[0] === a[0] ? b[1] : b.join(":")}`;
 	}).join(", ");
 }
 

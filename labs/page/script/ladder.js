@@ -1,7 +1,7 @@
 // The ladder: packets in time, down, and between the hosts, across.
 
 const hosts = ["client host", "server host"];
-const pillars = [360, 620], middle = 490, drawingWidth = 980;
+const pillars = [380, 630], middle = 505, drawingWidth = 990;
 
 // drawLadder draws packets and marks ({at, side, text, bad}) from a moment on.
 // own tells which packets to draw bold.
@@ -39,7 +39,7 @@ function drawStep(run, s, y, left, zero, own) {
 		nodes.push(words(ending(s.p), x + 10 * out, y, anchor, "faint"), arrow(s.p, left.get(s.p), y, own(s.p)));
 		return nodes;
 	}
-	nodes.push(words(`#${s.p.number} ${label(run, s.p)}`, x + 10 * out, y, anchor, ""));
+	nodes.push(words(`#${s.p.number} ${label(run, s.p).replace("sent again", "again")}`, x + 10 * out, y, anchor, ""));
 	if (took(s.p)) nodes.push(cut(s.p, y, own(s.p)));
 	else if (s.p.trip < 0) nodes.push(arrow(s.p, y, y + 8, own(s.p)));
 	return nodes;
@@ -86,6 +86,7 @@ function showLadder(run, from) {
 	const some = run.every > 1 ? ` of those that the page holds (${count(packets.length)} of ${count(run.packets)})` : ` of ${count(packets.length)}`;
 	box.replaceChildren(el("p", {}, `${runName(run)}: packets ${count(ladderFrom + 1)} to ${count(ladderFrom + part.length)}${some}, in the order in which they left. Times count from the run's start. A number is the packet's in capture.pcapng.`),
 		drawLadder(run, part, [], 0));
+	say(`packets ${count(ladderFrom + 1)} to ${count(ladderFrom + part.length)}`);
 	byId("ladder-back").disabled = ladderFrom === 0;
 	byId("ladder-on").disabled = ladderFrom + perLadder >= packets.length;
 }

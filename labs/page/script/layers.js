@@ -30,7 +30,7 @@ function packetBox(run, event, packet, shown) {
 	const title = `Packet ${packet.number}: ${count(packet.size)} bytes, ${(100 * (1 - own / packet.size)).toFixed(1)} % not this event's payload`;
 	return el("details", { class: "packet", open: shown }, el("summary", {}, el("h4", {}, title)),
 		known ? el("p", {}, `${label(run, known)}, from the ${hosts[known.side]}; ${ending(known)}.`) : "",
-		scroll("layers", fall), fields, scroll("bytes", hex), packet.hex.length < 2 * packet.size ? el("p", { class: "soft" }, `The first ${count(packet.hex.length / 2)} bytes.`) : "");
+		scroll("layers", fall), fields, tall("bytes", hex), packet.hex.length < 2 * packet.size ? el("p", { class: "soft" }, `The first ${count(packet.hex.length / 2)} bytes.`) : "");
 }
 
 // layersFor joins what belongs to other events.

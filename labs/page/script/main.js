@@ -6,6 +6,7 @@ let theme = 0;
 function setTheme(n) {
 	theme = n;
 	byId("theme").textContent = `theme: ${themes[n]}`;
+	say(`theme: ${themes[n]}`);
 	if (n) document.documentElement.dataset.theme = themes[n];
 	else delete document.documentElement.dataset.theme;
 	drawCharts();

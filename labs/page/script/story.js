@@ -10,17 +10,26 @@ function stepsOf(run, event) {
 	}
 	const blocked = [waited(run, event, packets, 0), waited(run, event, packets, 1)].filter(Boolean);
 	for (const w of blocked) steps.push(w.begins, w.ends);
+	steps.push(...[0, 1].flatMap((leg) => madeGood(event, packets, leg)));
 	if (event.lost) steps.push(lostStep(event, packets));
 	else steps.push({ at: event.at + event.took, side: 0, text: `delivered after ${span(event.took)}`, long: `Delivered to the subscriber, ${span(event.took)} after it was to be emitted.` });
 	if (event.twice) steps.push({ at: event.at + event.took, text: "", long: `It was delivered ${count(event.twice)} more ${event.twice === 1 ? "time" : "times"}.` });
 	return { packets: [...new Set([...packets, ...blocked.flatMap((w) => w.packets)])].sort((a, b) => a.row - b.row), own: new Set(packets), steps: steps.sort((a, b) => a.at - b.at) };
 }
 
+// madeGood tells of an event that came though the wire took every packet with
+// it on a leg: parity of others brought it back.
+function madeGood(event, packets, leg) {
+	const sent = packets.filter((p) => p.side === leg);
+	if (event.lost || sent.length === 0 || sent.some((p) => p.trip >= 0 && !took(p))) return [];
+	return [{ at: sent.at(-1).left, long: `No packet with it came to the ${hosts[1 - leg]}: it was made good from the parity of others.` }];
+}
+
 // lostStep is where an event ended.
 function lostStep(event, packets) {
 	const seen = packets.map((p) => p.left + Math.max(0, p.trip)), at = Math.max(event.at, ...seen);
 	const inside = packets.length > 0 && !took(packets.at(-1)) && packets.at(-1).trip >= 0;
-	return { at: at + 1, side: inside ? 1 - packets.at(-1).side : undefined, bad: true, text: `✗ ${data.fates[event.fate]}`, long: `Lost: ${data.fates[event.fate]}. ${data.reasons[event.fate]}.` };
+	return { at, side: inside ? 1 - packets.at(-1).side : undefined, bad: true, text: `✗ ${data.fates[event.fate]}`, long: `Lost: ${data.fates[event.fate]}. ${data.reasons[event.fate]}.` };
 }
 
 // waited tells how long the event stood in line at the end of a leg, and
@@ -53,6 +62,7 @@ function showEvent(run, event) {
 	byId("story").replaceChildren(
 		el("h3", {}, `Event ${event.name} of ${runName(run)}: `, fate),
 		el("ol", {}, steps.filter((s) => s.long).map((s) => el("li", s.bad ? { class: "bad" } : {}, el("time", {}, moment(s.at - zero)), s.long))),
-		packets.length ? drawLadder(run, packets.slice(0, maxStoryPackets), marks, zero, (p) => own.has(p)) : el("p", {}, "No packet carried it."));
+		packets.length ? drawLadder(run, packets.slice(0, maxStoryPackets), marks, zero, (p) => own.has(p)) : el("p", {}, event.took < 0 ? "No packet carried it." : "No packet can be told to carry it: what the packets carry cannot be read."));
 	showBytes(run, event);
+	say(byId("story").querySelector("h3").textContent);
 }
