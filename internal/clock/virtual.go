@@ -11,14 +11,17 @@ import (
 // moment at which something is due. It is safe for concurrent use.
 //
 // At one moment what was asked for with Call comes first, one per Step, in
-// the order of asking. Then all sleepers of that moment wake together, so
-// that it does not matter in which order goroutines went to sleep.
+// the order of asking. Then its sleepers wake: those together, and in one Step,
+// that went to sleep between the same two Steps, so that it does not matter in
+// which order goroutines did; those that did so later wake in a later Step, so
+// that it does not matter either which of them the machine lets run first.
 type Virtual struct {
 	start time.Time
 	now   atomic.Int64 // since start, ns
 
 	mu    sync.Mutex
 	asked uint64
+	steps uint64
 	waits waitHeap
 }
 
@@ -73,8 +76,9 @@ func (v *Virtual) take() ([]*wait, time.Time) {
 	}
 	first := heap.Pop(&v.waits).(*wait)
 	v.now.Store(int64(first.due))
+	v.steps++
 	due := []*wait{first}
-	for !first.called && len(v.waits) > 0 && v.waits[0].due == first.due {
+	for !first.called && len(v.waits) > 0 && v.waits[0].due == first.due && v.waits[0].step == first.step {
 		due = append(due, heap.Pop(&v.waits).(*wait))
 	}
 	return due, v.Now()
@@ -85,7 +89,8 @@ type wait struct {
 	clock  *Virtual
 	due    time.Duration // since the clock's start
 	asked  uint64
-	index  int // in the heap, -1 if it is not there
+	step   uint64 // after which it was asked for
+	index  int    // in the heap, -1 if it is not there
 	called bool
 	c      chan time.Time
 	wake   func(now time.Time)
@@ -121,7 +126,7 @@ func (w *wait) Reset(d time.Duration) bool {
 	defer v.mu.Unlock()
 	waiting := w.stop()
 	v.asked++
-	w.due, w.asked = v.Elapsed()+max(0, d), v.asked
+	w.due, w.asked, w.step = v.Elapsed()+max(0, d), v.asked, v.steps
 	heap.Push(&v.waits, w)
 	return waiting
 }

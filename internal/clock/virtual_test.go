@@ -57,9 +57,42 @@ func TestVirtualTimersStopAndReset(t *testing.T) {
 	}
 }
 
+// TestSleepersOfOneMoment holds that those wake in one step that went to sleep
+// after the same one, and the others in the steps that follow, in that order.
+func TestSleepersOfOneMoment(t *testing.T) {
+	v := clock.NewVirtual(start)
+	var timers []clock.Timer
+	for n := range 3 {
+		for range 2 {
+			timers = append(timers, v.NewTimer(time.Duration(3-n)))
+		}
+		if n < 2 {
+			v.Call(1, func() {})
+			v.Step()
+		}
+	}
+	for n := range 3 {
+		if !v.Step() || v.Elapsed() != 3 {
+			t.Fatalf("step %d: time is %v, want 3ns", n, v.Elapsed())
+		}
+		for i, timer := range timers {
+			select {
+			case <-timer.C():
+				if i/2 != n {
+					t.Errorf("step %d woke timer %d", n, i)
+				}
+			default:
+				if i/2 == n {
+					t.Errorf("step %d did not wake timer %d", n, i)
+				}
+			}
+		}
+	}
+}
+
 // TestVirtualOrder holds that time never goes back, that calls run in the
 // order of due time and asking, and that timers of a moment come after its
-// calls, all in one step.
+// calls.
 func TestVirtualOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := clock.NewVirtual(start)
