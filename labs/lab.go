@@ -35,13 +35,16 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 		return nil, err
 	}
 	out, err := l.run(ctx, o)
+	if stopped, ok := errors.AsType[*stoppedError](err); ok {
+		out, err = stopped.interrupted(o), nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	r := out.Result
 	r.Lab, r.Question, r.Seed, r.Backend = l.Name, l.Question, o.Seed, o.backend()
 	r.Varies, r.Constant, r.Expect, r.Next, r.Reading = l.Varies, l.Held, l.Expect, l.Next, l.Reading
-	if l.Predict.Answer != nil {
+	if l.Predict.Answer != nil && !r.Interrupted {
 		r.Asked = report.Asked{Question: l.Predict.Question(o), Unit: l.Predict.Unit, Measured: l.Predict.Answer(r)}
 	}
 	if o.timed() && r.Backend == BackendKernel {
@@ -95,6 +98,7 @@ type Options struct {
 	TCPCongestion string           // congestion control of TCP; empty: the hosts' own
 	TCPInfo       time.Duration    // between two looks at every TCP connection; 0: nobody looks
 	Progress      func(Progress)   // told now and then; nil: nobody is
+	Stop          <-chan struct{}  // when it is closed, nothing more is emitted, and the lab ends with what it has; nil: never
 	stages        int              // see Progress
 }
 

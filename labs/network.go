@@ -58,7 +58,8 @@ type Recording struct {
 	Counted           [2]host.Counters // by side, while the plans were carried out
 	Reasons           *account.Reasons // why the kernel dropped what it dropped; nil: nobody asked
 	TCPInfo           []report.TCPSample
-	TCPInfoExcess     int // samples that there was no room for
+	TCPInfoExcess     int  // samples that there was no room for
+	stopped           bool // before everything was emitted
 }
 
 // serverPort is the servers' port in every lab.

@@ -52,7 +52,7 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...g
 	for i, g := range groups {
 		if o.backend() == BackendVirtual {
 			wg.Wait()
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || i > 0 && o.stopped() {
 				break
 			}
 		}
@@ -68,12 +68,19 @@ func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...g
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	stopped := false
 	for i, g := range groups {
 		r := recordings[i]
+		if stopped = stopped || r == nil || r.stopped; r == nil {
+			continue // it was never begun
+		}
 		for j, p := range g.plans {
 			out.add(evidence[i][j], p, cmp.Or(p.traffic, g.options), r)
 		}
 		out.Result.Scenario.CongestionControl = r.CongestionControl
+	}
+	if stopped {
+		return nil, &stoppedError{out}
 	}
 	return recordings, nil
 }

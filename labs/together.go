@@ -73,7 +73,13 @@ func (g *together) run(ctx context.Context) (*Recording, error) {
 	if err := g.impair(g.options.impairments()); err != nil {
 		return nil, err
 	}
-	if err := g.scripts(ctx); err != nil {
+	stopped := false
+	if err := g.scripts(ctx); errors.Is(err, errStopped) {
+		stopped = true
+		if err := g.settleStopped(ctx); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
 	if err := g.impair(g.options.path()); err != nil {
@@ -94,7 +100,11 @@ func (g *together) run(ctx context.Context) (*Recording, error) {
 			return nil, err
 		}
 	}
-	return g.collect(looks)
+	recording, err := g.collect(looks)
+	if err == nil {
+		recording.stopped = stopped
+	}
+	return recording, err
 }
 
 // scripts runs all of them at once.

@@ -236,6 +236,9 @@ func (x *transfer) emit(ctx context.Context, n int) error {
 		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
 			return err
 		}
+		if x.options.stopped() {
+			return errStopped
+		}
 		if x.body != nil {
 			payload = x.body(already + i)
 		}

@@ -18,7 +18,8 @@ type Result struct {
 	Seed         uint64   `json:"seed"`
 	Backend      string   `json:"backend"`
 	Reproducible bool     `json:"reproducible"`
-	Reasons      []string `json:"reasons,omitempty"` // why it is not, or what of it does not repeat
+	Reasons      []string `json:"reasons,omitempty"`     // why it is not, or what of it does not repeat
+	Interrupted  bool     `json:"interrupted,omitempty"` // ended before its time: the runs are what was measured until then
 	Scenario     Scenario `json:"scenario"`
 	Runs         []Run    `json:"runs"`
 	TimerLateUS  *Latency `json:"timer_late_us,omitempty"` // of a thread that only waited, on the same machine meanwhile

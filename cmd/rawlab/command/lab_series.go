@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -108,7 +109,7 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 	if err != nil {
 		return nil, err
 	}
-	if s.predict {
+	if s.predict && !out.Result.Interrupted {
 		reveal(l, predicted, out.Result)
 	}
 	s.demand(out.Result)
@@ -121,14 +122,31 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 		}
 		s.meter.note("%s are in %s", strings.Join(bundle.Files(), ", "), s.folderOf(l))
 	}
+	if out.Result.Interrupted {
+		return out.Result, fmt.Errorf("lab %s: interrupted", l.Name)
+	}
 	return out.Result, nil
 }
 
-// conduct runs a lab, and shows how far it is.
+// settleWithin is how long a lab that is interrupted may take to account for
+// what it has emitted.
+const settleWithin = 10 * time.Second
+
+// conduct runs a lab, and shows how far it is. When the command's context
+// ends, the lab stops emitting and tells what it has.
 func (s *series) conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context()))
+	defer cancel()
+	defer context.AfterFunc(c.Context(), func() {
+		select {
+		case <-time.After(settleWithin):
+			cancel()
+		case <-ctx.Done():
+		}
+	})()
 	s.meter.begin("lab "+l.Name, o.Seed)
-	o.Progress = s.meter.update
-	out, err := l.Run(c.Context(), o)
+	o.Progress, o.Stop = s.meter.update, c.Context().Done()
+	out, err := l.Run(ctx, o)
 	s.meter.pause()
 	switch _, wrong := errors.AsType[*labs.OptionError](err); {
 	case err == nil:

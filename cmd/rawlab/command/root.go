@@ -84,7 +84,8 @@ func newRoot() *cobra.Command {
 	}
 	group(root)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newLab(), newCapture(), newExplain(), newBench(), newDoctor(), newServe(), newEmit(), newListen(), newToken(), newTopics(), newNet())
+	root.AddCommand(newLab(), newCapture(), newExplain(), newBench(), newDoctor(), newServe(), newEmit(), newListen(), newToken(), newTopics(), newNet(), newMan())
+	addCompletions(root)
 	return root
 }
 
