@@ -17,6 +17,7 @@ type Facts struct {
 
 	RawSockets error // opening a packet socket in this process's network
 	PacketRing error // a TPACKET_V3 ring; not tried without the right to RawSockets
+	Ping       error // opening a socket that sends pings, without CAP_NET_RAW
 	Offload    Offload
 
 	Receive, Send Buffers // of sockets
@@ -47,6 +48,8 @@ type Congestion struct {
 // where it has no such setting.
 type Namespaces struct {
 	Max        int // user.max_user_namespaces
+	Network    int // user.max_net_namespaces
+	Mount      int // user.max_mnt_namespaces
 	Clone      int // kernel.unprivileged_userns_clone (Debian)
 	Restricted int // kernel.apparmor_restrict_unprivileged_userns (Ubuntu)
 }

@@ -17,6 +17,7 @@ func probe(f *Facts) {
 	if f.RawSockets == nil {
 		f.PacketRing = tryPacketRing()
 	}
+	f.Ping = tryPing()
 	f.Offload = Offload{Send: tryUDP(unix.UDP_SEGMENT, 1400), Receive: tryUDP(unix.UDP_GRO, 1)}
 	f.Receive = Buffers{Default: setting("net/core/rmem_default", 0), Max: setting("net/core/rmem_max", 0)}
 	f.Send = Buffers{Default: setting("net/core/wmem_default", 0), Max: setting("net/core/wmem_max", 0)}
@@ -27,6 +28,8 @@ func probe(f *Facts) {
 	_, f.KernelTypes = os.Stat("/sys/kernel/btf/vmlinux")
 	f.Namespaces = Namespaces{
 		Max:        setting("user/max_user_namespaces", -1),
+		Network:    setting("user/max_net_namespaces", -1),
+		Mount:      setting("user/max_mnt_namespaces", -1),
 		Clone:      setting("kernel/unprivileged_userns_clone", -1),
 		Restricted: setting("kernel/apparmor_restrict_unprivileged_userns", -1),
 	}
@@ -62,6 +65,16 @@ func tryRawSocket() error {
 	fd, err := packetSocket()
 	if err != nil {
 		return err
+	}
+	return unix.Close(fd)
+}
+
+// tryPing opens a socket for ICMP echoes alone, as ping does where it has no
+// rights; net.ipv4.ping_group_range says to which groups the kernel gives it.
+func tryPing() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+	if err != nil {
+		return fmt.Errorf("ping socket: %w", err)
 	}
 	return unix.Close(fd)
 }

@@ -3,7 +3,7 @@
 package machine
 
 func probe(f *Facts) {
-	f.RawSockets, f.PacketRing, f.KernelTypes = ErrUnsupported, ErrUnsupported, ErrUnsupported
+	f.RawSockets, f.PacketRing, f.Ping, f.KernelTypes = ErrUnsupported, ErrUnsupported, ErrUnsupported, ErrUnsupported
 	f.Offload = Offload{Send: ErrUnsupported, Receive: ErrUnsupported}
-	f.Namespaces = Namespaces{Max: -1, Clone: -1, Restricted: -1}
+	f.Namespaces = Namespaces{Max: -1, Network: -1, Mount: -1, Clone: -1, Restricted: -1}
 }

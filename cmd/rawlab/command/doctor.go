@@ -13,6 +13,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 	"github.com/spf13/cobra"
 
+	"rawlab/capture/reasons"
 	"rawlab/internal/machine"
 	"rawlab/labs"
 	"rawlab/labs/host"
@@ -25,11 +26,11 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Tell what this machine allows, what works here, and how to mend the rest",
 		Long: "Tell what this machine allows, what each lab and verb does here, and the command\n" +
-			"that would mend what is missing. Nothing is changed.",
+			"that would mend what is missing, or do without it. Nothing is changed.",
 		Example: "  rawlab doctor\n  rawlab doctor --check && rawlab lab run loss",
 		Args:    positional(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			d := diagnose(machine.Probe(), host.CanIsolate(), program(), labNames())
+			d := diagnose(machine.Probe(), host.CanIsolate(), tryReasons(), program(), labNames())
 			write := d.writeText
 			if asJSON {
 				write = d.writeJSON
@@ -46,6 +47,16 @@ func newDoctor() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object instead of tables")
 	c.Flags().BoolVar(&check, "check", false, "exit with 3 if something that a lab on kernel hosts needs is missing")
 	return c
+}
+
+// tryReasons tells why the kernel cannot be asked why it drops packets, nil if
+// it can.
+func tryReasons() error {
+	w, err := reasons.Open(nil)
+	if err != nil {
+		return err
+	}
+	return w.Close()
 }
 
 func labNames() []string {
@@ -85,7 +96,10 @@ type finding struct {
 	State string `json:"state"` // stateOK, stateLimited, stateMissing
 	Found string `json:"found"`
 	Means string `json:"means"`
-	Mend  string `json:"mend,omitempty"` // the command that would mend it, if there is one
+
+	Refused string `json:"refused,omitempty"` // what the system said when it was tried
+	Mend    string `json:"mend,omitempty"`    // the command that would mend it, if there is one
+	Instead string `json:"instead,omitempty"` // the command that does without it
 }
 
 // The states of a finding.
@@ -149,18 +163,29 @@ func (d *diagnosis) verdictRows() [][]string {
 	return rows
 }
 
-// writeMends writes the commands unwrapped, so that they can be copied.
+// writeMends writes what is refused, with the commands, unwrapped so that they
+// can be copied.
 func (d *diagnosis) writeMends(b *strings.Builder) {
 	started := false
 	for _, f := range d.Findings {
-		if f.Mend == "" {
+		if f.Mend == "" && f.Instead == "" {
 			continue
 		}
 		if !started {
 			b.WriteString("\nto mend\n")
 			started = true
 		}
-		fmt.Fprintf(b, "  %s\n    %s\n", f.Name, f.Mend)
+		b.WriteString("  " + f.Name)
+		if f.Refused != "" {
+			b.WriteString(": " + f.Refused)
+		}
+		b.WriteByte('\n')
+		if f.Mend != "" {
+			b.WriteString("    " + f.Mend + "\n")
+		}
+		if f.Instead != "" {
+			b.WriteString("    or do without: " + f.Instead + "\n")
+		}
 	}
 }
 

@@ -3,15 +3,18 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"rawlab/internal/machine"
+	"rawlab/labs/host"
 )
 
 // diagnose says what the facts mean. isolation is why no private namespaces
-// can be made, nil if they can; program is the path of this program, "" if it
-// has no lasting one.
-func diagnose(f *machine.Facts, isolation error, program string, labNames []string) *diagnosis {
+// can be made, asking why the kernel cannot be asked why it drops packets, nil
+// if that works; program is the path of this program, "" if it has no lasting
+// one.
+func diagnose(f *machine.Facts, isolation, asking error, program string, labNames []string) *diagnosis {
 	d := &diagnosis{System: f.System, Kernel: f.Kernel, CPUs: f.CPUs, LabsRun: true, KernelHosts: isolation == nil}
 	d.Findings = []finding{namespacesFinding(f, isolation), rawFinding(f, isolation, program), cpuFinding(f.CPUs)}
 	if f.RawSockets == nil {
@@ -27,7 +30,7 @@ func diagnose(f *machine.Facts, isolation error, program string, labNames []stri
 		d.Findings = append(d.Findings, congestionFinding(f.Congestion))
 	}
 	if !errors.Is(f.KernelTypes, machine.ErrUnsupported) {
-		d.Findings = append(d.Findings, typesFinding(f.KernelTypes))
+		d.Findings = append(d.Findings, typesFinding(f.KernelTypes), reasonsFinding(asking), pingFinding(f.Ping, isolation))
 	}
 	d.Labs, d.Verbs = verdicts(f, isolation, labNames)
 	return d
@@ -39,11 +42,14 @@ func namespacesFinding(f *machine.Facts, isolation error) finding {
 		return n
 	}
 	n.State, n.Found, n.Means = stateMissing, "the kernel refuses", "labs run on virtual hosts, not on kernel ones"
+	n.Refused, n.Instead = refusal(isolation), "rawlab lab run loss --backend virtual"
 	switch {
 	case errors.Is(f.RawSockets, machine.ErrUnsupported):
 		n.Found = "only Linux has them"
 	case f.Namespaces.Max == 0:
 		n.Mend = "sudo sysctl -w user.max_user_namespaces=15000"
+	case f.Namespaces.Network == 0 || f.Namespaces.Mount == 0:
+		n.Mend = "sudo sysctl -w user.max_net_namespaces=15000 user.max_mnt_namespaces=15000"
 	case f.Namespaces.Clone == 0:
 		n.Mend = "sudo sysctl -w kernel.unprivileged_userns_clone=1"
 	case f.Namespaces.Restricted == 1:
@@ -65,8 +71,10 @@ func rawFinding(f *machine.Facts, isolation error, program string) finding {
 		r.Found = "only Linux has them"
 		return r
 	}
+	r.Refused, r.Instead = refusal(f.RawSockets), "sudo tcpdump -i any -w - | rawlab capture -r -"
 	if isolation == nil {
 		r.Means += "; 'capture --in-namespace' can, and labs can"
+		r.Instead = "rawlab capture --in-namespace -w out.pcapng COMMAND"
 	}
 	r.Mend = "go build -o rawlab ./cmd/rawlab && sudo setcap cap_net_raw+ep ./rawlab"
 	if program != "" {
@@ -98,6 +106,9 @@ func bufferFinding(name, setting string, b machine.Buffers, means string) findin
 	if b.Max < roomyBuffer {
 		f.State = stateLimited
 		f.Mend = fmt.Sprintf("sudo sysctl -w net.core.%s_max=%d", setting, roomyBuffer)
+		if setting == "rmem" {
+			f.Instead = "sudo rawlab serve" // an administrator's sockets get what they ask for
+		}
 	}
 	return f
 }
@@ -140,6 +151,42 @@ func typesFinding(err error) finding {
 		f.State, f.Found, f.Means = stateMissing, "no BTF", "a kernel built with CONFIG_DEBUG_INFO_BTF has it; no lab needs it"
 	}
 	return f
+}
+
+// reasonsFinding is about --kernel-reasons.
+func reasonsFinding(asking error) finding {
+	f := finding{Name: "kernel reasons", State: stateOK, Found: "eBPF programs are taken", Means: "'lab run --kernel-reasons' asks the kernel why it drops each packet"}
+	if asking == nil {
+		return f
+	}
+	f.State, f.Found, f.Means = stateMissing, "no eBPF program is taken", "'lab run --kernel-reasons' cannot ask the kernel; labs account for every event without"
+	f.Refused, f.Instead = refusal(asking), "rawlab lab run loss"
+	if errors.Is(asking, fs.ErrPermission) {
+		f.Mend = "sudo rawlab lab run loss --kernel-reasons"
+	}
+	return f
+}
+
+// pingFinding is about ping without rights.
+func pingFinding(ping, isolation error) finding {
+	f := finding{Name: "ping sockets", State: stateOK, Found: "this user's groups may have them", Means: "ping works without more rights; rawlab itself needs none"}
+	if ping == nil {
+		return f
+	}
+	f.State, f.Found, f.Means = stateLimited, "not for this user's groups", "a ping without CAP_NET_RAW is refused; rawlab itself needs none"
+	f.Refused, f.Mend = refusal(ping), "sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+	if isolation == nil {
+		f.Instead = "rawlab net up && rawlab net exec client -- ping 10.77.0.2"
+	}
+	return f
+}
+
+// refusal is what the system said, without advice of our own.
+func refusal(err error) string {
+	if e, ok := errors.AsType[*host.IsolationError](err); ok {
+		err = e.Err
+	}
+	return err.Error()
 }
 
 // verdicts tells what each lab and verb does here.

@@ -20,16 +20,16 @@ func roomy() *machine.Facts {
 		System: "linux/amd64", Kernel: "6.18.0", CPUs: 2,
 		Receive: machine.Buffers{Default: 212992, Max: 4 << 20}, Send: machine.Buffers{Default: 212992, Max: 4 << 20},
 		Congestion: machine.Congestion{Default: "bbr", Available: []string{"reno", "bbr", "cubic"}},
-		Namespaces: machine.Namespaces{Max: 15000, Clone: -1, Restricted: -1},
+		Namespaces: machine.Namespaces{Max: 15000, Network: 15000, Mount: 15000, Clone: -1, Restricted: -1},
 	}
 }
 
 func darwin() *machine.Facts {
 	none := machine.ErrUnsupported
 	return &machine.Facts{
-		System: "darwin/arm64", CPUs: 8, RawSockets: none, PacketRing: none, KernelTypes: none,
+		System: "darwin/arm64", CPUs: 8, RawSockets: none, PacketRing: none, Ping: none, KernelTypes: none,
 		Offload:    machine.Offload{Send: none, Receive: none},
-		Namespaces: machine.Namespaces{Max: -1, Clone: -1, Restricted: -1},
+		Namespaces: machine.Namespaces{Max: -1, Network: -1, Mount: -1, Clone: -1, Restricted: -1},
 	}
 }
 
@@ -48,6 +48,7 @@ func TestDiagnose(t *testing.T) {
 	for name, test := range map[string]struct {
 		facts     *machine.Facts
 		isolation error
+		asking    error
 		program   string
 		finding   string // looked at
 		state     string
@@ -58,6 +59,19 @@ func TestDiagnose(t *testing.T) {
 		"no namespaces left": {
 			facts: change(func(f *machine.Facts) { f.Namespaces.Max = 0 }), isolation: refused,
 			finding: "private namespaces", state: "missing", mend: "sudo sysctl -w user.max_user_namespaces=15000",
+		},
+		"no network namespaces left": {
+			facts: change(func(f *machine.Facts) { f.Namespaces.Network = 0 }), isolation: refused,
+			finding: "private namespaces", state: "missing", mend: "sudo sysctl -w user.max_net_namespaces=15000 user.max_mnt_namespaces=15000",
+		},
+		"no right to eBPF": {
+			facts: roomy(), asking: noRight, finding: "kernel reasons", state: "missing",
+			mend: "sudo rawlab lab run loss --kernel-reasons", kernel: true,
+		},
+		"an old kernel": {facts: roomy(), asking: errors.New("no tracepoint"), finding: "kernel reasons", state: "missing", kernel: true},
+		"no pings": {
+			facts: change(func(f *machine.Facts) { f.Ping = noRight }), finding: "ping sockets", state: "limited",
+			mend: "sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'", kernel: true,
 		},
 		"Debian of old": {
 			facts: change(func(f *machine.Facts) { f.Namespaces.Clone = 0 }), isolation: refused,
@@ -107,7 +121,7 @@ func TestDiagnose(t *testing.T) {
 		"darwin": {facts: darwin(), isolation: &host.IsolationError{Err: errors.New("kernel hosts need Linux")}, finding: "private namespaces", state: "missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := command.Diagnose(test.facts, test.isolation, test.program, []string{"loss"})
+			d := command.Diagnose(test.facts, test.isolation, test.asking, test.program, []string{"loss"})
 			for _, f := range d.Findings {
 				if f.Name != test.finding {
 					continue
@@ -122,15 +136,42 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// TestDoctorSaysWhatWasRefused: with what the system said, and what does
+// without.
+func TestDoctorSaysWhatWasRefused(t *testing.T) {
+	facts := change(func(f *machine.Facts) {
+		f.RawSockets, f.PacketRing, f.Ping, f.Receive.Max = noRight, noRight, noRight, 212992
+	})
+	var out bytes.Buffer
+	if err := command.Diagnose(facts, refused, noRight, "", []string{"loss"}).WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  private namespaces: operation not permitted\n", "    or do without: rawlab lab run loss --backend virtual\n",
+		"  packet sockets: operation not permitted\n", "    or do without: sudo tcpdump -i any -w - | rawlab capture -r -\n",
+		"  kernel reasons: operation not permitted\n", "  ping sockets: operation not permitted\n", "    or do without: sudo rawlab serve\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	d := command.Diagnose(facts, nil, noRight, "", []string{"loss"})
+	for _, f := range d.Findings {
+		if f.Name == "packet sockets" && f.Instead != "rawlab capture --in-namespace -w out.pcapng COMMAND" {
+			t.Errorf("with namespaces, packet sockets are done without by %q", f.Instead)
+		}
+	}
+}
+
 func TestDoctorFitsAScreen(t *testing.T) {
 	small := change(func(f *machine.Facts) {
 		f.RawSockets, f.PacketRing, f.KernelTypes, f.CPUs, f.Receive.Max = noRight, noRight, noRight, 1, 212992
 		f.Offload.Send = noRight
 	})
 	for name, d := range map[string]*command.Diagnosis{
-		"roomy":  command.Diagnose(roomy(), nil, "/opt/rawlab", []string{"loss", "missed-event"}),
-		"small":  command.Diagnose(small, refused, "", []string{"loss", "missed-event"}),
-		"darwin": command.Diagnose(darwin(), refused, "", []string{"loss", "missed-event"}),
+		"roomy":  command.Diagnose(roomy(), nil, nil, "/opt/rawlab", []string{"loss", "missed-event"}),
+		"small":  command.Diagnose(small, refused, noRight, "", []string{"loss", "missed-event"}),
+		"darwin": command.Diagnose(darwin(), refused, noRight, "", []string{"loss", "missed-event"}),
 	} {
 		var out bytes.Buffer
 		if err := d.WriteText(&out); err != nil {

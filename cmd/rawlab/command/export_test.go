@@ -13,8 +13,8 @@ import (
 // Diagnosis lets tests diagnose machines that they do not run on.
 type Diagnosis = diagnosis
 
-func Diagnose(f *machine.Facts, isolation error, program string, labNames []string) *Diagnosis {
-	return diagnose(f, isolation, program, labNames)
+func Diagnose(f *machine.Facts, isolation, asking error, program string, labNames []string) *Diagnosis {
+	return diagnose(f, isolation, asking, program, labNames)
 }
 
 func (d *diagnosis) WriteText(w io.Writer) error { return d.writeText(w) }
