@@ -12,9 +12,6 @@ import (
 // TestStopped ends every lab as soon as it says that it has begun: what was
 // emitted is accounted for, or there was nothing left to stop.
 func TestStopped(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a lab is stopped on every run by TestStoppedInTheMiddle")
-	}
 	for _, l := range labs.Catalog {
 		t.Run(l.Name, func(t *testing.T) {
 			o := l.Defaults

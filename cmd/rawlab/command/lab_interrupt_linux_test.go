@@ -39,7 +39,7 @@ func TestInterrupted(t *testing.T) {
 			}
 			lines := bufio.NewReader(stderr)
 			began, err := lines.ReadString('\n')
-			for err == nil && !strings.Contains(began, "begun") && !strings.HasPrefix(began, "3 of 800") {
+			for err == nil && !strings.Contains(began, ": tcp, 500000 events") && !strings.HasPrefix(began, "3 of 800") {
 				began, err = lines.ReadString('\n')
 			}
 			if err != nil {

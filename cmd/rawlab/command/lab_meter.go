@@ -14,7 +14,8 @@ import (
 )
 
 // meter shows on stderr how far a series of runs is: a bar with the time left
-// on a terminal, a line for each run elsewhere, nothing if it is to be quiet.
+// on a terminal, a line for each run elsewhere, and for each stage of the
+// first; nothing if it is to be quiet.
 type meter struct {
 	w          io.Writer
 	tty, quiet bool
@@ -77,9 +78,14 @@ func (m *meter) begin(label string, seed uint64) {
 func (m *meter) update(u labs.Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, known := m.stages[u.Stage]
 	m.stages[u.Stage] = u
-	if m.tty && !m.quiet {
+	switch {
+	case m.quiet:
+	case m.tty:
 		m.draw()
+	case !known && m.run == 1: // of many runs, the others go the same way
+		fmt.Fprintf(m.w, "%s: %s, %d events\n", m.label, u.Stage, u.Total)
 	}
 }
 
