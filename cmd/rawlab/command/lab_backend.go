@@ -36,7 +36,9 @@ func (f *labFlags) chooseBackend(stderr io.Writer) (string, error) {
 		if e, ok := errors.AsType[*host.IsolationError](err); ok && runtime.GOOS != "linux" {
 			err = e.Err // without the advice, which is Linux's
 		}
-		fmt.Fprintf(stderr, "running on virtual hosts: %v\n", err)
+		if !f.quiet {
+			fmt.Fprintf(stderr, "running on virtual hosts: %v\n", err)
+		}
 		return labs.BackendVirtual, nil
 	}
 	return labs.BackendKernel, nil

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"rawlab/cmd/rawlab/command"
 )
 
 // lab runs rawlab lab run on virtual hosts and returns stdout, stderr and the
@@ -67,8 +65,6 @@ func TestDemands(t *testing.T) {
 
 func TestDemandsAreRefused(t *testing.T) {
 	for args, want := range map[string]string{
-		"loss --fail-on udp.lots>1%":                                     `the nearest is "lost"`,
-		"loss --fail-on bursts:udp.lost>1%":                              "lab bursts does not run here",
 		"loss --events 100 --fail-on udp/akc.lost>1%":                    `run of lab loss "udp/akc" is not known`,
 		"duplicate loss --events 100 --pace 9e3 --fail-on figures.odd>1": `figure of lab loss "odd" is not known`,
 	} {
@@ -77,8 +73,13 @@ func TestDemandsAreRefused(t *testing.T) {
 			t.Errorf("%s: exit code %d, want 2, and %q in: %s", args, code, want, stderr)
 		}
 	}
-	var out, errs bytes.Buffer
-	if code := command.Main(t.Context(), []string{"lab", "run", "loss", "--junit"}, nil, &out, &errs); code != 2 {
-		t.Errorf("--junit without a file: exit code %d, %s", code, errs.String())
+	for args, want := range map[string]string{
+		"loss --fail-on udp.lots>1%":        `the nearest is "lost"`,
+		"loss --fail-on bursts:udp.lost>1%": "lab bursts does not run here",
+		"loss --junit":                      "flag needs an argument",
+	} {
+		if stderr, code := labRefused(t, args); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, want 2, and %q in: %s", args, code, want, stderr)
+		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rawlab/cmd/rawlab/command"
 )
 
 // TestSweep runs a small one twice, in two processes.
@@ -49,29 +51,35 @@ func TestSweep(t *testing.T) {
 
 func TestSweepsAreRefused(t *testing.T) {
 	for args, want := range map[string]string{
-		"loss --loss 0,1,2% --delay 1,2ms --size 1,2":  "at most 2 may vary at once",
-		"loss --loss 0,,2%":                            "want a value on either side of each comma",
-		"loss --loss 1,1%":                             "1% is there twice",
-		"loss --loss 1,200%":                           "--loss",
-		"loss --events 1,x":                            "--events",
-		"loss --events 1,2 --repeat 501":               "more than the 1000 runs",
-		"loss --repeat 0":                              "--repeat 0: must be 1 to 1000",
-		"loss --repeat x":                              "want a whole number",
-		"loss bursts --repeat 2":                       "one lab at a time",
-		"loss --repeat 2 --predict":                    "--predict asks about one run",
-		"loss --repeat 2 --measure los":                `the nearest is "lost"`,
-		"layers --loss 1,2%":                           "lab layers does not take --loss",
-		"loss --reliability ack,nack":                  "--reliability",
-		"loss --loss 0,1% --fail-on udp.lost>1ms":      "lost wants a number",
-		"loss --events 9 --repeat 2 -o /dev/null/here": "bundle",
+		"loss --loss 0,1,2% --delay 1,2ms --size 1,2": "at most 2 may vary at once",
+		"loss --loss 0,,2%":                           "want a value on either side of each comma",
+		"loss --loss 1,1%":                            "1% is there twice",
+		"loss --loss 1,200%":                          "--loss",
+		"loss --events 1,x":                           "--events",
+		"loss --events 1,2 --repeat 501":              "more than the 1000 runs",
+		"loss --repeat 0":                             "--repeat 0: must be 1 to 1000",
+		"loss --repeat x":                             "want a whole number",
+		"loss bursts --repeat 2":                      "one lab at a time",
+		"loss --repeat 2 --predict":                   "--predict asks about one run",
+		"loss --repeat 2 --measure los":               `the nearest is "lost"`,
+		"layers --loss 1,2%":                          "lab layers does not take --loss",
+		"loss --reliability ack,nack":                 "--reliability",
+		"loss --loss 0,1% --fail-on udp.lost>1ms":     "lost wants a number",
 	} {
-		_, stderr, code := lab(t, strings.Fields(args)...)
-		wantCode := 2
-		if want == "bundle" {
-			wantCode = 1
-		}
-		if code != wantCode || !strings.Contains(stderr, want) {
-			t.Errorf("%s: exit code %d, want %d, and %q in: %s", args, code, wantCode, want, stderr)
+		if stderr, code := labRefused(t, args); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, want 2, and %q in: %s", args, code, want, stderr)
 		}
 	}
+	if _, stderr, code := lab(t, "loss", "--events", "9", "--repeat", "2", "-o", "/dev/null/here"); code != 1 || !strings.Contains(stderr, "bundle") {
+		t.Errorf("a folder that cannot be: exit code %d: %s", code, stderr)
+	}
+}
+
+// labRefused runs rawlab lab run in this process, which a usage error ends before
+// another is started.
+func labRefused(t *testing.T, args string) (stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = command.Main(t.Context(), append([]string{"lab", "run", "--backend", "virtual"}, strings.Fields(args)...), nil, &out, &errs)
+	return errs.String(), code
 }
