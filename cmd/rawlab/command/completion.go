@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"rawlab/labs"
 	"rawlab/labs/measure"
@@ -29,7 +30,7 @@ var argumentWords = map[string]completer{
 	"rawlab topics":     once(urlWords),
 	"rawlab net exec":   once(words("client", "server", "client2", "client3", "client4")),
 	"rawlab explain":    captureFiles,
-	"rawlab capture":    words(filterWords...),
+	"rawlab capture":    captureWords,
 	"rawlab man":        folders,
 }
 
@@ -85,6 +86,27 @@ func words(list ...string) completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return list, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// captureWords are those of a command that reads its flags itself.
+func captureWords(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	last := ""
+	if len(args) > 0 {
+		last = args[len(args)-1]
+	}
+	switch {
+	case slices.Contains(args, "--in-namespace"):
+		return nil, cobra.ShellCompDirectiveDefault // a command's
+	case last == "-i" || last == "--interface":
+		return interfaceWords(c, args, begun)
+	case last == "-r" || last == "--read" || last == "-w" || last == "--write":
+		return captureFiles(c, args, begun)
+	case !strings.HasPrefix(begun, "-"):
+		return filterWords, cobra.ShellCompDirectiveNoFileComp
+	}
+	var list []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { list = append(list, "--"+f.Name+"\t"+f.Usage) })
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // once proposes for the first argument alone; behind it the shell's own

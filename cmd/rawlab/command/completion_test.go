@@ -38,6 +38,7 @@ func TestCompletion(t *testing.T) {
 		"lab run loss --fail-on udp/ack.wire": "udp/ack.wire-",
 		"net exec cl":                         "client client2 client3 client4",
 		"capture in":                          "inbound",
+		"capture -r x --in":                   "--interface --in-namespace",
 		"emit ud":                             "udp:// udps://",
 		"serve --overflow d":                  "drop-oldest disconnect",
 		"lab run loss --lo":                   "--loss",
@@ -96,7 +97,7 @@ func TestManPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{".TH RAWLAB\\-LAB\\-RUN 1 2023-11-14", "\\fB\\-\\-fail\\-on\\fP \\fICONDITION\\fP", ".SH EXIT STATUS", ".BR rawlab\\-lab (1)"} {
+	for _, want := range []string{".TH RAWLAB-LAB-RUN 1 2023-11-14", "\\fB\\-\\-fail\\-on\\fP \\fICONDITION\\fP", ".SH EXIT STATUS", ".BR rawlab\\-lab (1)"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("no %q in %.300s", want, page)
 		}
