@@ -1,90 +1,47 @@
 package capture_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rawlab/capture/pcapng"
 	"rawlab/framing"
+	"rawlab/internal/tools"
 )
 
-// tshark runs it with our dissector and returns the fields of every packet.
-// Without the program the test is skipped, unless RAWLAB_REQUIRE_TOOLS says
-// that it has to be there.
+// tshark reads a file with our dissector.
 func tshark(t *testing.T, file string, fields ...string) [][]string {
 	t.Helper()
-	program, err := exec.LookPath("tshark")
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
 	const dissector = "../scripts/rawlab.lua"
 	if _, err := os.Stat(dissector); err != nil { // so that go test knows that this depends on it
 		t.Fatal(err)
 	}
-	args := []string{"-X", "lua_script:" + dissector, "-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;"}
-	for _, f := range fields {
-		args = append(args, "-e", f)
-	}
-	cmd := exec.Command(program, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil || strings.Contains(stderr.String(), "Lua") {
-		t.Fatalf("tshark: %v: %s", err, stderr.String())
-	}
-	var rows [][]string
-	for line := range strings.Lines(string(out)) {
-		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
-	}
-	return rows
+	return tools.Tshark(t, file, []string{"-X", "lua_script:" + dissector}, fields...)
 }
 
 // save writes packets of Ethernet, IPv4 and that protocol into a file.
 func save(t *testing.T, protocol byte, payloads ...[]byte) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "frames.pcapng")
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w, err := pcapng.NewWriter(file, pcapng.Section{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.AddInterface(pcapng.Interface{LinkType: pcapng.LinkEthernet}); err != nil {
-		t.Fatal(err)
-	}
+	var packets [][]byte
 	sequence := uint32(1)
-	for i, payload := range payloads {
+	for _, payload := range payloads {
 		data := ipPacket(protocol, payload)
 		if protocol == 6 {
 			binary.BigEndian.PutUint32(data[14+20+4:], sequence)
 			sequence += uint32(len(payload))
 		}
-		if err := w.WritePacket(&pcapng.Packet{Time: time.Unix(int64(i), 0), Data: data, Length: len(data)}); err != nil {
-			t.Fatal(err)
-		}
+		packets = append(packets, data)
 	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return tools.SaveData(t, pcapng.LinkEthernet, packets...)
 }
 
 // ipPacket returns a packet over Ethernet and IPv4, from port 49152 to 9700 if

@@ -2,11 +2,7 @@ package labs_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,9 +10,9 @@ import (
 
 	"rawlab/capture/account"
 	"rawlab/capture/dissect"
-	"rawlab/capture/pcapng"
 	"rawlab/capture/tcpflow"
 	"rawlab/framing"
+	"rawlab/internal/tools"
 	"rawlab/labs"
 )
 
@@ -184,12 +180,7 @@ func waitsByBytes(t *testing.T, tap *account.Tap, waits map[account.ID]time.Dura
 // TestWiresharkAgreesOnTCP holds what segments mean against tshark's analysis
 // where both mean the same.
 func TestWiresharkAgreesOnTCP(t *testing.T) {
-	program, err := exec.LookPath("tshark")
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
+	tools.Find(t, "tshark")
 	o := labs.Loss.Defaults
 	o.Events = 500
 	tap := &runVirtual(t, labs.Loss, o).Evidence[0].Taps[account.Client]
@@ -207,18 +198,16 @@ func TestWiresharkAgreesOnTCP(t *testing.T) {
 			ours["zero window"] = append(ours["zero window"], n)
 		}
 	}
-	path := filepath.Join(t.TempDir(), "tap.pcapng")
-	writeTap(t, path, tap)
+	file := saved(t, tap.Packets)
 	for what, filter := range map[string]string{
 		"again":         "ip.src == 10.77.0.1 && (tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.spurious_retransmission || tcp.analysis.out_of_order)",
 		"duplicate ack": "tcp.analysis.duplicate_ack",
 		"zero window":   "tcp.analysis.zero_window",
 	} {
-		out, err := exec.Command(program, "-r", path, "-Y", filter, "-T", "fields", "-e", "frame.number").Output()
-		if err != nil {
-			t.Fatal(err)
+		theirs := []string{}
+		for _, row := range tools.Tshark(t, file, []string{"-Y", filter}, "frame.number") {
+			theirs = append(theirs, row...)
 		}
-		theirs := strings.Fields(string(out))
 		if what == "again" && len(theirs) == 0 {
 			t.Error("tshark found nothing that was sent again: there is nothing to hold against")
 		}
@@ -227,30 +216,5 @@ func TestWiresharkAgreesOnTCP(t *testing.T) {
 		if d := cmp.Diff(theirs, append([]string{}, ours[what]...)); d != "" {
 			t.Errorf("%s (-tshark +ours):\n%s", what, d)
 		}
-	}
-}
-
-func writeTap(t *testing.T, path string, tap *account.Tap) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w, err := pcapng.NewWriter(file, pcapng.Section{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.AddInterface(pcapng.Interface{LinkType: pcapng.LinkEthernet}); err != nil {
-		t.Fatal(err)
-	}
-	for i := range tap.Packets {
-		p := &tap.Packets[i]
-		if err := w.WritePacket(&pcapng.Packet{Time: p.Time, Data: p.Data, Length: len(p.Data)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -2,9 +2,6 @@ package labs_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,18 +11,14 @@ import (
 	"rawlab/capture/account"
 	"rawlab/capture/dissect"
 	"rawlab/capture/pcapng"
+	"rawlab/internal/tools"
 	"rawlab/labs"
 )
 
 // TestWiresharkReadsEveryLab holds our dissector for Wireshark against our own
 // decoding: at every tap of every lab, both find the same frames.
 func TestWiresharkReadsEveryLab(t *testing.T) {
-	program, err := exec.LookPath("tshark")
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
+	tools.Find(t, "tshark")
 	catalog := labs.Catalog
 	if testing.Short() {
 		catalog = []*labs.Lab{labs.Loss} // virtual hosts are slow under the race detector
@@ -44,7 +37,7 @@ func TestWiresharkReadsEveryLab(t *testing.T) {
 				t.Run(fmt.Sprintf("%s %s %s tap %d", l.Name, e.Transport, e.Variant, i), func(t *testing.T) {
 					t.Parallel()
 					packets := e.Taps[i].Packets
-					if d := cmp.Diff(assembled(packets), fromTshark(t, program, packets)); d != "" {
+					if d := cmp.Diff(assembled(packets), fromTshark(t, packets)); d != "" {
 						t.Errorf("frames (-ours +tshark):\n%s", d)
 					}
 				})
@@ -68,40 +61,30 @@ func assembled(packets []account.Packet) (frames []string) {
 	return frames
 }
 
-func fromTshark(t *testing.T, program string, packets []account.Packet) (frames []string) {
+// saved writes what a tap captured into a file.
+func saved(t *testing.T, packets []account.Packet) (file string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tap.pcapng")
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w, err := pcapng.NewWriter(file, pcapng.Section{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.AddInterface(pcapng.Interface{LinkType: pcapng.LinkEthernet}); err != nil {
-		t.Fatal(err)
-	}
+	list := make([]pcapng.Packet, len(packets))
 	for i := range packets {
-		if err := w.WritePacket(&pcapng.Packet{Time: packets[i].Time, Data: packets[i].Data}); err != nil {
-			t.Fatal(err)
+		list[i] = pcapng.Packet{Time: packets[i].Time, Data: packets[i].Data}
+	}
+	return tools.Save(t, pcapng.LinkEthernet, list...)
+}
+
+// fromTshark lists the frames that tshark finds with our dissector.
+func fromTshark(t *testing.T, packets []account.Packet) (frames []string) {
+	t.Helper()
+	rows := tools.Tshark(t, saved(t, packets),
+		[]string{"-X", "lua_script:../scripts/rawlab.lua", "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "rawlab"},
+		"rawlab.kind", "rawlab.origin", "rawlab.seq", "rawlab.time_ns", "rawlab.payload_length")
+	for _, columns := range rows {
+		if columns[0] == "" { // taken for ours by its port, and there is no frame in it
+			continue
 		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(program, "-X", "lua_script:../scripts/rawlab.lua", "-n", "-r", path, "-o", "tcp.reassemble_out_of_order:TRUE",
-		"-Y", "rawlab", "-T", "fields", "-e", "rawlab.kind", "-e", "rawlab.origin", "-e", "rawlab.seq", "-e", "rawlab.time_ns", "-e", "rawlab.payload_length").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(out)) {
-		columns := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		for i := range strings.Split(columns[0], ",") {
+		for i := range strings.Split(columns[0], ";") {
 			var frame []string
 			for _, c := range columns {
-				frame = append(frame, strings.Split(c, ",")[i])
+				frame = append(frame, strings.Split(c, ";")[i])
 			}
 			frames = append(frames, strings.Join(frame, " "))
 		}

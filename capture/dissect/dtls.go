@@ -62,14 +62,7 @@ func dtlsHandshake(session *tlsSession, b []byte) (sheet, string) {
 	r := &reader{b: b, at: 1}
 	size := r.number(3)
 	number, from, here := r.number(2), r.number(3), r.number(3)
-	name := tlsMessages[b[0]]
-	if name == "" {
-		name = fmt.Sprintf("message %d", b[0])
-	}
-	meaning := tlsMeanings[b[0]]
-	if meaning == "" {
-		meaning = "A step of the handshake that opens the session."
-	}
+	name, meaning := tlsMessageText(b[0])
 	l := head("DTLS "+name, osiSession, 0, len(b), meaning,
 		Field{"type", fmt.Sprintf("%d (%s)", b[0], name), 0, 1},
 		Field{"length", fmt.Sprintf("%d bytes", size), 1, 4},
@@ -81,15 +74,5 @@ func dtlsHandshake(session *tlsSession, b []byte) (sheet, string) {
 	}
 	s := &tlsSide{session: session}
 	r.b = b[:dtlsHandshakeBytes+size]
-	switch b[0] {
-	case tlsClientHello:
-		if site := s.clientHello(&l, r, true); site != "" {
-			what += " for " + site
-		}
-	case tlsServerHello:
-		s.serverHello(&l, r)
-	case tlsCertificate:
-		certificates(&l, r)
-	}
-	return l, what
+	return l, what + s.message(&l, r, b[0], true)
 }

@@ -85,6 +85,13 @@ type Part struct {
 	Damaged bool
 }
 
+// place turns a range of the frame, or message, into one of the packet.
+func (p Part) place(from, to int) (lo, hi int) {
+	first, last := p.At, p.At+p.To-p.From
+	clamp := func(x int) int { return p.From + min(max(x, first), last) - first }
+	return clamp(from), clamp(to)
+}
+
 // The places of fields that identify a frame; framing's doc draws them.
 const (
 	kindAt     = 4

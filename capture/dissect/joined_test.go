@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rawlab/capture/dissect"
+	"rawlab/internal/tools"
 )
 
 // split4 cuts an IPv4 packet into fragments of a size, a multiple of eight.
@@ -90,7 +91,7 @@ func TestJoined(t *testing.T) {
 	if got := value(layers[2], "DNS", "part"); !strings.Contains(got, "of a datagram put together from 3 fragments; completes it, the rest is in packet 0, 1") {
 		t.Errorf("part = %q", got)
 	}
-	if rows := tshark(t, savePcap(t, dissect.LinkEthernet, dns4...), "dns.a", "ip.fragment.count"); rows[2][0] != "10.0.0.1" || rows[2][1] != "3" {
+	if rows := tools.Tshark(t, tools.SaveData(t, dissect.LinkEthernet, dns4...), sequenceNumbers, "dns.a", "ip.fragment.count"); rows[2][0] != "10.0.0.1" || rows[2][1] != "3" {
 		t.Errorf("tshark read %q, want the same datagram", rows)
 	}
 }

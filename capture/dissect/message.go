@@ -90,23 +90,16 @@ type messageView struct {
 	p Part
 }
 
-// place turns a range of the message into one of the packet.
-func (v messageView) place(from, to int) (lo, hi int) {
-	first, last := v.p.At, v.p.At+v.p.To-v.p.From
-	clamp := func(x int) int { return v.p.From + min(max(x, first), last) - first }
-	return clamp(from), clamp(to)
-}
-
 // layer returns a sheet as it is in this packet, and whether it is.
 func (v messageView) layer(s *sheet) (Layer, bool) {
 	l := s.Layer
-	l.From, l.To = v.place(s.From, s.To)
+	l.From, l.To = v.p.place(s.From, s.To)
 	if l.From == l.To && s.From < s.To {
 		return l, false
 	}
 	l.Fields = nil
 	for _, f := range s.Fields {
-		lo, hi := v.place(f.From, f.To)
+		lo, hi := v.p.place(f.From, f.To)
 		if lo == hi && f.From < f.To {
 			continue
 		}
@@ -119,7 +112,7 @@ func (v messageView) layer(s *sheet) (Layer, bool) {
 		l.Fields = append(l.Fields, Field{"bytes", preview(v.d.data[min(l.From, len(v.d.data)):min(l.To, len(v.d.data))]), l.From, l.To})
 	}
 	for _, o := range s.over {
-		lo, hi := v.place(o.from, o.to)
+		lo, hi := v.p.place(o.from, o.to)
 		l.Overhead += hi - lo
 	}
 	return l, true

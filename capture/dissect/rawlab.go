@@ -104,17 +104,10 @@ type frameView struct {
 	p Part
 }
 
-// place turns a range of the frame into one of the packet.
-func (v frameView) place(from, to int) (lo, hi int) {
-	first, last := v.p.At, v.p.At+v.p.To-v.p.From
-	clamp := func(x int) int { return v.p.From + min(max(x, first), last) - first }
-	return clamp(from), clamp(to)
-}
-
 // field appends a field that stands at [from, to) of the frame, if any of it
 // is in this packet.
 func (v frameView) field(fields []Field, name, value string, from, to int) []Field {
-	lo, hi := v.place(from, to)
+	lo, hi := v.p.place(from, to)
 	if lo == hi && from != to {
 		return fields
 	}
@@ -156,7 +149,7 @@ func (v frameView) session() Layer {
 	f := v.f
 	head, identity, _, _ := f.extents()
 	l := Layer{Name: "rawlab identity", OSI: osiSession}
-	l.From, l.To = v.place(head, identity)
+	l.From, l.To = v.p.place(head, identity)
 	l.Overhead = l.To - l.From
 	l.Fields = v.field(l.Fields, "origin", fmt.Sprintf("%d (%#x)", f.Origin, f.Origin), originAt, sequenceAt)
 	l.Fields = v.field(l.Fields, "sequence", fmt.Sprint(f.Sequence), sequenceAt, timeAt)
@@ -175,7 +168,7 @@ func (v frameView) presentation() Layer {
 	f := v.f
 	head, _, _, payload := f.extents()
 	l := Layer{Name: "rawlab encoding", OSI: osiPresentation}
-	l.From, l.To = v.place(0, head)
+	l.From, l.To = v.p.place(0, head)
 	l.Overhead = l.To - l.From
 	l.Fields = v.field(l.Fields, "length", fmt.Sprintf("%d bytes after itself", f.Length-kindAt), 0, kindAt)
 	l.Fields = v.field(l.Fields, "version, kind", fmt.Sprintf("%d, %v", framing.Version, f.Kind), kindAt, flagsAt)
@@ -184,7 +177,7 @@ func (v frameView) presentation() Layer {
 	l.Fields = v.field(l.Fields, "topic length", fmt.Sprint(len(f.Topic)), topicLenAt, head)
 	l.Meaning = "How the event is written down: its length first, so that it can be cut out of a stream, and numbers in big-endian order."
 	if f.Flags&framing.FlagCRC != 0 {
-		lo, hi := v.place(payload, f.Length)
+		lo, hi := v.p.place(payload, f.Length)
 		l.Fields = v.field(l.Fields, "CRC-32C", v.crc(lo, hi), payload, f.Length)
 		l.Overhead += hi - lo
 		if l.From == l.To {
@@ -212,12 +205,12 @@ func (v frameView) application() Layer {
 	f := v.f
 	_, identity, topic, payload := f.extents()
 	l := Layer{Name: "rawlab " + f.Kind.String(), OSI: osiApplication}
-	l.From, l.To = v.place(identity, payload)
+	l.From, l.To = v.p.place(identity, payload)
 	if topic > identity {
 		l.Fields = v.field(l.Fields, "topic", fmt.Sprintf("%q", f.Topic), identity, topic)
 	}
 	if payload > topic {
-		lo, hi := v.place(topic, payload)
+		lo, hi := v.p.place(topic, payload)
 		if body := v.body(lo, hi, payload-topic); body != nil {
 			l.Fields = append(l.Fields, body...)
 		} else if hi > lo {
@@ -227,12 +220,12 @@ func (v frameView) application() Layer {
 	if !f.Event() {
 		l.Overhead = l.To - l.From
 	} else {
-		lo, hi := v.place(identity, topic)
+		lo, hi := v.p.place(identity, topic)
 		l.Overhead = hi - lo
 	}
 	l.Meaning = applicationMeaning(f)
 	if identity == payload { // nothing to say but the kind: not "elsewhere"
-		l.From, l.To = v.place(kindAt, flagsAt)
+		l.From, l.To = v.p.place(kindAt, flagsAt)
 		l.Overhead = 0
 	}
 	return l

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rawlab/capture/dissect"
+	"rawlab/internal/tools"
 )
 
 // sameAt is a value in a packet of a capture.
@@ -32,7 +33,7 @@ func holdAgainst(t *testing.T, packets [][]byte, same []sameAt) {
 			fields = append(fields, s.tshark)
 		}
 	}
-	rows := tshark(t, savePcap(t, dissect.LinkEthernet, packets...), fields...)
+	rows := tools.Tshark(t, tools.SaveData(t, dissect.LinkEthernet, packets...), sequenceNumbers, fields...)
 	layers, _ := explain(t, dissect.LinkEthernet, packets...)
 	if len(rows) != len(packets) {
 		t.Fatalf("tshark read %d packets, want %d", len(rows), len(packets))

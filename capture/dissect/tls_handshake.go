@@ -67,33 +67,43 @@ func (r *reader) rest() bool { return !r.bad && r.at < len(r.b) }
 
 // handshake reads a whole message, its type and length in front.
 func (s *tlsSide) handshake(b []byte) (sheet, string) {
-	name := tlsMessages[b[0]]
-	if name == "" {
-		name = fmt.Sprintf("message %d", b[0])
-	}
-	meaning := tlsMeanings[b[0]]
-	if meaning == "" {
-		meaning = "A step of the handshake that opens the session."
-	}
+	name, meaning := tlsMessageText(b[0])
 	l := head("TLS "+name, osiSession, 0, len(b), meaning,
 		Field{"type", fmt.Sprintf("%d (%s)", b[0], name), 0, 1},
 		Field{"length", fmt.Sprintf("%d bytes", len(b)-4), 1, 4})
 	r := &reader{b: b, at: 4}
-	what := name
-	switch b[0] {
-	case tlsClientHello:
-		if site := s.clientHello(&l, r, false); site != "" {
-			what += " for " + site
-		}
-	case tlsServerHello:
-		s.serverHello(&l, r)
-	case tlsCertificate:
-		certificates(&l, r)
-	}
+	what := name + s.message(&l, r, b[0], false)
 	if r.bad {
 		l.Fields = append(l.Fields, Field{"fault", "its lengths contradict each other", 4, len(b)})
 	}
 	return l, what
+}
+
+// tlsMessageText names a kind of message, and says what it is for.
+func tlsMessageText(kind byte) (name, meaning string) {
+	if name = tlsMessages[kind]; name == "" {
+		name = fmt.Sprintf("message %d", kind)
+	}
+	if meaning = tlsMeanings[kind]; meaning == "" {
+		meaning = "A step of the handshake that opens the session."
+	}
+	return name, meaning
+}
+
+// message reads what a message holds behind its head. It returns which site
+// it is for, where that is told.
+func (s *tlsSide) message(l *sheet, r *reader, kind byte, datagrams bool) string {
+	switch kind {
+	case tlsClientHello:
+		if site := s.clientHello(l, r, datagrams); site != "" {
+			return " for " + site
+		}
+	case tlsServerHello:
+		s.serverHello(l, r)
+	case tlsCertificate:
+		certificates(l, r)
+	}
+	return ""
 }
 
 // field appends what was read since from.

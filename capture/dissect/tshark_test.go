@@ -1,12 +1,7 @@
 package dissect_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/hex"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,55 +9,11 @@ import (
 	"testing"
 
 	"rawlab/capture/dissect"
+	"rawlab/internal/tools"
 )
 
-// savePcap writes packets into a capture file, a millisecond apart.
-func savePcap(t *testing.T, link uint16, packets ...[]byte) string {
-	t.Helper()
-	b := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
-	b = append(b, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0)
-	b = binary.LittleEndian.AppendUint32(b, uint32(link))
-	for i, p := range packets {
-		b = binary.LittleEndian.AppendUint32(b, 1_893_553_445)
-		b = binary.LittleEndian.AppendUint32(b, uint32(i*1000))
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(p)))
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(p)))
-		b = append(b, p...)
-	}
-	file := filepath.Join(t.TempDir(), "packets.pcap")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// tshark returns fields of every packet of a file. Without the program the
-// test is skipped, unless RAWLAB_REQUIRE_TOOLS says that it has to be there.
-func tshark(t *testing.T, file string, fields ...string) [][]string {
-	t.Helper()
-	program, err := exec.LookPath("tshark")
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	args := []string{"-n", "-o", "tcp.relative_sequence_numbers:FALSE", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;"}
-	for _, f := range fields {
-		args = append(args, "-e", f)
-	}
-	cmd := exec.Command(program, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("tshark: %v: %s", err, stderr.String())
-	}
-	var rows [][]string
-	for line := range strings.Lines(string(out)) {
-		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
-	}
-	return rows
-}
+// sequenceNumbers has tshark tell those of TCP as they are.
+var sequenceNumbers = []string{"-o", "tcp.relative_sequence_numbers:FALSE"}
 
 // same is a value that tshark and we both read out of a packet: its field
 // there, our layer and field here.
@@ -132,7 +83,7 @@ func TestAgainstTshark(t *testing.T) {
 			}
 		}
 	}
-	rows := tshark(t, savePcap(t, dissect.LinkEthernet, data...), fields...)
+	rows := tools.Tshark(t, tools.SaveData(t, dissect.LinkEthernet, data...), sequenceNumbers, fields...)
 	if len(rows) != len(packets) {
 		t.Fatalf("tshark read %d packets, want %d", len(rows), len(packets))
 	}

@@ -10,12 +10,13 @@ import (
 
 	"rawlab/capture/filter"
 	"rawlab/capture/pcapng"
+	"rawlab/internal/tools"
 )
 
 // TestAgainstTcpdump: every expression accepts the packets that it accepts in
 // tcpdump, whole ones, cut ones and those of no sense at all.
 func TestAgainstTcpdump(t *testing.T) {
-	tcpdump := tool(t, "tcpdump")
+	tcpdump := tools.Find(t, "tcpdump")
 	exprs := expressions()
 	compareAll(t, exprs, compileAll(tcpdump, exprs, pcapng.LinkEthernet, "-O"), sample(), pcapng.LinkEthernet)
 	t.Logf("%d expressions on %d packets", len(exprs), len(sample()))
@@ -24,14 +25,14 @@ func TestAgainstTcpdump(t *testing.T) {
 // TestAgainstTcpdumpOptimized: on whole packets tcpdump's optimizer changes
 // nothing, so that what it does by default is what we do.
 func TestAgainstTcpdumpOptimized(t *testing.T) {
-	tcpdump := tool(t, "tcpdump")
+	tcpdump := tools.Find(t, "tcpdump")
 	compareAll(t, handwritten, compileAll(tcpdump, handwritten, pcapng.LinkEthernet), wholeSample(), pcapng.LinkEthernet)
 }
 
 // TestOtherLinksAgainstTcpdump takes the Ethernet header off, or puts another
 // one in its place. What names Ethernet is refused there by both.
 func TestOtherLinksAgainstTcpdump(t *testing.T) {
-	tcpdump := tool(t, "tcpdump")
+	tcpdump := tools.Find(t, "tcpdump")
 	for linkType, packets := range otherLinks() {
 		exprs := slices.Clone(handwritten)
 		if linkType != pcapng.LinkRaw { // a cooked header tells
@@ -93,7 +94,7 @@ func compareAll(t *testing.T, exprs []string, theirs []program, packets [][]byte
 // program that it prints, run by us, accepts what tcpdump accepts when it
 // reads the same packets from a file.
 func TestTcpdumpByItself(t *testing.T) {
-	tcpdump := tool(t, "tcpdump")
+	tcpdump := tools.Find(t, "tcpdump")
 	exprs, packets := expressions(), sample()
 	capture := file(t, packets, pcapng.LinkEthernet)
 	for i := 0; i < len(exprs); i += 5 * stride() {

@@ -8,6 +8,7 @@ import (
 
 	"rawlab/capture/filter"
 	"rawlab/capture/pcapng"
+	"rawlab/internal/tools"
 )
 
 // randomExpressions is how many the test makes of each kind. More of them,
@@ -17,7 +18,7 @@ const randomExpressions = 60
 // TestRandomAgainstTcpdump joins expressions at random, and makes others from
 // the grammar alone.
 func TestRandomAgainstTcpdump(t *testing.T) {
-	tcpdump := tool(t, "tcpdump")
+	tcpdump := tools.Find(t, "tcpdump")
 	random := rand.New(rand.NewPCG(1, 0))
 	known := expressions()
 	var exprs []string

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -19,19 +18,6 @@ import (
 
 // linkNames are what tcpdump calls the link types that we read.
 var linkNames = map[uint16]string{1: "EN10MB", 101: "RAW", 113: "LINUX_SLL", 276: "LINUX_SLL2"}
-
-// tool finds a program that the test compares with. Without it the test is
-// skipped, unless RAWLAB_REQUIRE_TOOLS says that it has to be there.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	return path
-}
 
 // program is what tcpdump compiled of an expression.
 type program struct {

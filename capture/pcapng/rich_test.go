@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rawlab/capture/pcapng"
+	"rawlab/internal/tools"
 )
 
 // rich is everything a file may hold, in two sections of different byte order.
@@ -155,7 +156,7 @@ func TestWriterKeepsByteOrders(t *testing.T) {
 // TestTsharkReadsEverything holds every field against tshark's reading of it.
 // To tshark a block of unknown type is a packet without bytes.
 func TestTsharkReadsEverything(t *testing.T) {
-	tshark := tool(t, "tshark")
+	tshark := tools.Find(t, "tshark")
 	want := newRich()
 	file := filepath.Join(t.TempDir(), "rich.pcapng")
 	if err := os.WriteFile(file, want.bytes(t), 0o600); err != nil {

@@ -11,23 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rawlab/capture/pcapng"
+	"rawlab/internal/tools"
 )
 
-// tool finds a program that the test compares with. Without it the test is
-// skipped, unless RAWLAB_REQUIRE_TOOLS says that it has to be there.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_TOOLS") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_TOOLS is set, but: %v", err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	return path
-}
-
 func TestTsharkReadsOurs(t *testing.T) {
-	tshark := tool(t, "tshark")
+	tshark := tools.Find(t, "tshark")
 	file := filepath.Join(t.TempDir(), "ours.pcapng")
 	if err := os.WriteFile(file, write(t, pcapng.Section{Application: "rawlab"}, interfaces(), packets()), 0o600); err != nil {
 		t.Fatal(err)
@@ -49,7 +37,7 @@ func TestTsharkReadsOurs(t *testing.T) {
 }
 
 func TestCapinfosReadsOurs(t *testing.T) {
-	capinfos := tool(t, "capinfos")
+	capinfos := tools.Find(t, "capinfos")
 	file := filepath.Join(t.TempDir(), "ours.pcapng")
 	if err := os.WriteFile(file, write(t, pcapng.Section{Application: "rawlab"}, interfaces(), packets()), 0o600); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ var floors = []floor{
 		},
 		never: []string{"labs"},
 	},
-	{packages: []string{"capture"}, never: []string{"labs"}},
+	{packages: []string{"capture", "internal/tools"}, never: []string{"labs"}},
 	{
 		packages: []string{"tcpq", "tcpq/*", "udpq", "udpq/*"},
 		beside:   []string{"tcpq/gateway → tcpq", "udpq → udpq/*", "udpq/nack → udpq/ack"},
