@@ -41,6 +41,7 @@ type Stats struct {
 	Missing    int // bytes in those holes
 	Skipped    int // bytes of our flows in which no frame could be found
 	Evicted    int // flows given up because there were more than MaxFlows
+	Untold     int // ICMP errors about events that [Assembler.Refusals] had no room for
 }
 
 // Flow is one conversation in the capture.
@@ -76,6 +77,7 @@ type Assembler struct {
 	found    []*Frame   // ready for the caller
 	messages []*Message // the same
 	refusals []Refusal  // the same
+	refused  int        // events that they are about
 	slab     struct {
 		frames []Frame
 		parts  []Part

@@ -1,49 +1,76 @@
 package dissect
 
-import "time"
+import (
+	"time"
 
-// Refusal is an ICMP error about a packet that carried frames of ours.
+	"rawlab/framing"
+)
+
+// Refusal is an ICMP error about a packet that carried events of ours.
 type Refusal struct {
-	Packet int // as told to [Assembler.Add]
-	Time   time.Time
-	Kind   string // the error's type and code, in words
-	Quote  *Quote // with at least one frame; its payload is not kept
+	Packet   int // as told to [Assembler.Add]
+	Time     time.Time
+	Kind     string // the error's type and code, in words
+	From, To int    // where in the packet it quotes the other
+	Events   []EventName
 }
 
-// maxRefusals bounds what is kept of errors until the caller takes them.
-const maxRefusals = 1 << 16
+// EventName is an event's identity.
+type EventName struct{ Origin, Sequence uint64 }
 
-// Refusals returns the ICMP errors about frames since the last call.
+// Bounds of what is kept of errors until the caller takes them: 128 bytes for
+// each, and 16 for each event that it is about.
+const (
+	maxRefusals = 1 << 16
+	maxRefused  = 1 << 18
+)
+
+// Refusals returns the ICMP errors about events since the last call. For want
+// of room there may be fewer: [Stats.Untold] counts the others.
 func (a *Assembler) Refusals() []Refusal {
 	r := a.refusals
-	a.refusals = nil
+	a.refusals, a.refused = nil, 0
 	return r
 }
 
 // addRefusal notes an error. Of a quoted segment that does not begin with a
 // frame, the stream that it is of tells which frames were in it.
 func (a *Assembler) addRefusal(packet int, t time.Time, data []byte) {
-	if len(a.refusals) >= maxRefusals {
-		return
-	}
 	for _, l := range Dissect(data, a.o.LinkType) {
 		q := l.Quote
 		if q == nil {
 			continue
 		}
-		if len(q.Frames) == 0 && q.Protocol == TCP {
-			q.Frames = a.carriedIn(&q.Headers)
+		var events []EventName
+		for i := range q.Frames {
+			events = q.Frames[i].nameTo(events)
 		}
-		if q.Payload = nil; len(q.Frames) > 0 {
-			a.refusals = append(a.refusals, Refusal{packet, t, l.Fields[0].Value, q})
+		if len(q.Frames) == 0 && q.Protocol == TCP {
+			events = a.carriedIn(&q.Headers)
+		}
+		switch {
+		case len(events) == 0:
+		case len(a.refusals) >= maxRefusals || a.refused+len(events) > maxRefused:
+			a.stats.Untold++
+		default:
+			a.refusals = append(a.refusals, Refusal{packet, t, l.Fields[0].Value, q.From, q.To, events})
+			a.refused += len(events)
 		}
 		return
 	}
 }
 
-// carriedIn returns the finished frames of a stream that a segment carried a
-// part of.
-func (a *Assembler) carriedIn(h *Headers) []Frame {
+// nameTo appends the event that the frame carries, or a piece of.
+func (f *Frame) nameTo(names []EventName) []EventName {
+	if !f.Event() && f.Kind != framing.KindFragment {
+		return names
+	}
+	return append(names, EventName{f.Origin, f.Sequence})
+}
+
+// carriedIn returns the events in finished frames of a stream that a segment
+// carried a part of.
+func (a *Assembler) carriedIn(h *Headers) (names []EventName) {
 	key, d := flowKey{TCP, h.Src, h.Dst}, 0
 	if h.Dst.Compare(h.Src) < 0 {
 		key.low, key.high, d = h.Dst, h.Src, 1
@@ -55,11 +82,10 @@ func (a *Assembler) carriedIn(h *Headers) []Frame {
 	s := &f.dir[d]
 	from := s.position(h.Seq)
 	to := from + int64(h.PayloadLength)
-	var frames []Frame
 	for i := range s.recent {
 		if p := &s.recent[i]; p.frame != nil && p.from < to && p.to > from {
-			frames = append(frames, *p.frame)
+			names = p.frame.nameTo(names)
 		}
 	}
-	return frames
+	return names
 }

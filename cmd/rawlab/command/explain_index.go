@@ -32,7 +32,7 @@ type captureIndex struct {
 	damaged     int                      // frames that are not to be believed
 	replies     int                      // frames that may answer events
 	events      identities
-	refusals    []dissect.Refusal
+	refusals    refusals
 	delivers    bool  // some event is on its way to a subscriber
 	err         error // why the file could not be read to its end
 
@@ -80,6 +80,7 @@ func (f *explainFlags) index(file io.ReadSeeker) (*captureIndex, error) {
 	first := firstStories{limit: f.limit}
 	if f.one {
 		first.only = &identity{origin: f.origin, sequence: f.sequence}
+		x.refusals.only = &dissect.EventName{Origin: f.origin, Sequence: f.sequence}
 	}
 	if err := x.survey(&first); err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func (x *captureIndex) survey(first *firstStories) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", x.file, err)
 	}
-	taps := taps{visit: func(f sighting) { x.note(f, first) }}
+	taps := taps{visit: func(f sighting) { x.note(f, first) }, refused: x.refusals.add}
 	for {
 		p, err := r.Next()
 		if err != nil {
@@ -159,7 +160,6 @@ func (x *captureIndex) note(f sighting, first *firstStories) {
 
 // take takes over what one interface's assembler counted.
 func (x *captureIndex) take(iface int, a *dissect.Assembler) {
-	x.refusals = append(x.refusals, a.Refusals()...)
 	for _, f := range a.Flows() {
 		name := flowName{f.Transport, f.Client, f.Server}
 		i, known := x.flowAt[name]
@@ -182,6 +182,7 @@ func (x *captureIndex) take(iface int, a *dissect.Assembler) {
 	x.stats.Missing += s.Missing
 	x.stats.Skipped += s.Skipped
 	x.stats.Evicted += s.Evicted
+	x.stats.Untold += s.Untold
 }
 
 // trusted reports whether a frame's identity can be believed.
@@ -198,6 +199,7 @@ func (f sighting) answers() bool {
 // taps puts the frames of each interface's packets together.
 type taps struct {
 	visit   func(sighting)
+	refused func([]dissect.Refusal)    // nil: nobody asks
 	all     []*dissect.Assembler       // by interface; nil where no packet was
 	parsers map[uint16]*dissect.Parser // by link type
 }
@@ -224,6 +226,7 @@ func (t *taps) add(number int, p *pcapng.Packet, link uint16) {
 	a.Add(number, p.Time, p.Data)
 	if a.Stats().Packets%visitEvery == 0 {
 		t.give(p.Interface, a.Frames())
+		t.takeRefusals(a)
 	}
 }
 
@@ -237,7 +240,14 @@ func (t *taps) finish() {
 	for i, a := range t.all {
 		if a != nil {
 			t.give(i, a.Finish())
+			t.takeRefusals(a)
 		}
+	}
+}
+
+func (t *taps) takeRefusals(a *dissect.Assembler) {
+	if list := a.Refusals(); t.refused != nil && len(list) > 0 {
+		t.refused(list)
 	}
 }
 

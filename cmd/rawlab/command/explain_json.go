@@ -25,6 +25,7 @@ type (
 		Damaged    int             `json:"damaged_packets"`
 		Unreadable int             `json:"unreadable_packets"`
 		Missing    int             `json:"missing_bytes"`
+		Untold     int             `json:"untold_refusals,omitempty"` // ICMP errors about events: there were more than are kept
 		Events     int             `json:"events"`
 		// then, one by one:
 		// "shown": of the events, those chosen, each an eventJSON
@@ -93,7 +94,7 @@ func (x *captureIndex) writeJSON(w io.Writer, withData bool) error {
 	o := explainJSON{
 		File: x.file, Packets: x.packets, Interfaces: []interfaceJSON{}, Flows: []flowJSON{}, Frames: map[string]int{},
 		Damaged: x.stats.Damaged, Unreadable: x.stats.Unreadable, Missing: x.stats.Missing,
-		Events: x.events.count(),
+		Untold: x.untold(), Events: x.events.count(),
 	}
 	for i, n := range x.packetsAt {
 		o.Interfaces = append(o.Interfaces, interfaceJSON{x.interfaces[i].Name, x.interfaces[i].LinkType, n})

@@ -174,6 +174,7 @@ func (p *explainPrinter) findings() {
 		{s.Missing, "bytes of flows and datagrams are not in the capture"},
 		{s.Skipped, "bytes of rawlab's flows hold no frame"},
 		{s.Evicted, "flows were given up, because there are so many at once"},
+		{x.untold(), "ICMP errors about events, more than are kept, are not told with them"},
 	} {
 		if note.n > 0 {
 			p.wrapped("note    ", report.Count(note.n)+" "+note.text)

@@ -49,3 +49,11 @@ func KeepFrames(n int) int {
 	framesKept = n
 	return was
 }
+
+// KeepRefusals sets how many ICMP errors explain keeps, and returns how many
+// it was.
+func KeepRefusals(n int) int {
+	was := maxRefusals
+	maxRefusals = n
+	return was
+}
