@@ -25,20 +25,21 @@ func TallyFile(ctx context.Context, file *os.File) (*Tally, error) {
 		if err != nil {
 			return nil, err
 		}
-		return tallyShared(ctx, reader, nil)
+		return tallyShared(ctx, reader, nil, &Tally{})
 	}
 	defer unmap()
-	return tallyMapped(ctx, b)
+	return tallyMapped(ctx, b, pcapng.ChunkBytes)
 }
 
-// tallyMapped counts the packets of a file that is in memory.
-func tallyMapped(ctx context.Context, b []byte) (*Tally, error) {
+// tallyMapped counts the packets of a file that is in memory, as far as may
+// be in pieces of so many bytes.
+func tallyMapped(ctx context.Context, b []byte, piece int) (*Tally, error) {
 	var reader *pcapng.Reader
 	err := safely(func() (err error) { reader, err = pcapng.NewBytesReader(b); return err })
 	if err != nil {
 		return nil, err
 	}
-	return tallyShared(ctx, reader, b)
+	return tallyShared(ctx, reader, b, tallyGuessed(ctx, reader, b, piece))
 }
 
 // ErrShrunk says that a file lost bytes while it was read.
@@ -61,9 +62,9 @@ func safely(f func() error) (err error) {
 }
 
 // tallyShared has a goroutine for each CPU count chunks, of a file that is
-// mapped if b is not nil.
-func tallyShared(ctx context.Context, reader *pcapng.Reader, b []byte) (*Tally, error) {
-	s := shared{ctx: ctx, mapped: b, reader: reader, total: &Tally{}, done: make(map[int]*part)}
+// mapped if b is not nil. What was counted before is in total.
+func tallyShared(ctx context.Context, reader *pcapng.Reader, b []byte, total *Tally) (*Tally, error) {
+	s := shared{ctx: ctx, mapped: b, reader: reader, total: total, done: make(map[int]*part)}
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(s.work)
@@ -105,10 +106,8 @@ func (s *shared) work() {
 			return
 		}
 		from := int(chunk.Offset())
-		ahead := from + pcapng.ChunkBytes // about where those end that are taken meanwhile
-		populate(s.mapped, ahead, ahead+pcapng.ChunkBytes)
 		p := &part{Tally: Tally{parsers: parsers}}
-		p.err = safely(func() error { return p.count(&chunk) })
+		p.err = safely(func() error { return p.chunk(&chunk) })
 		release(s.mapped, from, int(chunk.Offset()))
 		s.mu.Lock()
 		s.add(number, p)
@@ -132,12 +131,12 @@ func (s *shared) take(c *pcapng.Chunk) (number int, ok bool) {
 	return number, true
 }
 
-// count counts a chunk.
-func (p *part) count(c *pcapng.Chunk) error {
+// chunk counts a chunk.
+func (t *Tally) chunk(c *pcapng.Chunk) error {
 	var raw pcapng.Raw
 	defer func() {
-		if p.Packets > 0 {
-			p.Last = c.Time(&raw)
+		if t.Packets > 0 {
+			t.Last = c.Time(&raw)
 		}
 	}()
 	for {
@@ -146,10 +145,10 @@ func (p *part) count(c *pcapng.Chunk) error {
 		} else if err != nil {
 			return err
 		}
-		if p.Packets == 0 {
-			p.First = c.Time(&raw)
+		if t.Packets == 0 {
+			t.First = c.Time(&raw)
 		}
-		p.packet(c.LinkType(&raw), raw.Data, raw.Length)
+		t.packet(c.LinkType(&raw), raw.Data, raw.Length)
 	}
 }
 

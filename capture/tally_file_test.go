@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +48,11 @@ func anyPacket(t testing.TB, r *rand.Rand) []byte {
 }
 
 // randomCapture writes a file of such packets.
-func randomCapture(t testing.TB, packets int) []byte {
+func randomCapture(t testing.TB, packets int) []byte { return captureOf(t, packets, 1000) }
+
+// captureOf writes a file of such packets, with another interface before each
+// so many.
+func captureOf(t testing.TB, packets, each int) []byte {
 	r := rand.New(rand.NewPCG(5, 6))
 	var file bytes.Buffer
 	w, err := pcapng.NewWriter(&file, pcapng.Section{})
@@ -55,13 +60,13 @@ func randomCapture(t testing.TB, packets int) []byte {
 		t.Fatal(err)
 	}
 	for n := range packets {
-		if n%1000 == 0 {
-			link := []uint16{dissect.LinkEthernet, dissect.LinkEthernet, dissect.LinkRaw, dissect.LinkSLL2, 147}[n/1000%5]
+		if n%each == 0 {
+			link := []uint16{dissect.LinkEthernet, dissect.LinkEthernet, dissect.LinkRaw, dissect.LinkSLL2, 147}[n/each%5]
 			if _, err := w.AddInterface(pcapng.Interface{LinkType: link}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		p := pcapng.Packet{Interface: r.IntN(n/1000 + 1), Time: time.Unix(1_700_000_000, int64(n)).UTC(), Data: anyPacket(t, r)}
+		p := pcapng.Packet{Interface: r.IntN(n/each + 1), Time: time.Unix(1_700_000_000, int64(n)).UTC(), Data: anyPacket(t, r)}
 		p.Length = len(p.Data) + r.IntN(2)*r.IntN(3)
 		if err := w.WritePacket(&p); err != nil {
 			t.Fatal(err)
@@ -71,6 +76,30 @@ func randomCapture(t testing.TB, packets int) []byte {
 		t.Fatal(err)
 	}
 	return file.Bytes()
+}
+
+// inPackets writes a capture of datagrams that carry a file, whole at first
+// and then in pieces: where blocks begin in them, none does.
+func inPackets(t testing.TB, file []byte) []byte {
+	var b bytes.Buffer
+	w, err := pcapng.NewWriter(&b, pcapng.Section{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.AddInterface(pcapng.Interface{LinkType: 147}); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{len(file), 4000} {
+		for piece := range slices.Chunk(file, size) {
+			if err := w.WritePacket(&pcapng.Packet{Time: time.Unix(1, 0).UTC(), Data: piece, Length: len(piece)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // tallySlowly counts a file packet by packet, none of them in the plain way.
@@ -106,7 +135,13 @@ func TestTallyFile(t *testing.T) {
 	cut := whole[:len(whole)-30]
 	bad := bytes.Clone(whole)
 	bad[len(bad)*2/3&^3] ^= 0x55
-	for name, content := range map[string][]byte{"whole": whole, "cut": cut, "bad": bad} {
+	plain := captureOf(t, 40_000, 40_000)
+	mimic := captureOf(t, 50, 50) // whose packets hold captures
+	for range 6 {
+		mimic = inPackets(t, mimic)
+	}
+	files := map[string][]byte{"whole": whole, "cut": cut, "bad": bad, "one interface": plain, "one interface, cut": plain[:len(plain)-30], "captured captures": mimic}
+	for name, content := range files {
 		t.Run(name, func(t *testing.T) {
 			want, wantErr := tallySlowly(t, content)
 			path := filepath.Join(t.TempDir(), "file")
@@ -127,8 +162,19 @@ func TestTallyFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _ = tallyShared(t.Context(), r, nil)
+			got, _ = tallyShared(t.Context(), r, nil, &Tally{})
 			sameTally(t, got, want)
+			mapped, unmap, err := mapFile(file)
+			if err != nil {
+				t.Skip("this system maps no files:", err)
+			}
+			defer unmap()
+			for _, piece := range []int{100, 1000, 64 << 10} {
+				if got, err = tallyMapped(t.Context(), mapped, piece); err != nil && err.Error() != wantErr.Error() {
+					t.Errorf("in pieces of %d bytes: %v, want %v", piece, err, wantErr)
+				}
+				sameTally(t, got, want)
+			}
 		})
 	}
 }
@@ -155,7 +201,7 @@ func TestTallyFileShrinks(t *testing.T) {
 	if err := os.Truncate(path, 64<<10); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tallyMapped(t.Context(), b); !errors.Is(err, ErrShrunk) || got == nil {
+	if got, err := tallyMapped(t.Context(), b, pcapng.ChunkBytes); !errors.Is(err, ErrShrunk) || got == nil {
 		t.Errorf("tallyMapped = %v, want %v", err, ErrShrunk)
 	}
 }

@@ -17,6 +17,9 @@ type Chunk struct {
 	scope
 	buf  []byte // kept for the next chunk
 	rest []byte // blocks not yet read
+
+	guessed bool // by [Reader.Guess]
+	beyond  int  // of rest, so much is behind where its last block begins
 }
 
 // Next reads the next packet, which is valid as long as the chunk. At the end
@@ -26,21 +29,17 @@ func (c *Chunk) Next(p *Raw) error {
 	if c.fast(p) {
 		return nil
 	}
-	for len(c.rest) > 0 {
-		kind, size, err := c.extent(c.rest)
-		if err != nil {
+	for len(c.rest) > c.beyond {
+		kind, block, err := c.block()
+		if err == nil && c.isPacket(kind) {
+			_, err = c.raw(kind, c.body(block), p)
+		}
+		if err != nil && c.guessed {
+			return io.EOF // for the reader to judge
+		} else if err != nil {
 			return err
 		}
-		block := c.rest[:size]
-		if err := c.closes(block); err != nil {
-			return err
-		}
-		if c.isPacket(kind) {
-			if _, err := c.raw(kind, c.body(block), p); err != nil {
-				return err
-			}
-		}
-		c.pass(int(size))
+		c.pass(len(block))
 		if c.isPacket(kind) {
 			return nil
 		}
@@ -48,23 +47,42 @@ func (c *Chunk) Next(p *Raw) error {
 	return io.EOF
 }
 
+// block returns the next block.
+func (c *Chunk) block() (kind uint32, b []byte, err error) {
+	if len(c.rest) < c.head() {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	kind, size, err := c.extent(c.rest)
+	if err != nil {
+		return 0, nil, err
+	}
+	if int(size) > len(c.rest) || c.changes(kind) {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	b = c.rest[:size]
+	return kind, b, c.closes(b)
+}
+
 func (c *Chunk) pass(n int) {
 	c.rest = c.rest[n:]
 	c.offset += int64(n)
 }
 
+// leastEnhanced is the size of an enhanced packet block without data: type,
+// size, interface, time, two lengths, size.
+const leastEnhanced = 32
+
 // fast is Next for what nearly every block is, an enhanced packet block of a
 // little-endian section with nothing wrong. Of any other it reports false,
 // having read nothing.
 func (c *Chunk) fast(p *Raw) bool {
-	const least = 32 // bytes of a block: type, size, interface, time, two lengths, size
 	b := c.rest
-	if len(b) < least || bool(c.endian) || c.classic {
+	if len(b) < leastEnhanced || len(b) <= c.beyond || bool(c.endian) || c.classic {
 		return false
 	}
 	size, id, captured := le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[20:])
-	if le.Uint32(b) != blockEnhanced || size < least || size > MaxBlock || size%4 != 0 || int(size) > len(b) ||
-		captured > size-least || le.Uint32(b[size-4:]) != size || int(id) >= len(c.interfaces)-c.first {
+	if le.Uint32(b) != blockEnhanced || size < leastEnhanced || size > MaxBlock || size%4 != 0 || int(size) > len(b) ||
+		captured > size-leastEnhanced || le.Uint32(b[size-4:]) != size || int(id) >= len(c.interfaces)-c.first {
 		return false
 	}
 	p.Interface = c.first + int(id)
@@ -132,7 +150,7 @@ func (r *Reader) walk(b []byte) (size int) {
 // hand gives the next size bytes to c. The fewer bytes are copied, those or
 // the ones behind them: then c takes the reader's buffer, and it c's.
 func (r *Reader) hand(c *Chunk, size int) {
-	c.scope = r.scope
+	c.scope, c.guessed, c.beyond = r.scope, false, 0
 	w := &r.w
 	c.rest = w.rest()[:size]
 	r.pass(size)

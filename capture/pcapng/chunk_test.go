@@ -51,6 +51,45 @@ func seenInChunks(r *pcapng.Reader, err error) (all []seen, _ error) {
 	return all, err
 }
 
+// seenInPieces reads from guesses as far as they lead, then in chunks.
+func seenInPieces(size, piece int64, r *pcapng.Reader, err error) (all []seen, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Preamble(); err != nil || !r.Guessable() {
+		return seenInChunks(r, err)
+	}
+	at := r.Position()
+	read := func(c *pcapng.Chunk) (list []seen) {
+		var p pcapng.Raw
+		for c.Next(&p) == nil {
+			list = append(list, seen{p.Interface, c.Time(&p), string(p.Data), p.Length})
+		}
+		return list
+	}
+	for from := at; from < size; from += piece {
+		var c pcapng.Chunk
+		until := min(from+piece, size)
+		if at >= until {
+			continue
+		}
+		r.Guess(&c, from, until)
+		begins := c.Offset()
+		list := read(&c)
+		if begins != at || c.Offset() < until {
+			r.From(&c, at, until)
+			list = read(&c)
+		}
+		all, at = append(all, list...), c.Offset()
+		if at < until {
+			break
+		}
+	}
+	r.Advance(at, len(all))
+	rest, err := seenInChunks(r, nil)
+	return append(all, rest...), err
+}
+
 // sameInChunks reads a file in every way.
 func sameInChunks(t *testing.T, file []byte) {
 	t.Helper()
@@ -65,6 +104,11 @@ func sameInChunks(t *testing.T, file []byte) {
 	check("chunks", got, err)
 	got, err = seenInChunks(pcapng.NewBytesReader(file))
 	check("chunks of bytes", got, err)
+	for _, piece := range []int64{64, 500} {
+		r, err := pcapng.NewBytesReader(file)
+		got, err := seenInPieces(int64(len(file)), piece, r, err)
+		check("pieces", got, err)
+	}
 	got, err = seenByNext(pcapng.NewBytesReader(file))
 	check("Next of bytes", got, err)
 	got, err = seenByNext(pcapng.NewReader(iotest.HalfReader(bytes.NewReader(file))))
