@@ -34,7 +34,8 @@ func newExplain() *cobra.Command {
 		Long: "Read a capture file (pcapng or pcap, of rawlab, tcpdump or Wireshark; - for stdin) and\n" +
 			"tell for every event in it the packets that carried it: where it was split, packed with\n" +
 			"others or sent again, and which bytes belong to which layer of OSI and of TCP/IP.\n" +
-			"With --event, every layer of each of its packets is shown with its fields. A file\n" +
+			"With --event, every layer of each of its packets is shown with its fields, and what TCP\n" +
+			"did: segments lost and sent again, when it was complete, what it waited for. A file\n" +
 			"without events is dissected packet by packet. FOLDER is what 'lab run -o' wrote; its\n" +
 			"samples of TCP_INFO, if there are any, stand in --ladder and --flows.\n\n" +
 			"--ladder draws the packets in time between their hosts, --flows sums up TCP's,\n" +
@@ -98,6 +99,11 @@ func (f *explainFlags) run(c *cobra.Command) error {
 	x, err := f.index(file)
 	if err != nil {
 		return err
+	}
+	if f.one && !f.waterfall && !f.asTable() {
+		if err := x.followTCP(); err != nil {
+			return err
+		}
 	}
 	if f.json && !f.waterfall && !f.asTable() {
 		return errors.Join(x.writeJSON(c.OutOrStdout(), f.hex), x.err)

@@ -43,6 +43,7 @@ func (p *explainPrinter) block(s *story) {
 	if p.x.delivers && !slices.ContainsFunc(s.frames, func(f sighting) bool { return f.Kind == framing.KindEvent }) {
 		p.line("  event in no packet: it goes on to no subscriber in this capture")
 	}
+	p.tcp(s)
 	p.refusals(s)
 	said := ""
 	for _, f := range s.answers {

@@ -54,6 +54,7 @@ type (
 		Emitted string           `json:"emitted,omitempty"`
 		Frames  []eventFrameJSON `json:"frames"`
 		Answers []eventFrameJSON `json:"answers"`
+		TCP     []eventTCPJSON   `json:"tcp,omitempty"` // with --event
 	}
 	eventFrameJSON struct {
 		Kind      string     `json:"kind"`
@@ -138,6 +139,9 @@ func (s *story) json() eventJSON {
 	}
 	for _, f := range s.answers {
 		e.Answers = append(e.Answers, f.json())
+	}
+	for _, leg := range s.tcp {
+		e.TCP = append(e.TCP, leg.json())
 	}
 	return e
 }

@@ -14,6 +14,7 @@ type story struct {
 	begins  spot // where its first frame does whose identity can be believed
 	frames  []sighting
 	answers []sighting // what confirmed or refused it
+	tcp     []*eventTCP
 }
 
 // whole returns a frame of the story that was read without error, if any was.
