@@ -24,6 +24,8 @@ type accounting struct {
 	json     bool
 	cut      int // packets that were captured in part
 	missed   uint64
+
+	unfinished bool // somebody still writes the log
 }
 
 // newAccounting begins. The log is read in the end: while a capture is live it
@@ -76,7 +78,7 @@ type placeJSON struct {
 // print closes the account.
 func (a *accounting) print() (err error) {
 	a.open()
-	if a.emitted, err = readLog(a.log); err != nil {
+	if a.emitted, a.unfinished, err = readLog(a.log); err != nil {
 		return err
 	}
 	together := a.observer.Finish(a.emitted)
@@ -121,6 +123,9 @@ func (a *accounting) never(p *account.Place) string {
 // unknown says what cannot be known from here.
 func (a *accounting) unknown(whole, never int) []string {
 	say := []string{}
+	if a.unfinished {
+		say = append(say, "the log's last line is unfinished, for its emitter still writes: what it emits from there on is not in this account")
+	}
 	if never > 0 {
 		say = append(say, "never seen: lost before they came here, or their way does not lead past here; from here nobody can say which")
 	}

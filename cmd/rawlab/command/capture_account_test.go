@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rawlab/cmd/rawlab/command"
 )
 
 // account is what 'capture --account --json' prints.
@@ -97,7 +99,39 @@ func TestCaptureAccountRefuses(t *testing.T) {
 			t.Errorf("%q: exit code %d, %s", content, code, stderr)
 		}
 	}
+	for path, want := range map[string]string{dir: dir + " is a folder: name the log", filepath.Join(dir, "none"): "none: no such file or directory"} {
+		if code, _, stderr := runCapture(t, nil, "-r", file, "--account", path); code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%q: exit code %d, %s", path, code, stderr)
+		}
+	}
 	if code, _, stderr := runCapture(t, nil, "-r", file, "--account", "x", "-q"); code != 2 || !strings.Contains(stderr, "--account counts events") {
 		t.Errorf("with -q: exit code %d, %s", code, stderr)
 	}
+}
+
+// FuzzLog: what an emitter never wrote is refused by its line, and what is
+// taken is no more than there are lines.
+func FuzzLog(f *testing.F) {
+	for _, log := range []string{
+		"", "{}", `{"origin":"1","sequence":1,"time":"2026-01-01T00:00:00Z","topic":"lab","bytes":128}` + "\n{",
+		`{"origin":"1","sequence":0,"refused":"no"}` + "\n" + `{"origin":"1","sequence":0,"refused":"no"}`, `{"origin":"18446744073709551616"}`,
+	} {
+		f.Add(log)
+	}
+	f.Fuzz(func(t *testing.T, log string) {
+		events, unfinished, err := command.ParseLog(strings.NewReader(log))
+		if err != nil {
+			if line, _, ok := strings.Cut(err.Error(), ": "); !ok || strings.Trim(line, "0123456789") != "" || events != 0 {
+				t.Errorf("%d events, %v, want the line before it", events, err)
+			}
+			return
+		}
+		lines := strings.Count(log, "\n")
+		if !strings.HasSuffix(log, "\n") && log != "" && !unfinished {
+			lines++
+		}
+		if events != lines {
+			t.Errorf("%d events in %d lines (unfinished: %t)", events, lines, unfinished)
+		}
+	})
 }

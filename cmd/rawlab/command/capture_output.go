@@ -26,6 +26,9 @@ type captureOutput struct {
 // start does not empty a file.
 func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*captureOutput, error) {
 	if f.account != "" {
+		if err := mayBeLog(f.account, f.read == ""); err != nil {
+			return nil, err
+		}
 		a := newAccounting(f.account, source, c.OutOrStdout(), f.json)
 		return &captureOutput{sink: a, events: a}, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -65,33 +66,61 @@ func (l *eventLog) close() error {
 // bytes each).
 const maxLogged = 1 << 22
 
-// readLog reads an emitter's log. An event that was emitted twice, by numbers,
-// is an error: the log would be of two emitters.
-func readLog(path string) (events []account.Emission, err error) {
+// mayBeLog refuses a path at which no log can be, before a capture begins that
+// would be of no use. While one is live, the log may come only later.
+func mayBeLog(path string, live bool) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return fmt.Errorf("--account: %s is a folder: name the log that 'rawlab emit --log' writes", path)
+	}
+	if live && errors.Is(err, os.ErrNotExist) {
+		_, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("--account: %w", err)
+	}
+	return nil
+}
+
+// readLog reads an emitter's log.
+func readLog(path string) (events []account.Emission, unfinished bool, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--account: %w", err)
+		return nil, false, fmt.Errorf("--account: %w", err)
 	}
 	defer file.Close()
-	r := bufio.NewReaderSize(file, 1<<16)
+	if events, unfinished, err = parseLog(file); err != nil {
+		err = fmt.Errorf("%s:%w", path, err)
+	}
+	return events, unfinished, err
+}
+
+// parseLog reads a log; its errors begin with the line. An event that was
+// emitted twice, by numbers, is one: the log would be of two emitters. A last
+// line that ends amid what it says is unfinished: somebody is writing it.
+func parseLog(log io.Reader) (events []account.Emission, unfinished bool, err error) {
+	r := bufio.NewReaderSize(log, 1<<16)
 	seen := map[account.ID]int{}
 	for line := 1; ; line++ {
 		text, err := r.ReadSlice('\n')
 		if err == io.EOF && len(text) == 0 {
-			return events, nil
+			return events, false, nil
 		}
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+			return nil, false, fmt.Errorf("%d: %w", line, err)
 		}
-		e, err := parseLogged(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w; want what 'rawlab emit --log' writes", path, line, err)
+		e, parseErr := parseLogged(text)
+		if parseErr != nil && err == io.EOF && len(events) > 0 {
+			return events, true, nil
+		}
+		if parseErr != nil {
+			return nil, false, fmt.Errorf("%d: %w; want what 'rawlab emit --log' writes", line, parseErr)
 		}
 		if before, ok := seen[e.ID]; ok && e.ID.Sequence != 0 {
-			return nil, fmt.Errorf("%s:%d: event %d:%d is in line %d already", path, line, e.ID.Origin, e.ID.Sequence, before)
+			return nil, false, fmt.Errorf("%d: event %d:%d is in line %d already", line, e.ID.Origin, e.ID.Sequence, before)
 		}
 		if len(events) == maxLogged {
-			return nil, fmt.Errorf("%s:%d: more than %d events; account for a part of the log at a time", path, line, maxLogged)
+			return nil, false, fmt.Errorf("%d: more than %d events; account for a part of the log at a time", line, maxLogged)
 		}
 		seen[e.ID] = line
 		events = append(events, e)

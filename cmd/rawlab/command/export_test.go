@@ -57,3 +57,9 @@ func KeepRefusals(n int) int {
 	maxRefusals = n
 	return was
 }
+
+// ParseLog reads an emitter's log and returns how many events it has.
+func ParseLog(log io.Reader) (events int, unfinished bool, err error) {
+	list, unfinished, err := parseLog(log)
+	return len(list), unfinished, err
+}
