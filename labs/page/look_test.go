@@ -180,6 +180,9 @@ func lightsBytes(b *tab) {
 	if lit != 20 {
 		b.Errorf("%d bytes are lit, want an IPv4 header's 20", lit)
 	}
+	if bare := value[int](b, `document.querySelectorAll("#bytes .piece-0").length`); bare != 0 {
+		b.Errorf("%d bytes belong to no layer", bare)
+	}
 	if fields := b.text("bytes"); !strings.Contains(fields, "IPv4: fields") {
 		b.Error("the fields of IPv4 are not shown")
 	}

@@ -15,7 +15,7 @@ function packetBox(run, event, packet, shown) {
 	const choose = (i) => {
 		buttons.forEach((b, n) => b.setAttribute("aria-pressed", String(n === i)));
 		const layer = layers[i];
-		light(hex, [[layer.from, layer.to]]);
+		light(hex, bytesOf(layer));
 		fields.replaceChildren(fieldsOf(layer, hex));
 	};
 	const rows = layers.map((layer, i) => {
@@ -46,16 +46,20 @@ function layersFor(packet, event) {
 
 const layerName = (layer) => layer.others ? "other events" : data.words[layer.name];
 
+// bytesOf are a layer's bytes: its own, and fields of it that stand behind what
+// it carries, such as a checksum.
+const bytesOf = (layer) => [[layer.from, layer.to], ...layer.fields.filter(([, , from]) => from >= layer.to).map(([, , from, to]) => [from, to])];
+
 // track draws where a layer's bytes lie.
 function track(packet, layer) {
 	return svg("svg", { class: "track", viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" },
-		svg("rect", { class: `piece-${layer.osi}`, x: 1000 * layer.from / packet.size, width: Math.max(2, 1000 * (layer.to - layer.from) / packet.size), y: 0, height: 10 }));
+		bytesOf(layer).map(([from, to]) => svg("rect", { class: `piece-${layer.osi}`, x: 1000 * from / packet.size, width: Math.max(2, 1000 * (to - from) / packet.size), y: 0, height: 10 })));
 }
 
 // fieldsOf lists a layer's fields; pointing at one lights its bytes.
 function fieldsOf(layer, hex) {
 	const list = table(["field", "value", "bytes"], layer.fields.map(([name, value, from, to]) => [data.words[name], data.words[value], to > from ? `${from}–${to - 1}` : "–"]), { class: "fields" });
-	const all = () => light(hex, [[layer.from, layer.to]]);
+	const all = () => light(hex, bytesOf(layer));
 	[...list.tBodies[0].rows].forEach((row, i) => {
 		const [, , from, to] = layer.fields[i], on = () => light(hex, [[from, to]]);
 		row.cells[1].className = "words";
@@ -72,7 +76,7 @@ const perLine = 16;
 function hexOf(packet) {
 	const bytes = packet.hex.match(/../g) ?? [], box = el("div", { class: "hex", role: "img", "aria-label": `the packet's bytes: ${bytes.slice(0, 64).join(" ")}${bytes.length > 64 ? " …" : ""}` });
 	const owner = new Array(bytes.length).fill(0);
-	for (const layer of packet.layers) owner.fill(layer.osi, layer.from, layer.to);
+	for (const layer of packet.layers) for (const [from, to] of bytesOf(layer)) owner.fill(layer.osi, from, to);
 	for (let at = 0; at < bytes.length; at += perLine) {
 		const row = bytes.slice(at, at + perLine);
 		const cells = row.map((b, i) => el("span", { class: `piece-${owner[at + i]}` }, b));
