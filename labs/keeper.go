@@ -17,7 +17,7 @@ const (
 	// wholeBytes are as many as a tap keeps of fragments too. Beyond, it keeps
 	// of each as much as the account needs: a few events of many packets each
 	// would else be what fills the memory.
-	wholeBytes = 64 << 20
+	wholeBytes = 32 << 20
 
 	arenaBytes = 1 << 20
 )

@@ -32,7 +32,7 @@ func newKernelNetwork(ctx context.Context, o *Options) (context.Context, Network
 	}
 	n := &kernelNetwork{Kernel: k}
 	for i, h := range []*host.Host{k.Client, k.Server} {
-		if n.taps[i], err = newTap(h); err != nil {
+		if n.taps[i], err = newTap(h, o.ringBlocks()); err != nil {
 			return ctx, nil, errors.Join(err, n.Close())
 		}
 		if n.doors[i], err = openDoor(h); err != nil {
@@ -136,10 +136,20 @@ type tap struct {
 	err  error
 }
 
-func newTap(h *host.Host) (*tap, error) {
+// ringBlocks is how many blocks of the default size a tap's ring has: more
+// where there is so much to come that a busy machine may read it late.
+func (o *Options) ringBlocks() int {
+	const much = 64 << 20 // bytes of payload
+	if o.Events*o.Size > much {
+		return 2 * capture.DefaultBlocks
+	}
+	return capture.DefaultBlocks
+}
+
+func newTap(h *host.Host, blocks int) (*tap, error) {
 	t := &tap{}
 	err := h.Do(func() (err error) {
-		t.ring, err = capture.OpenRing(&capture.RingConfig{Interface: host.Interface})
+		t.ring, err = capture.OpenRing(&capture.RingConfig{Interface: host.Interface, Blocks: blocks})
 		return err
 	})
 	if err != nil {

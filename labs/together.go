@@ -25,6 +25,7 @@ type together struct {
 // carryOut makes a network, carries plans out over it, all at once, and
 // settles the account of each.
 func carryOut(ctx context.Context, o *Options, plans []*plan) ([]*report.Evidence, *Recording, error) {
+	defer spare(o)()
 	ctx, n, err := newNetwork(ctx, o)
 	if err != nil {
 		return nil, nil, err

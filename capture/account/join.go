@@ -24,7 +24,7 @@ type Joined struct {
 	Sightings []Sighting // in the order of the sending tap; of the run's packets only
 	Unsent    []int      // passages that the sending tap did not see
 	Strangers []int      // packets at the receiving tap that the wire did not send
-	origin    []int      // of each packet at the receiving tap: its sighting, or -1
+	origin    []int32    // of each packet at the receiving tap: its sighting, or -1
 }
 
 // Origin is the sighting of a packet at the receiving tap, by its index there;
@@ -33,31 +33,73 @@ func (j *Joined) Origin(packet int) (sighting int, ok bool) {
 	if packet >= len(j.origin) {
 		return -1, false
 	}
-	return j.origin[packet], j.origin[packet] >= 0
+	return int(j.origin[packet]), j.origin[packet] >= 0
 }
 
-// byHash finds indices by hash, each hash's in the order they were added.
-type byHash map[uint64][]int
+// byHash finds numbers by hash, each hash's in the order they were added. All
+// of a hash are a chain through one slice: a run has millions of packets, and
+// hardly two are alike.
+type byHash struct {
+	chains  map[uint64]chain
+	numbers []int32
+	next    []int32 // by place in numbers; -1: none
+}
 
-func (m byHash) take(h uint64) (int, bool) {
-	l := m[h]
-	if len(l) == 0 {
+// chain is the places of the first and the last that are left of a hash.
+type chain struct{ first, last int32 }
+
+func newByHash(size int) *byHash {
+	return &byHash{make(map[uint64]chain, size), make([]int32, 0, size), make([]int32, 0, size)}
+}
+
+func (m *byHash) add(h uint64, number int) {
+	at := int32(len(m.numbers))
+	m.numbers, m.next = append(m.numbers, int32(number)), append(m.next, -1)
+	c, ok := m.chains[h]
+	if ok {
+		m.next[c.last] = at
+	} else {
+		c.first = at
+	}
+	c.last = at
+	m.chains[h] = c
+}
+
+func (m *byHash) take(h uint64) (int, bool) {
+	c, ok := m.chains[h]
+	if !ok {
 		return 0, false
 	}
-	m[h] = l[1:]
-	return l[0], true
+	number := int(m.numbers[c.first])
+	if c.first = m.next[c.first]; c.first < 0 {
+		delete(m.chains, h)
+	} else {
+		m.chains[h] = c
+	}
+	return number, true
+}
+
+// left lists the numbers that were not taken, ascending.
+func (m *byHash) left() (numbers []int) {
+	for _, c := range m.chains {
+		for at := c.first; at >= 0; at = m.next[at] {
+			numbers = append(numbers, int(m.numbers[at]))
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
 }
 
 // join matches one leg's packets: equal bytes in equal order.
 func join(from, to *Tap, wire *Wire, mine func(*Packet) bool, mineAtWire func(*Passage) bool) *Joined {
-	rows := byHash{}
+	rows := newByHash(len(wire.Passages))
 	for i := range wire.Passages {
 		if p := &wire.Passages[i]; mineAtWire(p) {
-			rows[p.Hash] = append(rows[p.Hash], i)
+			rows.add(p.Hash, i)
 		}
 	}
 	j := &Joined{}
-	bySighting := make(map[int]int, len(from.Packets)) // passage → sighting
+	bySighting := make([]int32, len(wire.Passages)) // by passage: its sighting, counted from 1; 0: none
 	for i := range from.Packets {
 		p := &from.Packets[i]
 		if !p.Outgoing || !mine(p) {
@@ -66,29 +108,26 @@ func join(from, to *Tap, wire *Wire, mine func(*Packet) bool, mineAtWire func(*P
 		s := Sighting{Packet: i, Passage: -1}
 		if row, ok := rows.take(p.Hash); ok {
 			s.Passage = row
-			bySighting[row] = len(j.Sightings)
+			bySighting[row] = int32(len(j.Sightings)) + 1
 		}
 		j.Sightings = append(j.Sightings, s)
 	}
-	for _, unmatched := range rows {
-		j.Unsent = append(j.Unsent, unmatched...)
-	}
-	slices.Sort(j.Unsent)
+	j.Unsent = rows.left()
 	j.arrivals(to, wire, bySighting, mineAtWire, mine)
 	return j
 }
 
 // arrivals matches what left the wire with what the receiving tap saw.
-func (j *Joined) arrivals(to *Tap, wire *Wire, bySighting map[int]int, mineAtWire func(*Passage) bool, mine func(*Packet) bool) {
-	left := byHash{}
+func (j *Joined) arrivals(to *Tap, wire *Wire, bySighting []int32, mineAtWire func(*Passage) bool, mine func(*Packet) bool) {
+	left := newByHash(len(wire.Passages))
 	for i := range wire.Passages {
 		if p := &wire.Passages[i]; mineAtWire(p) {
 			for range p.Copies {
-				left[p.OutHash] = append(left[p.OutHash], i)
+				left.add(p.OutHash, i)
 			}
 		}
 	}
-	j.origin = make([]int, len(to.Packets))
+	j.origin = make([]int32, len(to.Packets))
 	for i := range to.Packets {
 		j.origin[i] = -1
 		p := &to.Packets[i]
@@ -102,7 +141,7 @@ func (j *Joined) arrivals(to *Tap, wire *Wire, bySighting map[int]int, mineAtWir
 			}
 			continue
 		}
-		if s, ok := bySighting[row]; ok {
+		if s := bySighting[row] - 1; s >= 0 {
 			j.Sightings[s].Arrived++
 			j.origin[i] = s
 		}

@@ -8,15 +8,15 @@ import (
 
 // notes gathers a comment for every packet of a tap.
 type notes struct {
-	events map[int][]ID // by packet
-	fate   []string
-	piece  map[int]string // by packet: which piece of its event it carried
-	again  map[int]bool   // by packet: a rung has sent that before
-	size   int
+	carried []*crossing         // by packet; nil: none
+	more    map[int][]*crossing // by packet: those beyond the first
+	fate    []string
+	piece   map[int]string // by packet: which piece of its event it carried
+	again   map[int]bool   // by packet: a rung has sent that before
 }
 
 func newNotes(packets int) *notes {
-	return &notes{events: make(map[int][]ID, packets), piece: map[int]string{}, size: packets, fate: make([]string, packets)}
+	return &notes{carried: make([]*crossing, packets), more: map[int][]*crossing{}, piece: map[int]string{}, fate: make([]string, packets)}
 }
 
 // add remembers what a crossing's packets carried and what the wire did.
@@ -25,7 +25,11 @@ func (n *notes) add(c *crossing, wire *Wire) {
 		if c.cut != nil {
 			n.piece[s.Packet] = c.cut.say(i)
 		}
-		n.events[s.Packet] = append(n.events[s.Packet], c.events...)
+		if n.carried[s.Packet] == nil {
+			n.carried[s.Packet] = c
+		} else {
+			n.more[s.Packet] = append(n.more[s.Packet], c)
+		}
 		n.fate[s.Packet] = s.say(wire)
 	}
 }
@@ -59,21 +63,43 @@ func (l *Ledger) note(number int, n *notes, j *Joined, to *Tap) {
 		from, end = Server, Client
 	}
 	if l.Notes[from] == nil {
-		l.Notes[from] = make([]string, n.size)
+		l.Notes[from] = make([]string, len(n.carried))
 	}
 	if l.Notes[end] == nil {
 		l.Notes[end] = make([]string, len(to.Packets))
 	}
+	left, came := comment{notes: n}, comment{notes: n, prefix: "arrived, "}
 	for i := range j.Sightings {
 		p := j.Sightings[i].Packet
-		l.Notes[from][p] = join2(n.say(p), n.fate[p])
+		l.Notes[from][p] = left.say(p)
 	}
 	for p, s := range j.origin {
 		if s >= 0 {
-			at := j.Sightings[s].Packet
-			l.Notes[end][p] = join2(n.say(at), "arrived, "+n.fate[at])
+			l.Notes[end][p] = came.say(j.Sightings[s].Packet)
 		}
 	}
+}
+
+// comment writes comments one after the other. Fragments of one datagram
+// mostly have the same, and share it.
+type comment struct {
+	*notes
+	prefix string // of fates
+	of     *crossing
+	fate   string
+	text   string
+}
+
+func (c *comment) say(packet int) string {
+	of, fate := c.carried[packet], c.notes.fate[packet]
+	same := of != nil && of == c.of && fate == c.fate && of.cut == nil && c.more[packet] == nil && !c.again[packet]
+	if !same {
+		c.text = join2(c.notes.say(packet), c.prefix+fate)
+	}
+	if c.of, c.fate = of, fate; c.more[packet] != nil || c.again[packet] {
+		c.of = nil
+	}
+	return c.text
 }
 
 func join2(events, fate string) string {
@@ -85,7 +111,14 @@ func join2(events, fate string) string {
 
 // say tells what a packet carries.
 func (n *notes) say(packet int) string {
-	text := n.piece[packet] + sayEvents(n.events[packet])
+	var events []ID
+	if c := n.carried[packet]; c != nil {
+		events = c.events
+	}
+	for _, c := range n.more[packet] {
+		events = append(slices.Clip(events), c.events...)
+	}
+	text := n.piece[packet] + sayEvents(events)
 	if n.again[packet] {
 		text += ", sent again"
 	}

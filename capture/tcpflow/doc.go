@@ -40,9 +40,9 @@
 //   - A Nagle wait: a segment smaller than the largest left within a
 //     millisecond after a bare acknowledgement of all that was under way, so
 //     the sender had kept it until then (RFC 896). It waited at most since the
-//     segment before it. A sender that ever sends a small segment while
-//     another is unacknowledged does not do that, and none of its segments
-//     waited so.
+//     segment before it. An application that happens to write just then looks
+//     the same. A sender that ever sends a small segment while another is
+//     unacknowledged does not do that, and none of its segments waited so.
 //   - A delayed acknowledgement: a bare acknowledgement left 20 ms or more
 //     after the first segment that it is for, all in order (RFC 1122, section
 //     4.2.3.2, which allows 500 ms).
