@@ -47,7 +47,7 @@ const (
 
 func runBufferbloat(ctx context.Context, o *Options) (*Outcome, error) {
 	if o.Impairment.Rate == 0 || o.Impairment.AQM != 0 {
-		return nil, &OptionError{fmt.Errorf("lab bufferbloat: --rate: the wire needs a rate; the lab itself puts CoDel before it")}
+		return nil, &OptionError{fmt.Errorf("--rate: the wire needs a rate; the lab itself puts CoDel before it")}
 	}
 	codel := *o
 	codel.Impairment.AQM = wire.CoDel

@@ -44,7 +44,7 @@ const burstLength = 5
 func runBursts(ctx context.Context, o *Options) (*Outcome, error) {
 	i := o.impairments()
 	if share, _ := i[0].LossShare(); o.Back != nil || o.Impairment.Burst != (wire.Gilbert{}) || share <= 0 || share > 0.5 {
-		return nil, &OptionError{fmt.Errorf("lab bursts: --loss: give the share that is lost either way, over 0 and at most 50%%; the lab makes the bursts of it")}
+		return nil, &OptionError{fmt.Errorf("--loss: give the share that is lost either way, over 0 and at most 50%%; the lab makes the bursts of it")}
 	}
 	fec := overUDP(udpq.ReliabilityFEC)
 	trials := append(overBoth("alone", nil), trial{fec, "alone", nil})

@@ -1,4 +1,28 @@
 package labs
 
 // Catalog lists every lab, in the order a learner would take them.
-var Catalog = []*Lab{Layers, Handshake, SocketStates, Loss, Bursts, Reorder, Duplicate, Corrupt, Fragmentation, SlowReader, ReliableUDP, Fairness, CongestionControl, Bufferbloat, MissedEvent, Acks, Rebinding, MITMView}
+var Catalog = []*Lab{
+	Layers,
+	Handshake,
+	NobodyHome,
+	SocketStates,
+	Framing,
+	Loss,
+	HeadOfLine,
+	Bursts,
+	Reorder,
+	Duplicate,
+	Corrupt,
+	Fragmentation,
+	Nagle,
+	SlowReader,
+	ReliableUDP,
+	Fairness,
+	CongestionControl,
+	Bufferbloat,
+	Broadcast,
+	MissedEvent,
+	Acks,
+	Rebinding,
+	MITMView,
+}

@@ -54,9 +54,9 @@ func runFairness(ctx context.Context, o *Options) (*Outcome, error) {
 	switch rung {
 	case udpq.ReliabilityAck:
 	case udpq.ReliabilityNone:
-		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability none: that is beside TCP in any case; leave it out, or say ack")}
+		return nil, &OptionError{fmt.Errorf("--reliability none: that is beside TCP in any case; leave it out, or say ack")}
 	default:
-		return nil, &OptionError{fmt.Errorf("lab fairness: --reliability %s: it does not slow down for a full queue, no more than none, which is beside TCP in any case; only ack controls congestion", rung)}
+		return nil, &OptionError{fmt.Errorf("--reliability %s: it does not slow down for a full queue, no more than none, which is beside TCP in any case; only ack controls congestion", rung)}
 	}
 	var contests [2]contest
 	var groups []group

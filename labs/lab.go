@@ -100,6 +100,9 @@ type Options struct {
 	Progress      func(Progress)   // told now and then; nil: nobody is
 	Stop          <-chan struct{}  // when it is closed, nothing more is emitted, and the lab ends with what it has; nil: never
 	stages        int              // see Progress
+
+	Patience time.Duration     // that TCP has where nobody answers
+	sysctls  map[string]string // of kernel hosts, those that this kernel has
 }
 
 // Progress says how far a lab has come.

@@ -42,7 +42,7 @@ type absence struct {
 
 func runMissedEvent(ctx context.Context, o *Options) (*Outcome, error) {
 	if o.Events < 3 {
-		return nil, &OptionError{fmt.Errorf("lab missed-event: --events %d: needs at least 3, to have some before, during and after the absence", o.Events)}
+		return nil, &OptionError{fmt.Errorf("--events %d: needs at least 3, to have some before, during and after the absence", o.Events)}
 	}
 	out := &Outcome{Result: newResult(o)}
 	var plans []*plan

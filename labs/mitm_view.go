@@ -53,7 +53,7 @@ const (
 
 func runMITMView(ctx context.Context, o *Options) (*Outcome, error) {
 	if o.Events < leastWords {
-		return nil, &OptionError{fmt.Errorf("lab mitm-view: --events %d: needs at least %d, to have some of either word to tell apart", o.Events, leastWords)}
+		return nil, &OptionError{fmt.Errorf("--events %d: needs at least %d, to have some of either word to tell apart", o.Events, leastWords)}
 	}
 	id, err := newIdentity(serverName)
 	if err != nil {

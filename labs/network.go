@@ -3,6 +3,7 @@ package labs
 import (
 	"context"
 	"net"
+	"net/netip"
 	"time"
 
 	"rawlab/capture/account"
@@ -18,6 +19,8 @@ type Host interface {
 	ListenAs(ctx context.Context, network, address string, o host.Listening) (net.Listener, error)
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	JoinGroup(group netip.AddrPort) (net.PacketConn, error)
+	OpenGroup(group netip.AddrPort) (net.PacketConn, error)
 	Counters() (host.Counters, error)
 	Firewall() (bool, error)
 	CongestionControl() (string, error)

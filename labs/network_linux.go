@@ -26,7 +26,7 @@ type kernelNetwork struct {
 // newKernelNetwork makes the hosts, the wire and the taps. The context ends
 // when the wire's process dies, with that as its cause.
 func newKernelNetwork(ctx context.Context, o *Options) (context.Context, Network, error) {
-	k, err := host.NewKernel(&host.Config{Seed: o.Seed})
+	k, err := host.NewKernel(&host.Config{Seed: o.Seed, Hosts: o.tuning()})
 	if err != nil {
 		return ctx, nil, err
 	}
@@ -47,6 +47,21 @@ func newKernelNetwork(ctx context.Context, o *Options) (context.Context, Network
 	ctx, cancel := context.WithCancelCause(ctx)
 	k.Wire.OnDeath(cancel)
 	return ctx, n, nil
+}
+
+// tuning is what both hosts have other than this machine.
+func (o *Options) tuning() map[string]host.Tuning {
+	t := host.Tuning{Sysctls: map[string]string{}}
+	for name, value := range o.sysctls {
+		if host.HasSysctl(name) {
+			t.Sysctls[name] = value
+		}
+	}
+	hosts := map[string]host.Tuning{}
+	for _, name := range host.Names(1) {
+		hosts[name] = t
+	}
+	return hosts
 }
 
 func (n *kernelNetwork) Clock() clock.Clock { return clock.Real }

@@ -64,7 +64,7 @@ type rebinding struct {
 
 func runRebinding(ctx context.Context, o *Options) (*Outcome, error) {
 	if o.Events < 9 {
-		return nil, &OptionError{fmt.Errorf("lab rebinding: --events %d: needs at least 9, to have some before and after the change of address", o.Events)}
+		return nil, &OptionError{fmt.Errorf("--events %d: needs at least 9, to have some before and after the change of address", o.Events)}
 	}
 	out := &Outcome{Result: newResult(o)}
 	var plans []*plan

@@ -46,7 +46,10 @@ func cutAs(ctx context.Context, err error) error {
 }
 
 // host is a host as the run uses it.
-func (x *transfer) host(h Host) Host {
+func (x *transfer) host(side int, h Host) Host {
+	if x.around != nil {
+		h = x.around(side, h)
+	}
 	if x.options.TCPCongestion != "" {
 		h = &congestionHost{h, x.network, x.options.TCPCongestion}
 	}

@@ -46,6 +46,8 @@ type plan struct {
 	body      func(i int) []byte                     // of the i-th event, from 0; nil: as large as the options say
 	tune      func(*dialOptions)                     // last word on what its clients dial with; nil: none
 	reopen    func(context.Context, *transfer) error // has the emitter connect anew when its connection is over; nil: it stays so
+	ledger    func(*transfer) *account.Ledger        // settles the account, where that is not of one subscriber; nil: it is
+	around    func(int, Host) Host                   // what the lab does to the sockets of a host, given its side; nil: nothing
 	script    func(context.Context, *transfer) error
 }
 
@@ -78,7 +80,7 @@ type transfer struct {
 
 // settleAccount closes the account of a plan that has been carried out.
 func (x *transfer) settleAccount() *report.Evidence {
-	ledger := account.Settle(&x.input)
+	ledger := x.settledLedger()
 	if x.stalled != "" {
 		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
 	}
@@ -99,6 +101,13 @@ func (x *transfer) span() time.Duration {
 
 // subject is the topic of the plan's events.
 func (p *plan) subject() string { return cmp.Or(p.topic, topic) }
+
+func (x *transfer) settledLedger() *account.Ledger {
+	if x.ledger != nil {
+		return x.ledger(x)
+	}
+	return account.Settle(&x.input)
+}
 
 // title names the plan among those of its lab.
 func (p *plan) title() string {
@@ -121,6 +130,9 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if x.transport.serve == nil {
+		return x.dialEmitter(ctx, emitterID)
+	}
 	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
 		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(x.transport), congestion: x.options.Congestion,
 		complete: x.transport.complete,
@@ -133,8 +145,10 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if _, err := x.listen(ctx); err != nil {
-		return err
+	if !x.transport.alone {
+		if _, err := x.listen(ctx); err != nil {
+			return err
+		}
 	}
 	return x.dialEmitter(ctx, emitterID)
 }
@@ -142,7 +156,7 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 // dialEmitter starts the emitter, whose events have that origin.
 func (x *transfer) dialEmitter(ctx context.Context, origin uint64) (err error) {
 	x.origin = origin
-	d := x.dialing(&dialOptions{origin: origin})
+	d := x.dialing(&dialOptions{origin: origin, onEvent: x.deliver})
 	if x.emitter, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
 		return fmt.Errorf("emitter: %w", err)
 	}
@@ -301,6 +315,9 @@ func (x *transfer) disconnect() error {
 		err = nil // a broken connection does not close in good order
 	}
 	x.socket = nil
+	if x.server == nil {
+		return err
+	}
 	err = errors.Join(err, x.server.stop())
 	if x.transport.rung {
 		links := x.server.stats().Links

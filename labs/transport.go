@@ -29,10 +29,11 @@ type client interface {
 type transport struct {
 	name, reliability string
 	protocol          dissect.Protocol
-	stream            bool // it has connections, segments and windows
-	rung              bool // over UDP, it sends again or makes good what the wire loses
-	complete          bool // it delivers everything, in order, or breaks
-	serve             func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error)
+	stream            bool                                                                        // it has connections, segments and windows
+	alone             bool                                                                        // its emitter is the subscriber too
+	rung              bool                                                                        // over UDP, it sends again or makes good what the wire loses
+	complete          bool                                                                        // it delivers everything, in order, or breaks
+	serve             func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) // nil: nobody is there
 	dial              func(ctx context.Context, h Host, d *dialOptions) (client, error)
 }
 
@@ -51,7 +52,8 @@ type serverOptions struct {
 	retention queue.Retention
 	tuneTCP   func(*tcpq.Config) // last word on the server's configuration; nil: none
 	tuneUDP   func(*udpq.Config)
-	wrap      func(net.PacketConn) (net.PacketConn, error) // what datagrams pass through; nil: nothing
+	beside    func(context.Context, *udpq.Server) (wait func() error, err error) // what runs beside the server until the context ends; nil: nothing
+	wrap      func(net.PacketConn) (net.PacketConn, error)                       // what datagrams pass through; nil: nothing
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
@@ -66,6 +68,9 @@ type dialOptions struct {
 	origin  uint64
 	onEvent func(*framing.Frame)
 	opened  func(net.Conn) error // given the socket before it is used
+	flush   time.Duration        // over TCP, for how long what is emitted gathers
+
+	patience time.Duration // of who finds nobody there
 
 	fragments  udpq.Fragments
 	congestion udpq.Congestion
@@ -142,7 +147,7 @@ var overTCP = &transport{
 	dial: func(ctx context.Context, h Host, d *dialOptions) (client, error) {
 		c, err := tcpq.Dial(ctx, d.address, &tcpq.ClientConfig{
 			Clock: d.clock, Name: d.name, Origin: d.origin, OnEvent: d.onEvent, Dial: d.open(h), TLS: d.tls,
-			HandshakeTimeout: patience,
+			HandshakeTimeout: patience, FlushInterval: d.flush,
 		})
 		if err != nil {
 			return nil, err // and not a client that is nil

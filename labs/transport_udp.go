@@ -58,7 +58,16 @@ func serveUDP(ctx context.Context, h Host, s *serverOptions) (*runningServer, er
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	running := start(ctx, c, func(ctx context.Context) error { return server.Serve(ctx, door) })
+	running := start(ctx, c, func(ctx context.Context) error {
+		if s.beside == nil {
+			return server.Serve(ctx, door)
+		}
+		wait, err := s.beside(ctx, server)
+		if err != nil {
+			return err
+		}
+		return errors.Join(server.Serve(ctx, door), wait())
+	})
 	running.stats = server.Stats
 	return running, nil
 }

@@ -190,7 +190,7 @@ func (l *Ledger) witness(in *Input) {
 		l.witnessLeg(in, leg, way)
 	}
 	for _, f := range Fates {
-		if l.Fates[f] == 0 || in.Repeats {
+		if l.Fates[f] == 0 || in.Repeats || f == SendRefused && in.Transport == dissect.TCP { // over TCP for want of a connection, not of room
 			continue
 		}
 		switch f {

@@ -67,6 +67,16 @@ func words(path string) []string {
 	return strings.Fields(string(text))
 }
 
+// HasSysctl reports whether this machine's kernel has a setting, such as
+// net.ipv4.tcp_sack.
+func HasSysctl(name string) bool {
+	path, err := sysctlPath(name)
+	if err == nil {
+		_, err = os.Stat("/proc/sys/" + path)
+	}
+	return err == nil
+}
+
 // setSysctl runs in the namespace, whose own settings /proc/sys/net shows.
 func setSysctl(name, value string) error {
 	path, err := sysctlPath(name)

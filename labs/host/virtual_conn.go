@@ -42,6 +42,12 @@ func (c *vconn) CloseWrite() error {
 	return c.opError("close", err)
 }
 
+// SetNoDelay says whether small writes leave at once, as they do unless it
+// says otherwise, or wait for an acknowledgement (Nagle's algorithm).
+func (c *vconn) SetNoDelay(noDelay bool) error {
+	return c.host.time.doFor(c.id, func() { c.ep.SocketOptions().SetDelayOption(!noDelay) })
+}
+
 // vpacketConn is a UDP socket without a peer.
 type vpacketConn struct{ *vsocket }
 

@@ -83,6 +83,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.Uint64Var(&o.Seed, "seed", 0, "decides every packet's fate")
 	s.BoolVarP(&o.IPv6, "ipv6", "6", false, "run over IPv6")
 	s.DurationVar(&o.ReaderDelay, "reader-delay", 0, "time the subscriber takes for each event")
+	s.DurationVar(&o.Patience, "patience", 0, "`TIME` that TCP may try to connect where nobody answers")
 	s.Var(&f.units.receiveBuffer, "rcvbuf", "receive buffer of the subscriber, `bytes` (K, M)")
 	s.StringVar(&o.Transport, "transport", "", "run over this `TRANSPORT` alone, tcp or udp, not over both")
 	registerReliability(s, &o.Reliability)

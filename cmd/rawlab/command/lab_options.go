@@ -20,6 +20,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"seed":           func() { o.Seed = f.options.Seed },
 		"ipv6":           func() { o.IPv6 = f.options.IPv6 },
 		"reader-delay":   func() { o.ReaderDelay = f.options.ReaderDelay },
+		"patience":       func() { o.Patience = f.options.Patience },
 		"fragments":      func() { o.Fragments = f.options.Fragments },
 		"transport":      func() { o.Transport = f.options.Transport },
 		"tcp-info":       func() { o.TCPInfo = f.options.TCPInfo },
