@@ -65,7 +65,7 @@ func (g *guessing) work() {
 		p := g.count(from, until, g.reader.Guess, parsers)
 		release(g.file, int(from), int(until))
 		g.mu.Lock()
-		g.add(number, p)
+		g.add(number, p, parsers)
 		g.mu.Unlock()
 	}
 }
@@ -90,8 +90,9 @@ func (g *guessing) count(from, until int64, fill func(*pcapng.Chunk, int64, int6
 	return p
 }
 
-// add adds a piece to the total, once all before it are there.
-func (g *guessing) add(number int64, p *guess) {
+// add adds a piece to the total, once all before it are there. The parsers are
+// the caller's.
+func (g *guessing) add(number int64, p *guess, parsers map[uint16]*dissect.Parser) {
 	g.done[number] = p
 	for !g.ended.Load() && g.done[g.added] != nil {
 		p := g.done[g.added]
@@ -102,7 +103,7 @@ func (g *guessing) add(number int64, p *guess) {
 			continue
 		}
 		if p.from != g.at || p.to < until {
-			p = g.count(g.at, until, g.reader.From, p.parsers)
+			p = g.count(g.at, until, g.reader.From, parsers)
 		}
 		g.total.merge(&p.Tally)
 		if g.at = p.to; g.at < until {
