@@ -17,7 +17,8 @@ export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every use
 BUILT="linux/amd64 darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
 TYPED="linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+installing= # the process that does
+trap 'wait; rm -rf "$work"' EXIT # a package manager is not left half way
 began=$SECONDS
 summary=()
 
@@ -82,15 +83,25 @@ missing_tools() {
 	command -v chromium chromium-browser google-chrome >/dev/null || printf 'chromium '
 }
 
-# tools installs what is missing and decides whether tests may skip.
-tools() {
+# begin_install installs what is missing beside the steps that need none of it.
+begin_install() {
 	local missing
 	missing=$(missing_tools)
-	if [ -n "$missing" ]; then
-		echo "installing: $missing"
-		install_packages || echo "could not install"
-		missing=$(missing_tools)
+	[ -n "$missing" ] || return 0
+	echo "installing, beside what follows: $missing"
+	install_packages >"$work/install" 2>&1 &
+	installing=$!
+}
+
+# tools waits for the installation and decides whether tests may skip.
+tools() {
+	local missing
+	if [ -n "$installing" ] && ! wait "$installing"; then
+		cat "$work/install"
+		echo "could not install"
 	fi
+	installing=
+	missing=$(missing_tools)
 	if [ -z "$missing" ]; then
 		export RAWLAB_REQUIRE_TOOLS=1
 		return
@@ -167,7 +178,7 @@ fuzz() {
 command -v go >/dev/null || die "no 'go' on the PATH: install Go 1.26 or later, see https://go.dev/dl"
 [ "$(uname -s)" != Linux ] || export RAWLAB_REQUIRE_NETNS=1 # any Linux user may have namespaces; where not, fail
 
-loud_step "tools" tools
+begin_install
 step "gofmt" formatted
 step "modules are tidy and unchanged" modules
 export CGO_ENABLED=0 # as the command is built; only the race detector needs C
@@ -178,6 +189,7 @@ for target in $BUILT; do
 	step "build for $target" build_for "$target"
 done
 step "types hold for $TYPED" typed
+loud_step "tools" tools
 loud_step "tests, with the race detector" race_tests
 loud_step "long tests in full" long_tests
 loud_step "fuzzing, $FUZZTIME each" fuzz
