@@ -11,7 +11,7 @@ import (
 )
 
 // mixEnv is how many events TestFatesOfAMix emits, such as 200000, which takes
-// a minute and most of a gigabyte of memory.
+// a minute and about a gigabyte of memory.
 const mixEnv = "RAWLAB_MIX_EVENTS"
 
 // Loss, fragmentation and a slow reader at once: every event has its place.
