@@ -48,11 +48,16 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 		r.Asked = report.Asked{Question: l.Predict.Question(o), Unit: l.Predict.Unit, Measured: l.Predict.Answer(r)}
 	}
 	if o.timed() && r.Backend == BackendKernel {
-		r.Reproducible = false
-		r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
+		goesByTheClock(r)
 	}
 	r.Checks = append(append(r.Checks, balance(r)...), kernelChecks(out)...)
 	return out, nil
+}
+
+// goesByTheClock says of a result what a schedule means for it on kernel hosts.
+func goesByTheClock(r *report.Result) {
+	r.Reproducible = false
+	r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
 }
 
 // Prediction is what a lab asks of its reader before it runs: a number that

@@ -41,6 +41,7 @@ var floors = []floor{
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
 	{packages: []string{"labs/page", "labs/measure", "labs/sweep"}, beside: []string{"labs/sweep → labs/measure"}},
 	{packages: []string{"labs"}},
+	{packages: []string{"labs/scenario"}},
 	{packages: []string{"cmd/rawlab/live"}},
 	{packages: []string{"cmd/rawlab/command"}},
 	{packages: []string{"cmd/rawlab", "scripts/peers"}},

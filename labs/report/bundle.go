@@ -64,8 +64,8 @@ type File struct {
 }
 
 // Write writes result.json, ledger.csv and capture.pcapng, and tcpinfo.csv if
-// there are samples of TCP connections, then the files that are given, in
-// place of files of those names, and closes the bundle.
+// there are samples of TCP connections, then the files that are given and the
+// result's scenario.yaml, in place of files of those names, and closes the bundle.
 func (b *Bundle) Write(r *Result, evidence []Evidence, more ...File) error {
 	err := errors.Join(
 		b.write("result.json", r.WriteJSON),
@@ -74,6 +74,9 @@ func (b *Bundle) Write(r *Result, evidence []Evidence, more ...File) error {
 	)
 	if slices.ContainsFunc(evidence, func(e Evidence) bool { return len(e.TCPInfo) > 0 }) {
 		err = errors.Join(err, b.write("tcpinfo.csv", func(w io.Writer) error { return writeTCPInfo(w, r, evidence) }))
+	}
+	if r.File != nil {
+		more = append(more, File{"scenario.yaml", func(w io.Writer) error { _, err := w.Write(r.File); return err }})
 	}
 	for _, f := range more {
 		err = errors.Join(err, b.write(f.Name, f.Write))

@@ -38,6 +38,7 @@ type Result struct {
 	Details  string   `json:"-"` // a lab's own text, between the table and the story
 	Next     []string `json:"-"` // what to try next: command lines
 	Reading  []string `json:"-"` // where it is written
+	File     []byte   `json:"-"` // the scenario that makes this run again; nil: nobody wrote it
 }
 
 // Asked is what readers are asked to predict, and what came out.

@@ -29,6 +29,18 @@ func (i *Impairment) String() string {
 	return strings.Join(parts, "; ")
 }
 
+// Word writes what stands behind one of the words in the sentence of the
+// impairment itself, as in "5%" for loss; of a delay with its jitter. It is
+// empty for a word that has no value of its own.
+func (i *Impairment) Word(word string) string {
+	for _, g := range i.groups() {
+		if value, ok := strings.CutPrefix(g, word+" "); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // words writes what differs from what holds otherwise.
 func (i *Impairment) words(otherwise *Impairment) string {
 	var words []string

@@ -12,7 +12,7 @@ import (
 func newLab() *cobra.Command {
 	c := &cobra.Command{Use: "lab", Short: "Run experiments that compare TCP and UDP"}
 	group(c)
-	c.AddCommand(newLabList(), newLabRun())
+	c.AddCommand(newLabList(), newLabRun(), newLabNew(), newLabVerify())
 	return c
 }
 
@@ -53,11 +53,12 @@ type labFlags struct {
 func newLabRun() *cobra.Command {
 	var f labFlags
 	c := &cobra.Command{
-		Use:   "run NAME…|all",
+		Use:   "run NAME|FILE.yaml…|all",
 		Short: "Run labs and account for every event",
 		Long: "Run labs, one after the other, on two hosts and a wire of their own, which any\n" +
 			"user may make. Options not given are the lab's own; 'rawlab lab list' names the labs,\n" +
-			"and 'all' means every one.\n\n" +
+			"and 'all' means every one. A FILE holds a lab of your own; 'rawlab lab new' writes\n" +
+			"one to start from.\n\n" +
 			"Kernel hosts are namespaces of this machine, in real time. Virtual hosts are network\n" +
 			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
 			"in a moment, and the same seed gives the same bytes.\n\n" +
@@ -65,7 +66,8 @@ func newLabRun() *cobra.Command {
 			"may: a lab then runs once for each combination, or --repeat times, and says what came\n" +
 			"out with its 95 % confidence; -o writes sweep.json and sweep.csv.",
 		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms\n" +
-			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'",
+			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'\n" +
+			"  rawlab lab run evening.yaml --seed 2",
 		Args: positional(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, names []string) error { return f.run(c, names) },
 	}

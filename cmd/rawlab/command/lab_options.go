@@ -42,8 +42,10 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 	if refused != nil {
 		return o, refused
 	}
-	if err := checkCongestion(o.Congestion, o.Reliability); err != nil {
-		return o, err
+	if slices.Contains(l.Takes, "reliability") { // otherwise the lab has its own rung
+		if err := checkCongestion(o.Congestion, o.Reliability); err != nil {
+			return o, err
+		}
 	}
 	return o, f.impairments(c.Flags(), &o)
 }

@@ -14,6 +14,7 @@ import (
 
 	"rawlab/labs"
 	"rawlab/labs/report"
+	"rawlab/labs/scenario"
 )
 
 // allLabs is the name that stands for every lab.
@@ -23,7 +24,9 @@ const allLabs = "all"
 type series struct {
 	*labFlags
 	labs    []*labs.Lab
-	options []labs.Options // by lab
+	args    []string         // what named each lab
+	options []labs.Options   // by lab
+	files   []*scenario.File // by lab: what makes it run so again
 	demands []demand
 	suites  []report.Suite // by lab, as far as they have run
 	meter   *meter
@@ -34,20 +37,21 @@ func (f *labFlags) newSeries(c *cobra.Command, names []string) (*series, error) 
 	if len(names) == 1 && names[0] == allLabs {
 		names = labNames()
 	}
-	s := &series{labFlags: f}
-	for _, name := range names {
-		l, err := labs.Find(name)
-		if err != nil {
-			return nil, usagef("%w", err)
-		}
-		o, err := f.optionsFor(c, l)
+	s := &series{labFlags: f, args: names}
+	var called []string
+	for _, arg := range names {
+		l, o, file, err := f.find(c, arg)
 		if err != nil {
 			return nil, err
 		}
-		s.labs, s.options = append(s.labs, l), append(s.options, o)
+		if err := f.agree(&o, file); err != nil {
+			return nil, err
+		}
+		s.labs, s.options, s.files = append(s.labs, l), append(s.options, o), append(s.files, file)
+		called = append(called, l.Name)
 	}
 	var err error
-	s.demands, err = parseDemands(f.failOn, names)
+	s.demands, err = parseDemands(f.failOn, called)
 	return s, err
 }
 
@@ -66,7 +70,7 @@ func (s *series) run(c *cobra.Command) error {
 			continue
 		}
 		began := time.Now()
-		r, err := s.runOne(c, l, &s.options[i])
+		r, err := s.runOne(c, l, &s.options[i], s.files[i])
 		s.suites = append(s.suites, report.Suite{Name: l.Name, Seconds: time.Since(began).Seconds(), Result: r, Err: err})
 		if err == nil {
 			err = failedChecks(r)
@@ -94,7 +98,7 @@ func createFile(name string) (*os.File, error) {
 }
 
 // runOne runs a lab, prints its result and writes its bundle.
-func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report.Result, error) {
+func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options, file *scenario.File) (*report.Result, error) {
 	bundle, err := s.openBundle(l)
 	if err != nil {
 		return nil, err
@@ -105,7 +109,7 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 			return nil, err
 		}
 	}
-	out, err := s.conduct(c, l, o)
+	out, err := s.meter.conduct(c.Context(), l, o, file)
 	if err != nil {
 		return nil, err
 	}
@@ -132,29 +136,35 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options) (*report
 // what it has emitted.
 const settleWithin = 10 * time.Second
 
-// conduct runs a lab, and shows how far it is. When the command's context
+// conduct runs a lab, and shows how far it is. When the stop context
 // ends, the lab stops emitting and tells what it has.
-func (s *series) conduct(c *cobra.Command, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context()))
+func (m *meter) conduct(stop context.Context, l *labs.Lab, o *labs.Options, file *scenario.File) (*labs.Outcome, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
-	defer context.AfterFunc(c.Context(), func() {
+	defer context.AfterFunc(stop, func() {
 		select {
 		case <-time.After(settleWithin):
 			cancel()
 		case <-ctx.Done():
 		}
 	})()
-	s.meter.begin("lab "+l.Name, o.Seed)
-	o.Progress, o.Stop = s.meter.update, c.Context().Done()
+	m.begin("lab "+l.Name, o.Seed)
+	o.Progress, o.Stop = m.update, stop.Done()
 	out, err := l.Run(ctx, o)
-	s.meter.pause()
+	m.pause()
+	if err == nil {
+		out.Result.File, err = file.Again(l, o).YAML(again)
+	}
 	switch _, wrong := errors.AsType[*labs.OptionError](err); {
 	case err == nil:
 		return out, nil
-	case c.Context().Err() != nil:
+	case stop.Err() != nil:
 		return nil, fmt.Errorf("lab %s: interrupted", l.Name)
 	case wrong:
 		return nil, usagef("lab %s: %w", l.Name, err)
+	}
+	if claim, ok := errors.AsType[*scenario.Error](err); ok {
+		return nil, usagef("%w", claim)
 	}
 	return nil, fmt.Errorf("lab %s: %w", l.Name, err)
 }

@@ -37,6 +37,7 @@ type sweepRun struct {
 	*series
 	plan  sweep.Plan
 	cells []labs.Options
+	own   []*labs.Lab // by cell; a file's lab has the options of its runs in it
 	shown []*measure.Measure
 }
 
@@ -69,11 +70,11 @@ func (s *series) newSweep(c *cobra.Command) (*sweepRun, error) {
 				return nil, usagef("--%s %s: %w", s.sweep.lists[i].name, v, err)
 			}
 		}
-		o, err := s.optionsFor(c, l)
+		own, o, _, err := s.find(c, s.args[0])
 		if err != nil {
 			return nil, err
 		}
-		x.cells = append(x.cells, o)
+		x.cells, x.own = append(x.cells, o), append(x.own, own)
 	}
 	return x, nil
 }
@@ -132,7 +133,7 @@ func (x *sweepRun) takes(backend string) string {
 }
 
 func (x *sweepRun) runCell(ctx context.Context, m *meter, cell int, values []string, seed uint64) (*report.Result, error) {
-	l, o := x.labs[0], x.cells[cell]
+	l, o := x.own[cell], x.cells[cell]
 	o.Backend, o.Seed, o.Progress = x.plan.Backend, seed, m.update
 	name := x.plan.Name(values)
 	m.begin(name, seed)

@@ -1,0 +1,204 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rawlab/labs"
+	"rawlab/labs/report"
+	"rawlab/labs/scenario"
+)
+
+func newLabVerify() *cobra.Command {
+	v := &verification{}
+	c := &cobra.Command{
+		Use:   "verify BUNDLE",
+		Short: "Make a lab's bundle again and say whether it is the same",
+		Long: "Run the lab of a BUNDLE (the folder of 'rawlab lab run … -o') again, from the\n" +
+			"scenario in it, and compare. First the bundle has to agree with itself: its\n" +
+			"ledger, event by event, with its result.\n\n" +
+			"Of virtual hosts everything repeats: each file has to be the same, byte for byte.\n" +
+			"Of kernel hosts what the seed decides does: which events the wire took\n" +
+			"(lost_digest), not the timing. A result that says it is not reproducible cannot\n" +
+			"be verified, and verify says why.\n\n" +
+			"Exit code 0: the same. 3: not, with the first difference. 2: no bundle, or one\n" +
+			"that cannot be read. 1: it cannot be told.",
+		Example: "  rawlab lab run loss -o result && rawlab lab verify result",
+		Args:    positional(cobra.ExactArgs(1)),
+		RunE:    func(c *cobra.Command, args []string) error { return v.verify(c, args[0]) },
+	}
+	c.Flags().BoolVar(&v.json, "json", false, "print one JSON object instead of a line")
+	return c
+}
+
+// verification is what became of holding a bundle against a new run.
+type verification struct {
+	json bool
+
+	Bundle     string             `json:"bundle"`
+	Lab        string             `json:"lab"`
+	Seed       uint64             `json:"seed"`
+	Backend    string             `json:"backend"`
+	Same       *bool              `json:"same"` // null: it cannot be told
+	Compared   []string           `json:"compared"`
+	Difference *report.Difference `json:"difference"` // the first; null: none
+	Reasons    []string           `json:"reasons,omitempty"`
+}
+
+func (v *verification) verify(c *cobra.Command, folder string) error {
+	kept, err := report.ReadBundle(folder)
+	if err != nil {
+		return usagef("lab verify: %w", err)
+	}
+	defer kept.Close()
+	r := kept.Result
+	v.Bundle, v.Lab, v.Seed, v.Backend, v.Compared = folder, r.Lab, r.Seed, r.Backend, []string{}
+	if err := kept.Agrees(); err != nil {
+		return v.judge(c.OutOrStdout(), err)
+	}
+	f := &labFlags{backend: backendAuto}
+	l, o, file, err := f.fromBundle(kept)
+	if err != nil {
+		return usagef("lab verify: %s: %w", folder, err)
+	}
+	if o.Backend = file.Backend; o.Backend != r.Backend {
+		return v.judge(c.OutOrStdout(), &report.Difference{Where: "result.json, backend", Bundle: r.Backend, Now: o.Backend + ", as scenario.yaml"})
+	}
+	if r.Interrupted {
+		return v.cannot(c.OutOrStdout(), "it is of a run that was ended before its time", []string{"nobody knows when that was"})
+	}
+	if !r.Reproducible && r.Backend == labs.BackendKernel {
+		v.Reasons = r.Reasons
+		return v.cannot(c.OutOrStdout(), "the result says itself that it does not repeat", r.Reasons)
+	}
+	f.options.KernelReasons = o.KernelReasons
+	if err := f.askable(o.Backend); err != nil {
+		return err
+	}
+	if again := f.runsElsewhere(o.Backend); again != nil {
+		return rerun(c.Context(), again)
+	}
+	return v.compare(c, kept, l, &o, file)
+}
+
+// fromBundle makes the lab of a bundle's scenario.
+func (f *labFlags) fromBundle(kept *report.Kept) (*labs.Lab, labs.Options, *scenario.File, error) {
+	text, err := kept.Open("scenario.yaml")
+	if err != nil {
+		return nil, labs.Options{}, nil, err
+	}
+	defer text.Close()
+	file, err := scenario.Read("scenario.yaml", text)
+	if err != nil {
+		return nil, labs.Options{}, nil, err
+	}
+	if file.Backend != labs.BackendKernel && file.Backend != labs.BackendVirtual {
+		return nil, labs.Options{}, nil, fmt.Errorf("scenario.yaml: backend: want the hosts that it was run on, %s or %s", labs.BackendKernel, labs.BackendVirtual)
+	}
+	own := &cobra.Command{}
+	f.register(own)
+	return f.fromFile(own, file)
+}
+
+// tries is how often kernel hosts are asked for a run that nothing disturbed.
+const tries = 3
+
+// compare makes the bundle again, into a folder that goes away, and holds the
+// two against each other.
+func (v *verification) compare(c *cobra.Command, kept *report.Kept, l *labs.Lab, o *labs.Options, file *scenario.File) error {
+	folder, err := os.MkdirTemp("", "rawlab-verify-")
+	if err != nil {
+		return fmt.Errorf("lab verify: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	for try := 1; ; try++ {
+		m := newMeter(c.ErrOrStderr(), false, []float64{1})
+		out, err := m.conduct(c.Context(), l, o, file)
+		m.end()
+		if err != nil {
+			return err
+		}
+		if out.Result.Interrupted {
+			return fmt.Errorf("lab verify: interrupted before %s could be compared", filepath.Clean(v.Bundle))
+		}
+		if p := kept.Result.Prediction; p != nil {
+			reveal(l, p.Predicted, out.Result)
+		}
+		if !out.Result.Reproducible && o.Backend == labs.BackendKernel {
+			if try < tries {
+				continue
+			}
+			v.Reasons = out.Result.Reasons
+			return v.cannot(c.OutOrStdout(), fmt.Sprintf("%d runs in turn were disturbed on this machine", tries), out.Result.Reasons)
+		}
+		return v.judge(c.OutOrStdout(), v.hold(kept, out, folder))
+	}
+}
+
+// hold writes the new bundle and compares; nil if they are the same.
+func (v *verification) hold(kept *report.Kept, out *labs.Outcome, folder string) error {
+	b, err := report.OpenBundle(folder)
+	if err != nil {
+		return err
+	}
+	if err := out.WriteBundle(b); err != nil {
+		return err
+	}
+	if v.Backend == labs.BackendVirtual {
+		v.Compared = b.Files()
+		return kept.SameBytes(folder, b.Files())
+	}
+	v.Compared = []string{"emitted", "lost_digest"}
+	again, err := report.ReadBundle(folder)
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	return kept.SameLosses(again)
+}
+
+// judge tells what came of it; err is the first difference, if there is one.
+func (v *verification) judge(w io.Writer, err error) error {
+	d, differs := errors.AsType[*report.Difference](err)
+	if err != nil && !differs {
+		return fmt.Errorf("lab verify: %w", err)
+	}
+	same := !differs
+	v.Same, v.Difference = &same, d
+	if err := v.write(w); err != nil || same {
+		return err
+	}
+	return &checkError{fmt.Errorf("%s does not match: %w", filepath.Clean(v.Bundle), d)}
+}
+
+// cannot says why nothing can be told.
+func (v *verification) cannot(w io.Writer, why string, reasons []string) error {
+	if v.json {
+		if err := writeJSON(w, v); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s cannot be verified, though its ledger agrees with its result: %s: %s", filepath.Clean(v.Bundle), why, strings.Join(reasons, "; "))
+}
+
+func (v *verification) write(w io.Writer) error {
+	if v.json {
+		return writeJSON(w, v)
+	}
+	if !*v.Same {
+		return nil // the error says it
+	}
+	what := "which events the wire took, and how many were emitted; timing does not repeat on kernel hosts"
+	if v.Backend == labs.BackendVirtual {
+		what = strings.Join(v.Compared, ", ") + ", byte for byte"
+	}
+	_, err := io.WriteString(w, report.Wrap(fmt.Sprintf("%s is the same again: lab %s, seed %d, %s hosts; compared: %s",
+		filepath.Clean(v.Bundle), v.Lab, v.Seed, v.Backend, what), "", 80))
+	return err
+}
