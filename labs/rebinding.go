@@ -43,10 +43,17 @@ var Rebinding = &Lab{
 	run: runRebinding,
 }
 
-const (
-	keepAlive   = 250 * time.Millisecond // between pings over UDP, so that who only listens notices too
-	giveUpAfter = time.Second            // a subscriber over TCP that hears nothing for so long connects anew
-)
+// keepAlive is the time between pings over UDP, so that who only listens
+// notices too.
+func (o *Options) keepAlive() time.Duration {
+	return max(250*time.Millisecond, 12*o.Impairment.Delay)
+}
+
+// giveUpAfter is how long a subscriber over TCP hears nothing before it
+// connects anew.
+func (o *Options) giveUpAfter() time.Duration {
+	return max(time.Second, 20*o.Impairment.Delay)
+}
 
 // rebinding is one conversation's change of address.
 type rebinding struct {
@@ -69,6 +76,9 @@ func runRebinding(ctx context.Context, o *Options) (*Outcome, error) {
 	out := &Outcome{Result: newResult(o)}
 	var plans []*plan
 	var all []*rebinding
+	pinging := func(d *dialOptions) {
+		d.tune = func(c *udpq.ClientConfig) { c.KeepAlive = o.keepAlive() }
+	}
 	for _, t := range []*transport{overTCP, overUDP(udpq.ReliabilityNone), overUDP(udpq.ReliabilityAck)} {
 		r := &rebinding{before: o.Events / 3, after: o.Events - o.Events/3}
 		plans = append(plans, &plan{transport: t, name: "bob", script: r.script, tune: pinging, reopen: r.reopen})
@@ -84,14 +94,9 @@ func runRebinding(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	resets := countResets(&out.Evidence[0], all[0].changed)
 	res.Details = rebindingTable(res, all)
-	res.Checks = rebindingChecks(out, all, resets)
+	res.Checks = rebindingChecks(o, out, all, resets)
 	res.Story = rebindingStory(o, res, all, resets)
 	return out, nil
-}
-
-// pinging has a client over UDP look after its session.
-func pinging(d *dialOptions) {
-	d.tune = func(c *udpq.ClientConfig) { c.KeepAlive = keepAlive }
 }
 
 // outage is how long the subscriber got nothing new.
@@ -119,9 +124,21 @@ func (r *rebinding) script(ctx context.Context, x *transfer) error {
 	if err := x.until(ctx, moved); err != nil {
 		return err
 	}
-	err := x.settle(ctx, r.before+r.after)
+	err := r.settleDeliveries(ctx, x)
 	r.first, r.sessions = x.deliveredSince(r.before), x.server.stats()
 	return err
+}
+
+// settleDeliveries waits until all is delivered, or nothing is any more. The
+// wire does not come to rest meanwhile, for the clients ping.
+func (r *rebinding) settleDeliveries(ctx context.Context, x *transfer) error {
+	last, since := -1, x.clock.Now()
+	return x.until(ctx, func(now standing, _ int) bool {
+		if now.delivered != last {
+			last, since = now.delivered, x.clock.Now()
+		}
+		return last >= r.before+r.after || x.clock.Now().Sub(since) >= x.options.giveUpAfter()
+	})
 }
 
 // change gives both clients' sockets other ports on the wire, below those
@@ -151,7 +168,7 @@ func (r *rebinding) reopen(ctx context.Context, x *transfer) error {
 // openAnew waits until the subscriber over TCP has heard nothing for long
 // enough, and connects it anew.
 func (r *rebinding) openAnew(ctx context.Context, x *transfer) error {
-	if err := x.wait(ctx, r.changed.Add(giveUpAfter).Sub(x.clock.Now())); err != nil {
+	if err := x.wait(ctx, r.changed.Add(x.options.giveUpAfter()).Sub(x.clock.Now())); err != nil {
 		return err
 	}
 	r.stalled = x.delivered() - r.before

@@ -23,7 +23,7 @@ func rebindingTable(res *report.Result, all []*rebinding) string {
 	return b.String()
 }
 
-func rebindingChecks(out *Outcome, all []*rebinding, resets int) []report.Check {
+func rebindingChecks(o *Options, out *Outcome, all []*rebinding, resets int) []report.Check {
 	runs := out.Result.Runs
 	tcp, r := &runs[0], all[0]
 	lost := tcp.Fates["connection-lost"]
@@ -31,7 +31,7 @@ func rebindingChecks(out *Outcome, all []*rebinding, resets int) []report.Check 
 		check(resets > 0 && r.reopened, "the emitter's TCP connection is reset: its segments come from a port that the server knows no connection of",
 			"%s, the emitter connected anew: %v", count(resets, "reset"), r.reopened),
 		check(r.stalled == 0 && r.kept == 2 && r.retransmits > 0, "the subscriber's TCP connection, on which it says nothing itself, waits in vain, and the server holds both connections for established",
-			"%d delivered within %v, %s held, %s sent again on them", r.stalled, giveUpAfter, count(r.kept, "connection"), count(int(r.retransmits), "segment")),
+			"%d delivered within %v, %s held, %s sent again on them", r.stalled, o.giveUpAfter(), count(r.kept, "connection"), count(int(r.retransmits), "segment")),
 		check(tcp.Delivered+lost == tcp.Emitted && tcp.Duplicates == 0, "of TCP's events, those written to the dead connection are lost with it, and only those",
 			"%d of %d delivered, %d lost with the connection, %d of them stored and replayed", tcp.Delivered, tcp.Emitted, lost, r.receipt.Replayed),
 	}
@@ -56,9 +56,9 @@ func rebindingStory(o *Options, res *report.Result, all []*rebinding, resets int
 		fmt.Sprintf("A TCP connection is named by two addresses and two ports, and by nothing else. The emitter's next segment came from port %d, of which the server's host knows no connection: it answered with a reset (%s). The emitter connected anew; %s written before it knew %s gone with the old connection, and nobody can tell the application which.",
 			tcp.ports[0][1], count(resets, "reset"), count(lost, "event"), wereOf(lost)),
 		fmt.Sprintf("The subscriber says nothing, so nobody reset it: it would have waited for as long as the server tries, which sent to a port that leads nowhere (%s again within %v, with ever longer pauses), and held %s for established that nobody was at the other end of. This lab's subscriber gives up after %v of silence. Back under its name it got its receipt: %d missed, all replayed, since the topic stores. New events had not come for %s.",
-			count(int(tcp.retransmits), "segment"), giveUpAfter, count(tcp.kept, "connection"), giveUpAfter, tcp.receipt.Replayed, ms(tcp.outage())),
+			count(int(tcp.retransmits), "segment"), o.giveUpAfter(), count(tcp.kept, "connection"), o.giveUpAfter(), tcp.receipt.Replayed, ms(tcp.outage())),
 		fmt.Sprintf("A session over UDP is the client's, not the address's. The server told the emitter that it does not know port %d, and the subscriber learned it when it next said something itself, at the latest by a ping (every %v). Each said which session is its own, showed by a cookie that it receives what is sent there, and by a proof under the session's key that it is no thief; %d of 2 sessions moved on plain UDP, %d of 2 with ack. New events had not come for %s and %s.",
-			udp.ports[0][1], keepAlive, udp.sessions.Moved, ack.sessions.Moved, ms(udp.outage()), ms(ack.outage())),
+			udp.ports[0][1], o.keepAlive(), udp.sessions.Moved, ack.sessions.Moved, ms(udp.outage()), ms(ack.outage())),
 		fmt.Sprintf("What plain UDP sent before it had moved came as a stranger's and was refused: %s. With ack it was sent again from the new address: %s lost.",
 			count(res.Runs[1].Fates["unauthorized"], "event"), count(res.Runs[2].Emitted-res.Runs[2].Delivered, "event")),
 	}

@@ -43,6 +43,8 @@ var SocketStates = &Lab{
 const (
 	shortBacklog = 2 // connections that may wait to be accepted
 	crowd        = 5 // clients that come while nobody accepts
+
+	leastDelay = 10 * time.Millisecond // of the wire, to see what happens
 )
 
 // socketLives is what the lab saw.
@@ -73,6 +75,9 @@ type knock struct {
 }
 
 func runSocketStates(ctx context.Context, o *Options) (*Outcome, error) {
+	if o.Impairment.Delay < leastDelay {
+		return nil, &OptionError{fmt.Errorf("--delay %v: needs at least %v, for some states last only while a packet is under way", o.Impairment.Delay, leastDelay)}
+	}
 	out := &Outcome{Result: newResult(o)}
 	s := &socketLives{}
 	if err := out.converse(ctx, o, overTCP, "", s.script); err != nil {

@@ -14,6 +14,7 @@ import (
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
+	"rawlab/internal/queue/memory"
 	"rawlab/labs/host"
 	"rawlab/labs/report"
 	"rawlab/udpq"
@@ -44,6 +45,7 @@ type plan struct {
 	traffic   *Options                               // of its events, where they are not the network's
 	topic     string                                 // of its events, empty for the labs' own
 	body      func(i int) []byte                     // of the i-th event, from 0; nil: as large as the options say
+	forced    bool                                   // the script decides when things happen, so that timing does not
 	tune      func(*dialOptions)                     // last word on what its clients dial with; nil: none
 	reopen    func(context.Context, *transfer) error // has the emitter connect anew when its connection is over; nil: it stays so
 	ledger    func(*transfer) *account.Ledger        // settles the account, where that is not of one subscriber; nil: it is
@@ -62,6 +64,7 @@ type transfer struct {
 	clock    clock.Clock
 	trace    *serverTrace
 	server   *runningServer
+	store    queue.Store // of the server, whichever of its lives
 	emitter  client
 	origin   uint64 // of its events
 	listener client
@@ -133,17 +136,8 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	if x.transport.serve == nil {
 		return x.dialEmitter(ctx, emitterID)
 	}
-	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
-		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(x.transport), congestion: x.options.Congestion,
-		complete: x.transport.complete,
-	})
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
-	}
-	if !x.transport.stream {
-		if err := x.network.SetReceiveBuffer(x.server.socket, largeBuffer); err != nil {
-			return err
-		}
+	if err := x.startServer(ctx); err != nil {
+		return err
 	}
 	if !x.transport.alone {
 		if _, err := x.listen(ctx); err != nil {
@@ -151,6 +145,37 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 		}
 	}
 	return x.dialEmitter(ctx, emitterID)
+}
+
+// startServer starts the server, for the first time or again on the same store.
+func (x *transfer) startServer(ctx context.Context) (err error) {
+	if x.store == nil {
+		x.store = memory.NewWithEpoch(0, x.options.Seed)
+	}
+	x.server, err = x.transport.serve(ctx, x.hosts[account.Server], &serverOptions{
+		address: x.options.serverAddress(), clock: x.clock, epoch: x.options.Seed, store: x.store, trace: x.trace.note, topics: x.topics, fragments: x.options.fragments(x.transport), congestion: x.options.Congestion,
+		complete: x.transport.complete,
+	})
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if !x.transport.stream {
+		return x.network.SetReceiveBuffer(x.server.socket, largeBuffer)
+	}
+	return nil
+}
+
+// stopServer ends the server in good order, and notes what its end of a rung
+// has done.
+func (x *transfer) stopServer() error {
+	err := x.server.stop()
+	if x.transport.rung {
+		links := x.server.stats().Links
+		x.rung.Taken[account.ToServer] += int64(links.Taken)
+		x.rung.Resent += int64(links.Retransmits)
+	}
+	x.server = nil
+	return err
 }
 
 // dialEmitter starts the emitter, whose events have that origin.
@@ -318,14 +343,7 @@ func (x *transfer) disconnect() error {
 	if x.server == nil {
 		return err
 	}
-	err = errors.Join(err, x.server.stop())
-	if x.transport.rung {
-		links := x.server.stats().Links
-		x.rung.Taken[account.ToServer] += int64(links.Taken)
-		x.rung.Resent += int64(links.Retransmits)
-	}
-	x.server = nil
-	return err
+	return errors.Join(err, x.stopServer())
 }
 
 // part ends a client, and notes what its end of a rung has done.
@@ -401,7 +419,7 @@ func (x *transfer) collect(r *Recording) {
 		x.input.Reasons = r.Reasons
 	}
 	x.input.Invalid = x.trace.unreadable()
-	x.input.Repeats = x.options.backend() == BackendVirtual
+	x.input.Repeats = x.forced || x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
 	if x.transport.rung {
 		x.rung.Strange = x.trace.strangers()

@@ -50,6 +50,7 @@ type serverOptions struct {
 	complete   bool // of the transport
 
 	retention queue.Retention
+	store     queue.Store        // nil: one in memory that nobody else has
 	tuneTCP   func(*tcpq.Config) // last word on the server's configuration; nil: none
 	tuneUDP   func(*udpq.Config)
 	beside    func(context.Context, *udpq.Server) (wait func() error, err error) // what runs beside the server until the context ends; nil: nothing
@@ -57,7 +58,11 @@ type serverOptions struct {
 }
 
 func (s *serverOptions) queue() (*queue.Queue, error) {
-	return queue.New(&queue.Config{Clock: s.clock, Store: memory.NewWithEpoch(0, s.epoch), Topics: s.topics, Retention: s.retention, Trace: s.trace})
+	store := s.store
+	if store == nil {
+		store = memory.NewWithEpoch(0, s.epoch)
+	}
+	return queue.New(&queue.Config{Clock: s.clock, Store: store, Topics: s.topics, Retention: s.retention, Trace: s.trace})
 }
 
 // dialOptions are what labs ask of a client.

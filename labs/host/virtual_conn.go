@@ -198,7 +198,7 @@ func (h *VirtualHost) open(t *target, prepare func(*vsocket) tcpip.Error) (*vsoc
 
 // Listen opens a TCP listener on the host.
 func (h *VirtualHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	return h.ListenAs(ctx, network, address, Listening{})
+	return h.ListenAs(ctx, network, address, Listening{Reuse: true}) // as package net does
 }
 
 // ListenPacket opens a UDP socket on the host.
