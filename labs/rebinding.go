@@ -111,6 +111,10 @@ func (r *rebinding) script(ctx context.Context, x *transfer) error {
 	if err := x.settle(ctx, r.before); err != nil {
 		return err
 	}
+	known := func(standing, int) bool { return x.caughtUp() } // else what was delivered last comes again
+	if err := x.until(ctx, known); err != nil {
+		return err
+	}
 	if err := r.change(x); err != nil {
 		return err
 	}
