@@ -30,6 +30,9 @@ func TestWiresharkReadsEveryLab(t *testing.T) {
 		o := l.Defaults
 		o.Events = min(o.Events, 200)
 		for n, e := range runVirtual(t, l, o).Evidence {
+			if e.Variant == "tls" || e.Variant == "dtls" {
+				continue // neither can read it: Wireshark's says so of each record
+			}
 			for i := range e.Taps {
 				if l != labs.Loss && i != n%2 {
 					continue // the other end saw the same frames, but for those that were lost
