@@ -157,3 +157,66 @@ func TestScenariosSayAll(t *testing.T) {
 		same(all...)
 	}
 }
+
+// TestCatalogueVerifies: the bundle of every lab, however many runs it has,
+// is the same when it is made again.
+func TestCatalogueVerifies(t *testing.T) {
+	for _, l := range labs.Catalog {
+		if testing.Short() && l != labs.MissedEvent && l != labs.Handshake && l != labs.Reorder {
+			continue
+		}
+		folder := t.TempDir()
+		args := []string{"lab", "run", l.Name, "--backend", "virtual", "-o", "result"}
+		if slices.Contains(l.Takes, "events") {
+			args = append(args, "--events", "150")
+		}
+		if _, said, code := inFolder(t, folder, args...); code != 0 && code != 3 { // so few events may not bear a claim out
+			t.Errorf("%s: run: %d %s", l.Name, code, said)
+			continue
+		}
+		if _, said, code := inFolder(t, folder, "lab", "verify", "result"); code != 0 {
+			t.Errorf("%s: verify: %d %s", l.Name, code, said)
+		}
+	}
+}
+
+// TestFromFileOverCommandLine: a file's options hold, the command line's hold
+// more, a run's own most.
+func TestFromFileOverCommandLine(t *testing.T) {
+	folder := t.TempDir()
+	text := "question: q\nlink: {loss: 100%}\ntraffic: {events: 50, pace: 1000}\nruns:\n- transport: udp\n- {transport: udp, name: all, loss: 0%}\n" +
+		"checks: [udp.emitted == 60, udp.lost == 0, udp/all.lost == 0]\n"
+	if err := os.WriteFile(filepath.Join(folder, "own.yaml"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, said, code := inFolder(t, folder, "lab", "run", "own.yaml", "--backend", "virtual", "--events", "60", "--loss", "0"); code != 0 {
+		t.Errorf("with options: %d %s%s", code, out, said)
+	}
+	if out, _, code := inFolder(t, folder, "lab", "run", "own.yaml", "--backend", "virtual"); code != 3 || !strings.Contains(out, "FAILED  udp.emitted == 60 (50 == 60)") || !strings.Contains(out, "held    udp/all.lost == 0") {
+		t.Errorf("without: %d %s", code, out)
+	}
+	for flag, want := range map[string]string{
+		"--predict":         "--predict: lab own asks for nothing; give its file a 'predict:'",
+		"--loss=2x":         "--loss",
+		"--transport=tcp":   "lab own does not take --transport",
+		"--backend=nowhere": "--backend nowhere: must be auto, kernel or virtual",
+	} {
+		if _, said, code := inFolder(t, folder, "lab", "run", "own.yaml", flag); code != 2 || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s, want %s", flag, code, said, want)
+		}
+	}
+	for change, want := range map[string]string{
+		"events: fifty": "bad.yaml:3:20: invalid argument \"fifty\" for \"--events\" flag: want a whole number",
+		"events: 0":     "bad.yaml:3:20: lab bad: --events 0: must be 1 to 2000000",
+		"events: 1,2":   "bad.yaml:3:20: --events: several values; a file has one of each option",
+		"size: 99M":     "bad.yaml:3:18: lab bad: --size 103809024: must be 0 to 60000 bytes",
+	} {
+		bad := strings.Replace(text, "events: 50", change, 1)
+		if err := os.WriteFile(filepath.Join(folder, "bad.yaml"), []byte(bad), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, said, code := inFolder(t, folder, "lab", "run", "bad.yaml", "--backend", "virtual"); code != 2 || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s, want %s", change, code, said, want)
+		}
+	}
+}
