@@ -83,6 +83,7 @@ func runMITMView(ctx context.Context, o *Options) (*Outcome, error) {
 		r.Figures[views[i].name+" told apart"] = float64(views[i].right)
 		r.Runs[i].PayloadBytes = sizeOfAll(words)
 	}
+	r.FreshKeys = true
 	r.Reasons = append(r.Reasons, "keys are drawn anew in each run: the encrypted bytes, and at times a byte of the handshakes' length, do not repeat")
 	r.Details = viewsTable(views)
 	r.Checks = viewChecks(out, views)

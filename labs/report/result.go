@@ -19,6 +19,7 @@ type Result struct {
 	Backend      string   `json:"backend"`
 	Reproducible bool     `json:"reproducible"`
 	Reasons      []string `json:"reasons,omitempty"`     // why it is not, or what of it does not repeat
+	FreshKeys    bool     `json:"fresh_keys,omitempty"`  // keys were drawn anew: encrypted bytes never repeat, whatever the hosts
 	Interrupted  bool     `json:"interrupted,omitempty"` // ended before its time: the runs are what was measured until then
 	Scenario     Scenario `json:"scenario"`
 	Runs         []Run    `json:"runs"`

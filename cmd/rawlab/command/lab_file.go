@@ -99,7 +99,7 @@ func optionsOf(l *labs.Lab, file *scenario.File, run int) (labs.Options, error) 
 	for _, option := range said {
 		for _, v := range option.Values {
 			if err := c.Flags().Set(option.Name, v); err != nil {
-				return labs.Options{}, placed(file, run, flagError(c, err))
+				return labs.Options{}, placed(file, run, errors.New(flagText(err)))
 			}
 		}
 	}

@@ -39,7 +39,8 @@ func newLabVerify() *cobra.Command {
 
 // verification is what became of holding a bundle against a new run.
 type verification struct {
-	json bool
+	json  bool
+	bytes bool // every byte has to be the same; else which events the wire took
 
 	Bundle     string             `json:"bundle"`
 	Lab        string             `json:"lab"`
@@ -59,6 +60,7 @@ func (v *verification) verify(c *cobra.Command, folder string) error {
 	defer kept.Close()
 	r := kept.Result
 	v.Bundle, v.Lab, v.Seed, v.Backend, v.Compared = folder, r.Lab, r.Seed, r.Backend, []string{}
+	v.bytes = r.Backend == labs.BackendVirtual && !r.FreshKeys
 	if err := kept.Agrees(); err != nil {
 		return v.judge(c.OutOrStdout(), err)
 	}
@@ -150,7 +152,7 @@ func (v *verification) hold(kept *report.Kept, out *labs.Outcome, folder string)
 	if err := out.WriteBundle(b); err != nil {
 		return err
 	}
-	if v.Backend == labs.BackendVirtual {
+	if v.bytes {
 		v.Compared = b.Files()
 		return kept.SameBytes(folder, b.Files())
 	}
@@ -194,9 +196,14 @@ func (v *verification) write(w io.Writer) error {
 	if !*v.Same {
 		return nil // the error says it
 	}
-	what := "which events the wire took, and how many were emitted; timing does not repeat on kernel hosts"
-	if v.Backend == labs.BackendVirtual {
+	what := "which events the wire took, and how many were emitted"
+	switch {
+	case v.bytes:
 		what = strings.Join(v.Compared, ", ") + ", byte for byte"
+	case v.Backend == labs.BackendVirtual:
+		what += "; encrypted bytes do not repeat"
+	default:
+		what += "; timing does not repeat on kernel hosts"
 	}
 	_, err := io.WriteString(w, report.Wrap(fmt.Sprintf("%s is the same again: lab %s, seed %d, %s hosts; compared: %s",
 		filepath.Clean(v.Bundle), v.Lab, v.Seed, v.Backend, what), "", 80))

@@ -206,10 +206,10 @@ func TestFromFileOverCommandLine(t *testing.T) {
 		}
 	}
 	for change, want := range map[string]string{
-		"events: fifty": "bad.yaml:3:20: invalid argument \"fifty\" for \"--events\" flag: want a whole number",
-		"events: 0":     "bad.yaml:3:20: lab bad: --events 0: must be 1 to 2000000",
-		"events: 1,2":   "bad.yaml:3:20: --events: several values; a file has one of each option",
-		"size: 99M":     "bad.yaml:3:18: lab bad: --size 103809024: must be 0 to 60000 bytes",
+		"events: fifty": "bad.yaml:3:19: invalid argument \"fifty\" for \"--events\" flag: want a whole number",
+		"events: 0":     "bad.yaml:3:19: lab bad: --events 0: must be 1 to 2000000",
+		`events: "1,2"`: "bad.yaml:3:19: --events: several values; a file has one of each option",
+		"size: 99M":     "bad.yaml:3:17: lab bad: --size 103809024: must be 0 to 60000 bytes",
 	} {
 		bad := strings.Replace(text, "events: 50", change, 1)
 		if err := os.WriteFile(filepath.Join(folder, "bad.yaml"), []byte(bad), 0o666); err != nil {
