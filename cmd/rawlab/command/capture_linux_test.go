@@ -3,12 +3,10 @@ package command_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"rawlab/labs/host"
@@ -21,7 +19,7 @@ func TestCaptureFullDisk(t *testing.T) {
 	}
 }
 
-// rawlab builds the program, for what needs a process of its own. Without
+// buildRawlab builds the program, for what needs a process of its own. Without
 // the right to namespaces the test is skipped, unless RAWLAB_REQUIRE_NETNS
 // says that it has to run.
 func buildRawlab(t *testing.T) string {
@@ -37,19 +35,6 @@ func buildRawlab(t *testing.T) string {
 	}
 	return path
 }
-
-// builtRawlab builds the program once, into programFolder, as it is released:
-// without C.
-var builtRawlab = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programFolder, "rawlab")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "rawlab/cmd/rawlab")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, err
-})
 
 // TestCaptureInNamespace has a shell send through the private loopback and
 // end with a code of its own.

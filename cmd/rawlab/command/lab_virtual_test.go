@@ -4,20 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
-
-// rawlab is the program as a process of its own, not yet started.
-func rawlab(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), programEnv+"=1")
-	return cmd
-}
 
 func TestLabRunsOnVirtualHosts(t *testing.T) {
 	cmd := rawlab(t, "lab", "run", "loss", "--backend", "virtual", "--events", "500", "--json")
