@@ -39,7 +39,7 @@ var floors = []floor{
 	},
 	{packages: []string{"labs/host", "internal/metrics"}},
 	{packages: []string{"labs/report", "labs/bench", "labs/testbed"}},
-	{packages: []string{"labs/page", "labs/measure", "labs/sweep"}, beside: []string{"labs/sweep → labs/measure"}},
+	{packages: []string{"labs/page", "labs/measure", "labs/sweep"}, beside: []string{"labs/sweep → labs/measure", "labs/sweep → labs/page"}},
 	{packages: []string{"labs"}},
 	{packages: []string{"labs/scenario"}},
 	{packages: []string{"cmd/rawlab/live"}},

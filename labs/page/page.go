@@ -46,14 +46,32 @@ func readScripts() string {
 // policy lets nothing but the page's own script and style work: it fetches
 // nothing, and sends nothing.
 func policy() string {
-	hash := func(s string) string {
-		sum := sha256.Sum256([]byte(s))
-		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-	}
 	return strings.Join([]string{
 		"default-src 'none'", "script-src " + hash(script), "style-src " + hash(style),
 		"base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 	}, "; ")
+}
+
+// hash is a source in a policy: what has just these bytes.
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// Head is what other pages begin with that need no script: a policy that lets
+// nothing but their style work, and the style of all pages.
+type Head struct {
+	Policy string
+	Style  template.CSS
+}
+
+// Scriptless returns that head.
+func Scriptless() Head {
+	style := "\n" + read("style.css")
+	return Head{
+		Policy: strings.Join([]string{"default-src 'none'", "style-src " + hash(style), "base-uri 'none'", "form-action 'none'"}, "; "),
+		Style:  template.CSS(style),
+	}
 }
 
 // content is what the layout is filled with.

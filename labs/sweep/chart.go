@@ -22,59 +22,90 @@ var marks = []string{"─", "•", "×", "+", "o", "#"}
 
 var colors = []asciigraph.AnsiColor{asciigraph.Blue, asciigraph.Red, asciigraph.Green, asciigraph.Yellow, asciigraph.Magenta, asciigraph.Cyan}
 
-// line is one line of a chart: a number for each value of the first axis.
-type line struct {
-	name string
-	y    []float64 // not-a-number where nothing was measured
+// panel is a chart: of one axis the only one, with a line for each subject; of
+// two, one for each subject, with a line for each value of the second.
+type panel struct {
+	title string
+	lines []line
 }
 
-// charts draws a measure over the first axis: a line for each subject, or of
-// two axes a chart for each subject, with a line for each value of the second.
+// line is what one subject came to in every step-th cell, from one on.
+type line struct {
+	name, subject string
+	from, step    int
+}
+
+// panels lists the charts of a measure; none without an axis.
+func (s *Sweep) panels(subjects []Subject) []panel {
+	switch len(s.Axes) {
+	case 0:
+		return nil
+	case 1:
+		var only panel
+		for _, u := range subjects {
+			only.lines = append(only.lines, line{capital(u.Name), u.Name, 0, 1})
+		}
+		return []panel{only}
+	}
+	second := s.Axes[1]
+	var list []panel
+	for _, u := range subjects {
+		p := panel{title: capital(u.Name)}
+		for i, v := range second.Values {
+			p.lines = append(p.lines, line{second.Option + " " + v, u.Name, i, len(second.Values)})
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// summaries returns what a line's cells came to, by value of the first axis;
+// nil where nothing was measured.
+func (s *Sweep) summaries(l *line, m *measure.Measure) []*Summary {
+	var list []*Summary
+	for i := l.from; i < len(s.Cells); i += l.step {
+		var sum *Summary
+		if v := s.Cells[i].Measured(l.subject, m, m.HasShare()); len(v) > 0 {
+			sum = new(Summarize(v))
+		}
+		list = append(list, sum)
+	}
+	return list
+}
+
+// charts draws a measure over the first axis, if that has values enough.
 func (s *Sweep) charts(b *strings.Builder, m *measure.Measure, subjects []Subject, color bool) {
 	if len(s.Axes) == 0 || len(s.Axes[0].Values) < 3 {
 		return
 	}
-	if len(s.Axes) == 1 {
-		var lines []line
-		for _, u := range subjects {
-			lines = append(lines, s.line(capital(u.Name), u, m, 0, 1))
-		}
-		s.chart(b, m, "", lines, color)
-		return
-	}
-	second := s.Axes[1]
-	for _, u := range subjects {
-		var lines []line
-		for i, v := range second.Values {
-			lines = append(lines, s.line(second.Option+" "+v, u, m, i, len(second.Values)))
-		}
-		s.chart(b, m, capital(u.Name), lines, color)
+	for _, p := range s.panels(subjects) {
+		s.chart(b, m, &p, color)
 	}
 }
 
-// line takes the means of every step-th cell.
-func (s *Sweep) line(name string, u Subject, m *measure.Measure, from, step int) line {
-	l := line{name: name}
-	for i := from; i < len(s.Cells); i += step {
-		y := math.NaN()
-		if v := s.Cells[i].Measured(u.Name, m, m.HasShare()); len(v) > 0 {
-			y = Summarize(v).Mean
+// means are those of a line, not-a-number where nothing was measured.
+func (s *Sweep) means(l *line, m *measure.Measure) []float64 {
+	var list []float64
+	for _, sum := range s.summaries(l, m) {
+		if sum == nil {
+			list = append(list, math.NaN())
+		} else {
+			list = append(list, sum.Mean)
 		}
-		l.y = append(l.y, y)
 	}
-	return l
+	return list
 }
 
 // chart draws lines, as many as there are marks, if there is anything to see.
-func (s *Sweep) chart(b *strings.Builder, m *measure.Measure, title string, lines []line, color bool) {
+func (s *Sweep) chart(b *strings.Builder, m *measure.Measure, p *panel, color bool) {
 	axis := &s.Axes[0]
 	x, labels := axis.positions()
 	var data [][]float64
 	var sets []asciigraph.CharSet
 	var legend []string
 	top := 0.0
-	for i, l := range lines[:min(len(lines), len(marks))] {
-		drawn := spread(x, l.y, chartWidth)
+	for i, l := range p.lines[:min(len(p.lines), len(marks))] {
+		drawn := spread(x, s.means(&l, m), chartWidth)
 		if drawn == nil {
 			continue
 		}
@@ -95,8 +126,8 @@ func (s *Sweep) chart(b *strings.Builder, m *measure.Measure, title string, line
 	if color {
 		options = append(options, asciigraph.SeriesColors(colors[:len(data)]...))
 	}
-	if title != "" {
-		b.WriteString("\n " + title)
+	if p.title != "" {
+		b.WriteString("\n " + p.title)
 	}
 	text := asciigraph.PlotMany(data, options...)
 	b.WriteString("\n" + text + "\n")

@@ -219,3 +219,42 @@ func TestFilesAgree(t *testing.T) {
 		t.Errorf("JSON says %+v (%d failed), CSV a mean of %v over %v", got, len(last.Failed), sum/n, n)
 	}
 }
+
+// TestPage: every point is drawn and said, nothing runs, and the page repeats.
+// Where nothing was lost, there is nothing to draw.
+func TestPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		s       *sweep.Sweep
+		figures int
+		points  int // of each measure
+	}{
+		"one axis": {conduct(t, plan(loss)), 1, 2 * len(loss.Values)},
+		"two":      {conduct(t, plan(loss, delay)), 1, len(loss.Values) * len(delay.Values)},
+		"none":     {conduct(t, plan()), 0, 0},
+	} {
+		var page, again bytes.Buffer
+		lost, err := measure.Find("lost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := []*measure.Measure{lost}
+		if err := errors.Join(c.s.WritePage(&page, shown), c.s.WritePage(&again, shown)); err != nil {
+			t.Fatal(err)
+		}
+		text := page.String()
+		if !bytes.Equal(page.Bytes(), again.Bytes()) || strings.Contains(text, "<script") || strings.Contains(text, "style=") {
+			t.Errorf("%s: the page differs from itself, or has what its policy forbids", name)
+		}
+		if n, points := strings.Count(text, "<figure>"), strings.Count(text, "<circle "); n != c.figures || points != c.points {
+			t.Errorf("%s: %d figures with %d points, want %d and %d", name, n, points, c.figures, c.points)
+		}
+		for _, want := range []string{"95 % confidence interval", "seeds", "few are lost", "mean ± 95 %"} {
+			if want == "few are lost" && name == "none" {
+				want = "Every check of all 3 runs held"
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q", name, want)
+			}
+		}
+	}
+}

@@ -99,6 +99,13 @@ func (s *Sweep) table(m *measure.Measure, subjects []Subject) (string, error) {
 		}
 		header, align = append(header, name+"\nmedian", "\nmean ± 95 %"), append(align, tw.AlignRight, tw.AlignRight)
 	}
+	var b strings.Builder
+	err := report.WriteTable(&b, align, header, s.rows(m, subjects))
+	return b.String(), err
+}
+
+// rows are a measure's: a cell's values, then each subject's numbers.
+func (s *Sweep) rows(m *measure.Measure, subjects []Subject) [][]string {
 	var rows [][]string
 	for i := range s.Cells {
 		c := &s.Cells[i]
@@ -108,9 +115,7 @@ func (s *Sweep) table(m *measure.Measure, subjects []Subject) (string, error) {
 		}
 		rows = append(rows, row)
 	}
-	var b strings.Builder
-	err := report.WriteTable(&b, align, header, rows)
-	return b.String(), err
+	return rows
 }
 
 // capital is a run's name with its transport in capitals.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -100,7 +101,7 @@ func (x *sweepRun) run(c *cobra.Command, backend string) error {
 	errs := []error{x.ending(c.Context(), result, err), x.write(c, result), x.unmet()}
 	if folder != nil {
 		errs = append(errs, x.writeFolder(folder, result))
-		m.note("sweep.json, sweep.csv are in %s", x.folder)
+		m.note("sweep.json, sweep.csv, report.html are in %s", x.folder)
 	}
 	if junit != nil {
 		errs = append(errs, report.WriteJUnit(junit, x.suites), junit.Close())
@@ -198,7 +199,8 @@ func (x *sweepRun) openFolder() (*os.Root, error) {
 }
 
 func (x *sweepRun) writeFolder(root *os.Root, s *sweep.Sweep) error {
-	return errors.Join(report.WriteFile(root, "sweep.json", s.WriteJSON), report.WriteFile(root, "sweep.csv", s.WriteCSV), root.Close())
+	return errors.Join(report.WriteFile(root, "sweep.json", s.WriteJSON), report.WriteFile(root, "sweep.csv", s.WriteCSV),
+		report.WriteFile(root, "report.html", func(w io.Writer) error { return s.WritePage(w, x.shown) }), root.Close())
 }
 
 // failedRuns tells what did not hold in which run.

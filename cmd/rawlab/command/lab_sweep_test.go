@@ -22,7 +22,7 @@ func TestSweep(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, stderr)
 		}
 		texts[i], files[i] = stdout, map[string][]byte{}
-		for _, name := range []string{"sweep.json", "sweep.csv"} {
+		for _, name := range []string{"sweep.json", "sweep.csv", "report.html"} {
 			b, err := os.ReadFile(filepath.Join(folder, name))
 			if err != nil {
 				t.Fatal(err)
@@ -30,7 +30,7 @@ func TestSweep(t *testing.T) {
 			files[i][name] = b
 		}
 	}
-	if texts[0] != texts[1] || !bytes.Equal(files[0]["sweep.json"], files[1]["sweep.json"]) || !bytes.Equal(files[0]["sweep.csv"], files[1]["sweep.csv"]) {
+	if texts[0] != texts[1] || !bytes.Equal(files[0]["sweep.json"], files[1]["sweep.json"]) || !bytes.Equal(files[0]["sweep.csv"], files[1]["sweep.csv"]) || !bytes.Equal(files[0]["report.html"], files[1]["report.html"]) {
 		t.Error("the same sweep again is another")
 	}
 	var s struct {
