@@ -179,21 +179,23 @@ func TestNagleOnKernelHosts(t *testing.T) {
 			}
 			flows, counted := c.finish(t)
 			d := flows[account.Client].ToServer
-			t.Logf("%d segments of %d writes, Nagle waits %+v, off %v", d.Segments-1, writes*rounds, d.Nagle, d.NagleOff)
+			again := d.Retransmissions() // a busy machine acknowledges late, and the tail is probed
+			sent := d.Segments - 1 - again
+			t.Logf("%d segments of %d writes, %d again, Nagle waits %+v, off %v", sent, writes*rounds, again, d.Nagle, d.NagleOff)
+			if n := counted[account.Client]["Tcp.RetransSegs"]; n != int64(again) {
+				t.Errorf("the kernel sent %d segments again, told are %d", n, again)
+			}
 			if noDelay {
-				if !d.NagleOff || d.Nagle.Count != 0 || d.Segments-1 != writes*rounds {
-					t.Errorf("%d segments, waits %+v, off %v: want each of %d writes in its own, none waiting", d.Segments-1, d.Nagle, d.NagleOff, writes*rounds)
+				if !d.NagleOff || d.Nagle.Count != 0 || sent != writes*rounds {
+					t.Errorf("%d segments, waits %+v, off %v: want each of %d writes in its own, none waiting", sent, d.Nagle, d.NagleOff, writes*rounds)
 				}
 				return
 			}
-			if d.NagleOff || d.Segments-1 != 2*rounds {
-				t.Errorf("%d segments, off %v: want in each of %d rounds the first write, and the others together", d.Segments-1, d.NagleOff, rounds)
+			if d.NagleOff || sent != 2*rounds {
+				t.Errorf("%d segments, off %v: want in each of %d rounds the first write, and the others together", sent, d.NagleOff, rounds)
 			}
 			if d.Nagle.Count != rounds || d.Nagle.Longest < 20*time.Millisecond {
 				t.Errorf("Nagle waits %+v, want one in each of %d rounds, of a round trip of 20 ms or more", d.Nagle, rounds)
-			}
-			if n := counted[account.Client]["Tcp.RetransSegs"]; n != 0 {
-				t.Errorf("the kernel sent %d segments again", n)
 			}
 		})
 	}
