@@ -27,9 +27,6 @@ import (
 // skipped, unless RAWLAB_REQUIRE_TOOLS says that it has to be there.
 func browser(t *testing.T) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a browser")
-	}
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path

@@ -53,6 +53,9 @@ const ready = `document.documentElement.dataset.ready === "true"`
 
 // TestInABrowser opens pages from files, as a reader does.
 func TestInABrowser(t *testing.T) {
+	if testing.Short() {
+		return // it starts a browser
+	}
 	ctx := start(t)
 	path, evidence := lossPage(t)
 	shared := open(t, ctx, path)
