@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-FUZZTIME=${FUZZTIME:-10000x}
+FUZZTIME=${FUZZTIME:-2000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
 BUILT="linux/amd64 darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
 TYPED="linux/arm64 linux/386 darwin/arm64 windows/amd64"
