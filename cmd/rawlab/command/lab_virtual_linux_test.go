@@ -67,7 +67,7 @@ func TestVirtualLabEndsOnInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	stderr := bufio.NewScanner(pipe)
-	for stderr.Scan() && !strings.Contains(stderr.Text(), "lab loss") {
+	for stderr.Scan() && !strings.Contains(stderr.Text(), "lab loss: ") {
 	} // until the lab is under way
 	cmd.Process.Signal(os.Interrupt) // the outer process alone, as kill does
 	began := time.Now()
