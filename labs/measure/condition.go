@@ -3,7 +3,9 @@ package measure
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"rawlab/labs/report"
@@ -93,10 +95,22 @@ func (c *Condition) Check(r *report.Result) ([]report.Check, error) {
 			checks = append(checks, c.checkRun(u))
 		}
 	}
-	if len(checks) == 0 {
-		return nil, &UnknownError{What: fmt.Sprintf("run of lab %s", r.Lab), Word: c.selector, Known: selectors(r)}
+	return checks, c.Applies(r)
+}
+
+// Applies tells whether the result has what the condition is about; the error
+// names what it has.
+func (c *Condition) Applies(r *report.Result) error {
+	if c.figure != "" {
+		if _, ok := r.Figures[c.figure]; ok {
+			return nil
+		}
+		return &UnknownError{What: fmt.Sprintf("figure of lab %s", r.Lab), Word: c.figure, Known: slices.Collect(maps.Keys(r.Figures))}
 	}
-	return checks, nil
+	if !slices.ContainsFunc(r.Runs, func(u report.Run) bool { return Selects(c.selector, &u) }) {
+		return &UnknownError{What: fmt.Sprintf("run of lab %s", r.Lab), Word: c.selector, Known: selectors(r)}
+	}
+	return nil
 }
 
 func selectors(r *report.Result) []string {
@@ -131,14 +145,10 @@ func (c *Condition) checkRun(u *report.Run) report.Check {
 }
 
 func (c *Condition) checkFigure(r *report.Result) ([]report.Check, error) {
-	v, ok := r.Figures[c.figure]
-	if !ok {
-		var known []string
-		for name := range r.Figures {
-			known = append(known, name)
-		}
-		return nil, &UnknownError{What: fmt.Sprintf("figure of lab %s", r.Lab), Word: c.figure, Known: known}
+	if err := c.Applies(r); err != nil {
+		return nil, err
 	}
+	v := r.Figures[c.figure]
 	return []report.Check{{Claim: c.claim(figures + c.figure), Measured: Ratio.Write(v), Held: !c.isTrue(v)}}, nil
 }
 

@@ -24,6 +24,8 @@ func (f *File) takeClaims(k *field) error {
 	switch k.key {
 	case "predict":
 		return f.takePredict(k)
+	case "fail-on":
+		return f.takeDemands(k)
 	case "checks":
 		items, err := k.items(maxChecks)
 		if err != nil {

@@ -20,6 +20,7 @@
 //	checks:
 //	  - claim: UDP loses a tenth at most
 //	    that: udp.lost <= 10% * udp.emitted
+//	fail-on: [udp.lost>5%]         conditions of --fail-on, which must not come true
 //	text: UDP lost {udp.lost} of {udp.emitted} events.
 //
 // Values of options are those of the command line and stay text here: who

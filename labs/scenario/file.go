@@ -12,6 +12,7 @@ type File struct {
 	Runs    []Run
 	Predict *Predict // nil: that of the lab that it starts from, if it does
 	Checks  []Check
+	FailOn  []Demand
 	Text    []Text // what happened and why, a paragraph each
 	Next    []string
 	Reading []string

@@ -69,7 +69,9 @@ const fromTail = `
 #   answer: udp.lost
 # checks:
 #   - claim: UDP loses less than a fifth
-#     that: udp.loss < 20%
+#     that: udp.lost < 20%
+# fail-on:                      # what must not come true, as --fail-on has it
+#   - tcp.p99>2s
 # text:
 #   - UDP lost {udp.lost} of {udp.emitted} events.
 #

@@ -65,7 +65,7 @@ func Read(file string, r io.Reader) (*File, error) {
 // keys are what a file may have.
 var keys = []string{
 	"lab", "from", "question", "varies", "held", "expect", "hosts", "link", "traffic", "seed", "runs",
-	"predict", "checks", "text", "next", "reading",
+	"predict", "checks", "fail-on", "text", "next", "reading",
 }
 
 // take reads one key.
@@ -92,7 +92,7 @@ func (f *File) take(k *field, later *[]field) (err error) {
 		f.Next, err = k.texts(maxLines)
 	case "reading":
 		f.Reading, err = k.texts(maxLines)
-	case "predict", "checks", "text":
+	case "predict", "checks", "fail-on", "text":
 		*later = append(*later, *k)
 	default:
 		if s := sectionOf(k.key); s != nil {

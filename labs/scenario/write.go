@@ -141,14 +141,17 @@ func (f *File) writeClaims(root *yaml.Node) {
 }
 
 func (f *File) writeLists(root *yaml.Node) {
-	var texts []string
+	var texts, demands []string
+	for i := range f.FailOn {
+		demands = append(demands, f.FailOn[i].Text)
+	}
 	for i := range f.Text {
 		texts = append(texts, f.Text[i].text)
 	}
 	for _, k := range []struct {
 		key    string
 		values []string
-	}{{"text", texts}, {"next", f.Next}, {"reading", f.Reading}} {
+	}{{"fail-on", demands}, {"text", texts}, {"next", f.Next}, {"reading", f.Reading}} {
 		if len(k.values) > 0 {
 			add(root, k.key, list(k.values))
 		}

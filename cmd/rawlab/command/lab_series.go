@@ -49,9 +49,10 @@ func (f *labFlags) newSeries(c *cobra.Command, names []string) (*series, error) 
 		}
 		s.labs, s.options, s.files = append(s.labs, l), append(s.options, o), append(s.files, file)
 		called = append(called, l.Name)
+		s.demands = append(s.demands, fileDemands(file)...)
 	}
-	var err error
-	s.demands, err = parseDemands(f.failOn, called)
+	asked, err := parseDemands(f.failOn, called)
+	s.demands = append(s.demands, asked...)
 	return s, err
 }
 
@@ -109,14 +110,16 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options, file *sc
 			return nil, err
 		}
 	}
-	out, err := s.meter.conduct(c.Context(), l, o, file)
+	out, err := s.meter.conduct(c.Context(), l, o)
 	if err != nil {
 		return nil, err
 	}
 	if s.predict && !out.Result.Interrupted {
 		reveal(l, predicted, out.Result)
 	}
-	s.demand(out.Result)
+	if err := s.judge(out.Result, l, o, file); err != nil {
+		return out.Result, err
+	}
 	if err := s.print(c.OutOrStdout(), out.Result); err != nil {
 		return out.Result, err
 	}
@@ -132,13 +135,22 @@ func (s *series) runOne(c *cobra.Command, l *labs.Lab, o *labs.Options, file *sc
 	return out.Result, nil
 }
 
+// judge holds a result against what was demanded of it, and notes what makes
+// all of it again.
+func (s *series) judge(r *report.Result, l *labs.Lab, o *labs.Options, file *scenario.File) (err error) {
+	whole := file.Again(l, o)
+	whole.FailOn = s.demand(r)
+	r.File, err = whole.YAML(again)
+	return err
+}
+
 // settleWithin is how long a lab that is interrupted may take to account for
 // what it has emitted.
 const settleWithin = 10 * time.Second
 
 // conduct runs a lab, and shows how far it is. When the stop context
 // ends, the lab stops emitting and tells what it has.
-func (m *meter) conduct(stop context.Context, l *labs.Lab, o *labs.Options, file *scenario.File) (*labs.Outcome, error) {
+func (m *meter) conduct(stop context.Context, l *labs.Lab, o *labs.Options) (*labs.Outcome, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	defer context.AfterFunc(stop, func() {
@@ -152,9 +164,6 @@ func (m *meter) conduct(stop context.Context, l *labs.Lab, o *labs.Options, file
 	o.Progress, o.Stop = m.update, stop.Done()
 	out, err := l.Run(ctx, o)
 	m.pause()
-	if err == nil {
-		out.Result.File, err = file.Again(l, o).YAML(again)
-	}
 	switch _, wrong := errors.AsType[*labs.OptionError](err); {
 	case err == nil:
 		return out, nil

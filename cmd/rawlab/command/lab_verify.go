@@ -121,13 +121,17 @@ func (v *verification) compare(c *cobra.Command, kept *report.Kept, l *labs.Lab,
 	defer os.RemoveAll(folder)
 	for try := 1; ; try++ {
 		m := newMeter(c.ErrOrStderr(), false, []float64{1})
-		out, err := m.conduct(c.Context(), l, o, file)
+		out, err := m.conduct(c.Context(), l, o)
 		m.end()
 		if err != nil {
 			return err
 		}
 		if out.Result.Interrupted {
 			return fmt.Errorf("lab verify: interrupted before %s could be compared", filepath.Clean(v.Bundle))
+		}
+		demanding := &series{demands: fileDemands(file)}
+		if err := demanding.judge(out.Result, l, o, file); err != nil {
+			return err
 		}
 		if p := kept.Result.Prediction; p != nil {
 			reveal(l, p.Predicted, out.Result)
