@@ -127,7 +127,7 @@ func (t *vtime) turn() bool {
 		}
 		return true
 	}
-	if !t.clock.Step() {
+	if !t.clock.Step() && t.rest.confirm() {
 		t.giveUp(t.rest.stall(t.clock.Elapsed()))
 	}
 	return true

@@ -41,10 +41,14 @@ func (e *OutsideError) Error() string {
 
 // barrier tells when every goroutine but the caller's has come to rest. It is
 // exact only while the process runs one goroutine at a time: then a
-// goroutine is either the caller, or runnable, or blocked.
+// goroutine is either the caller, or runnable, or blocked, or in a system call.
+// One that returns from a call while somebody else runs is for a moment none
+// of these to the runtime's counts: once a call was seen, only a dump, for
+// which the runtime stops everybody, tells that all are at rest.
 type barrier struct {
 	samples []metrics.Sample
 	outside uint64          // goroutines that were in system calls from the start: the one that waits for signals
+	called  bool            // more than those were seen there since a dump showed that they were not
 	before  map[string]bool // goroutines that were there from the start
 	rests   int
 	heap    []metrics.Sample
@@ -93,7 +97,10 @@ func (b *barrier) settle() error {
 	for n := 1; ; n++ {
 		runtime.Gosched()
 		metrics.Read(b.samples)
-		if b.samples[0].Value.Uint64() == 0 && b.samples[1].Value.Uint64() <= b.outside {
+		runnable, calls := b.samples[0].Value.Uint64(), b.samples[1].Value.Uint64()
+		b.called = b.called || calls > b.outside
+		if runnable == 0 && calls <= b.outside && (!b.called || b.confirm()) {
+			b.called = false
 			return nil
 		}
 		if n%1024 != 0 {
@@ -104,10 +111,24 @@ func (b *barrier) settle() error {
 		}
 		if time.Since(since) > patience {
 			what := fmt.Sprintf("for %v %d goroutines did not stop running and %d stayed in system calls",
-				patience, b.samples[0].Value.Uint64(), b.samples[1].Value.Uint64()-min(b.outside, b.samples[1].Value.Uint64()))
+				patience, runnable, calls-min(b.outside, calls))
 			return &OutsideError{What: what, Where: dump(isRunning)}
 		}
 	}
+}
+
+// confirm reports whether all are at rest indeed.
+func (b *barrier) confirm() bool {
+	var calls uint64
+	for _, g := range goroutines() {
+		switch {
+		case strings.HasPrefix(g.state, "syscall"):
+			calls++
+		case isRunning(&g):
+			return false
+		}
+	}
+	return calls <= b.outside
 }
 
 // tidy collects garbage when there is much: all are at rest, so nobody is
@@ -161,7 +182,12 @@ type goroutine struct {
 // goroutines lists all but the caller's.
 func goroutines() []goroutine {
 	buf := make([]byte, 1<<20)
-	buf = buf[:runtime.Stack(buf, true)]
+	n := runtime.Stack(buf, true)
+	for n == len(buf) {
+		buf = make([]byte, 2*len(buf))
+		n = runtime.Stack(buf, true)
+	}
+	buf = buf[:n]
 	var all []goroutine
 	for _, text := range bytes.Split(buf, []byte("\n\n"))[1:] { // the first is the caller's
 		head, frames, _ := strings.Cut(string(text), "\n")
