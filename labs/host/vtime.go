@@ -35,7 +35,7 @@ type vtime struct {
 	open     map[uint64]*vsocket // those not yet closed; of the loop alone
 	done     chan struct{}
 	restore  func()
-	patience time.Duration // left for a run that has failed to end
+	failedAt time.Time // when the run did; of the loop alone
 }
 
 // request is something that a goroutine asks the loop to do, and waits for.
@@ -72,7 +72,7 @@ var running sync.Mutex
 func startVirtualTime(c *clock.Virtual, fail func(error)) *vtime {
 	running.Lock()
 	procs, percent := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1)
-	t := &vtime{clock: c, rest: newBarrier(), fail: fail, open: map[uint64]*vsocket{}, done: make(chan struct{}), patience: patience}
+	t := &vtime{clock: c, rest: newBarrier(), fail: fail, open: map[uint64]*vsocket{}, done: make(chan struct{})}
 	t.restore = func() {
 		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(procs)
@@ -142,13 +142,13 @@ func (t *vtime) giveUp(err error) {
 	t.failure = cmp.Or(t.failure, err)
 	t.mu.Unlock()
 	if !first {
-		const nap = time.Millisecond
-		time.Sleep(nap)
-		if t.patience -= nap; t.patience < 0 {
-			panic(err)
+		if time.Since(t.failedAt) > patience {
+			panic(t.failure)
 		}
+		time.Sleep(time.Millisecond)
 		return
 	}
+	t.failedAt, t.rest.most = time.Now(), hurry
 	for _, s := range t.open {
 		s.retry() // in vain: that is how it learns
 	}

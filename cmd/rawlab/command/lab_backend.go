@@ -84,7 +84,9 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // rerun runs this command line again in another process.
 func rerun(ctx context.Context, again func(context.Context, []string) (int, error)) error {
 	code, err := again(ctx, os.Args[1:])
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted") // before the other process had learned what to do then
+	} else if err != nil {
 		return err
 	}
 	if code != exitOK {

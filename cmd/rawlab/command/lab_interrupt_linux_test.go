@@ -56,6 +56,9 @@ func TestInterrupted(t *testing.T) {
 			if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(said), "interrupted") {
 				t.Errorf("exit code %d: %s", cmd.ProcessState.ExitCode(), said)
 			}
+			if skipped := strings.Contains(string(said), "before 1 of 2 labs began"); skipped != (name == "several") {
+				t.Errorf("%s: %s", name, said)
+			}
 			isInterrupted(t, name, folder)
 		})
 	}

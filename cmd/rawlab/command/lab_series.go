@@ -65,9 +65,11 @@ func (s *series) run(c *cobra.Command) error {
 	s.meter = s.newMeter(c)
 	defer s.meter.end()
 	var errs []error
+	skipped := 0
 	for i, l := range s.labs {
 		if c.Context().Err() != nil {
 			s.suites = append(s.suites, report.Suite{Name: l.Name, Skipped: true})
+			skipped++
 			continue
 		}
 		began := time.Now()
@@ -81,6 +83,9 @@ func (s *series) run(c *cobra.Command) error {
 	s.meter.end()
 	if len(s.labs) > 1 {
 		errs = append(errs, s.writeSeries(c.OutOrStdout()))
+	}
+	if skipped > 0 {
+		errs = append(errs, fmt.Errorf("interrupted before %d of %d labs began", skipped, len(s.labs)))
 	}
 	errs = append(errs, s.unmet())
 	if junit != nil {

@@ -57,7 +57,16 @@ func TestVirtualLabsRepeatThoughStopped(t *testing.T) {
 	}
 }
 
+// TestVirtualLabEndsOnInterrupt interrupts at the lab's first word, before its
+// hosts are made, and once it is under way.
 func TestVirtualLabEndsOnInterrupt(t *testing.T) {
+	for _, word := range []string{"lab loss, seed", "lab loss: "} {
+		t.Run(word, func(t *testing.T) { interruptAt(t, word) })
+	}
+}
+
+func interruptAt(t *testing.T, word string) {
+	t.Parallel() // beside the other, so that there is some disorder
 	cmd := rawlab(t, "lab", "run", "loss", "--backend", "virtual", "--events", "2000000")
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
@@ -67,8 +76,8 @@ func TestVirtualLabEndsOnInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	stderr := bufio.NewScanner(pipe)
-	for stderr.Scan() && !strings.Contains(stderr.Text(), "lab loss: ") {
-	} // until the lab is under way
+	for stderr.Scan() && !strings.Contains(stderr.Text(), word) {
+	}
 	cmd.Process.Signal(os.Interrupt) // the outer process alone, as kill does
 	began := time.Now()
 	var said strings.Builder
