@@ -12,16 +12,17 @@ type Sight uint8
 
 // What a place may have seen, in the order of how much that says.
 const (
-	NeverSeen  Sight = iota // not one byte
-	Incomplete              // some of its bytes, of a segment, a fragment or a piece, and not all
-	Damaged                 // all of it, with a checksum that is wrong
-	Whole                   // all of it, on its way to a server
-	Refused                 // that, and a host's answer that nobody listens there (RFC 1122, section 4.1.3.1)
-	Forwarded               // all of it, on its way from a server to a subscriber
+	NeverSeen   Sight = iota // not one byte
+	Incomplete               // some of its bytes, of a segment, a fragment or a piece, and not all
+	Damaged                  // all of it, with a checksum that is wrong
+	DroppedHere              // the capturing host's kernel says that it dropped all that came of it
+	Whole                    // all of it, on its way to a server
+	Refused                  // that, and a host's answer that nobody listens there (RFC 1122, section 4.1.3.1)
+	Forwarded                // all of it, on its way from a server to a subscriber
 	sights
 )
 
-var sightNames = [...]string{"never seen", "incomplete", "damaged", "whole", "refused", "forwarded"}
+var sightNames = [...]string{"never seen", "incomplete", "damaged", "dropped", "whole", "refused", "forwarded"}
 
 // String returns the sight in a word or two.
 func (s Sight) String() string { return sightNames[s%sights] }
@@ -43,9 +44,13 @@ func (p *Place) Of(id ID) Sight { return p.seen[id] }
 // maxSeen bounds the events that a place notes (about 60 bytes each).
 const maxSeen = 1 << 22
 
-// Observer follows events past taps. It knows no more than the taps do: where
-// an event went after the last of them, it cannot say.
-type Observer struct{ Places []*Place }
+// Observer follows events past taps. It knows no more than the taps do, and
+// the kernel where it was asked: where an event went after the last of them,
+// it cannot say.
+type Observer struct {
+	Places []*Place
+	Asked  *Dropped // what the kernel said, once that is finished; nil: nobody asked
+}
 
 // Place begins another tap, and returns it.
 func (o *Observer) Place(name string, linkType uint16) *Place {
@@ -111,9 +116,24 @@ func (o *Observer) Finish(emitted []Emission) (together [sights]int) {
 			p.Counts[s]++
 			best = max(best, s)
 		}
+		if o.Asked != nil {
+			best = o.Asked.judge(emitted[i].ID, best)
+		}
 		together[best]++
 	}
 	return together
+}
+
+// judge tells of an event that was seen so what the kernel makes of that. Where
+// both say the same, it was seen already.
+func (d *Dropped) judge(event ID, seen Sight) Sight {
+	reason, lost := d.Lost(event, ToServer)
+	fate, _ := FateOf(reason)
+	switch {
+	case !lost, seen == Forwarded, seen == Refused && fate == NoSocket, seen == Damaged && fate == Checksum:
+		return seen
+	}
+	return DroppedHere
 }
 
 func (p *Place) collect(frames []*dissect.Frame) {

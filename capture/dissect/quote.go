@@ -50,6 +50,14 @@ func (d *dissection) quote(l *Layer, at int) {
 	}
 }
 
+// Beginnings returns the frames of ours at the beginning of the payload of a
+// packet that may be cut, as far as their identity is there.
+func (h *Headers) Beginnings() []Frame {
+	q := Quote{Headers: *h}
+	q.identify()
+	return q.Frames
+}
+
 // identify finds the frames of ours in the quoted payload. An error need
 // bring back no more than 8 bytes of what IP carried (RFC 792), but Linux and
 // routers since RFC 1812 bring 500, and ICMPv6 more.

@@ -11,6 +11,7 @@ type Drop struct {
 	Reason    string // in the kernel's words, without SKB_DROP_REASON_: NO_SOCKET
 	Namespace uint32 // inode number of the network namespace, 0 if the packet no longer says
 	Length    int    // bytes that the packet had, as the kernel counted them there
+	Segment   int    // payload bytes of each datagram or segment that a large packet stands for (GSO, GRO); 0: it is one packet
 	Packet    []byte // its first bytes, from the IP header on; at most PacketBytes
 }
 

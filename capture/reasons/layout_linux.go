@@ -10,10 +10,11 @@ import (
 // layout is where the running kernel keeps what the program reads, as offsets
 // in bytes.
 type layout struct {
-	head, tail, network, length, protocol, device, socket int32 // in a sk_buff
-	deviceNet                                             int32 // in a net_device
-	socketNet                                             int32 // in a sock
-	inode                                                 int32 // in a net
+	head, tail, end, network, length, protocol, device, socket int32 // in a sk_buff
+	segment                                                    int32 // in a skb_shared_info, which is at the end
+	deviceNet                                                  int32 // in a net_device
+	socketNet                                                  int32 // in a sock
+	inode                                                      int32 // in a net
 
 	receiver bool // the tracepoint says for which socket the packet was (since Linux 6.11)
 	reasons  map[uint32]string
@@ -26,8 +27,9 @@ func readLayout(spec *btf.Spec) (*layout, error) {
 		to   *int32
 		path string // a type's name and its members', each in the one before
 	}{
-		{&l.head, "sk_buff.head"}, {&l.tail, "sk_buff.tail"}, {&l.network, "sk_buff.network_header"},
+		{&l.head, "sk_buff.head"}, {&l.tail, "sk_buff.tail"}, {&l.end, "sk_buff.end"}, {&l.network, "sk_buff.network_header"},
 		{&l.length, "sk_buff.len"}, {&l.protocol, "sk_buff.protocol"}, {&l.device, "sk_buff.dev"}, {&l.socket, "sk_buff.sk"},
+		{&l.segment, "skb_shared_info.gso_size"},
 		{&l.deviceNet, "net_device.nd_net.net"}, {&l.socketNet, "sock.__sk_common.skc_net.net"}, {&l.inode, "net.ns.inum"},
 	} {
 		at, err := offsetOf(spec, f.path)

@@ -11,13 +11,13 @@ import (
 // order:
 //
 //	0          8        12       16         20       22       24
-//	+----------+--------+--------+----------+--------+--------+------------+
-//	| time u64 | reason | length | netns    | kept   | –      | packet     |
-//	| ns, boot | u32    | u32    | u32      | u16    |        | 128 bytes  |
-//	+----------+--------+--------+----------+--------+--------+------------+
+//	+----------+--------+--------+----------+--------+---------+------------+
+//	| time u64 | reason | length | netns    | kept   | segment | packet     |
+//	| ns, boot | u32    | u32    | u32      | u16    | u16     | 128 bytes  |
+//	+----------+--------+--------+----------+--------+---------+------------+
 const (
-	recordTime, recordReason, recordLength, recordNamespace, recordKept, recordPacket = 0, 8, 12, 16, 20, 24
-	recordBytes                                                                       = recordPacket + PacketBytes
+	recordTime, recordReason, recordLength, recordNamespace, recordKept, recordSegment, recordPacket = 0, 8, 12, 16, 20, 22, 24
+	recordBytes                                                                                      = recordPacket + PacketBytes
 )
 
 // The program's stack, below its frame pointer: the record and a word for
@@ -144,6 +144,11 @@ func (p *assembler) namespace(l *layout, c *Config) {
 func (p *assembler) packet(l *layout) {
 	const least = 20 // bytes of an IPv4 header
 	p.read(stackRecord+recordLength, 4, asm.R7, l.length, "exit")
+	p.read(stackWord, 8, asm.R7, l.head, "exit")
+	p.add(asm.LoadMem(asm.R9, asm.RFP, stackWord, asm.DWord))
+	p.read(stackWord, 4, asm.R7, l.end, "exit")
+	p.add(asm.LoadMem(asm.R1, asm.RFP, stackWord, asm.Word), asm.Add.Reg(asm.R9, asm.R1))
+	p.read(stackRecord+recordSegment, 2, asm.R9, l.segment, "exit")
 	p.read(stackWord, 4, asm.R7, l.tail, "exit")
 	p.add(asm.LoadMem(asm.R9, asm.RFP, stackWord, asm.Word))
 	p.read(stackWord, 2, asm.R7, l.network, "exit")
@@ -162,7 +167,6 @@ func (p *assembler) packet(l *layout) {
 		p.add(asm.StoreImm(asm.RFP, int16(stackRecord+recordPacket+at), 0, asm.Word))
 	}
 	p.add(
-		asm.StoreImm(asm.RFP, stackRecord+recordKept+2, 0, asm.Half),
 		asm.Mov.Reg(asm.R1, asm.RFP), asm.Add.Imm(asm.R1, stackRecord+recordPacket),
 		asm.Mov.Reg(asm.R2, asm.R9),
 		asm.Mov.Reg(asm.R3, asm.R8),

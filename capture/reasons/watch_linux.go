@@ -76,6 +76,15 @@ func (w *Watch) load(l *layout, c *Config) (err error) {
 	return err
 }
 
+// Here returns the inode number of the calling thread's network namespace.
+func Here() (uint32, error) {
+	var s unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &s); err != nil {
+		return 0, fmt.Errorf("network namespace: %w", err)
+	}
+	return uint32(s.Ino), nil
+}
+
 // booted returns when the machine's clock since boot was 0.
 func booted() time.Time {
 	var t unix.Timespec
@@ -115,7 +124,7 @@ func (w *Watch) parse(b []byte) Drop {
 	kept := min(int(n.Uint16(b[recordKept:])), PacketBytes)
 	return Drop{
 		Time: w.boot.Add(time.Duration(n.Uint64(b[recordTime:]))), Reason: name,
-		Namespace: n.Uint32(b[recordNamespace:]), Length: int(n.Uint32(b[recordLength:])),
+		Namespace: n.Uint32(b[recordNamespace:]), Length: int(n.Uint32(b[recordLength:])), Segment: int(n.Uint16(b[recordSegment:])),
 		Packet: append([]byte(nil), b[recordPacket:recordPacket+kept]...),
 	}
 }

@@ -15,6 +15,9 @@ func Open(*Config) (*Watch, error) {
 	return nil, &UnavailableError{What: "they are Linux's", Err: errors.New("this is " + runtime.GOOS)}
 }
 
+// Here returns 0.
+func Here() (uint32, error) { return 0, nil }
+
 // Take returns nothing.
 func (w *Watch) Take() ([]Drop, error) { return nil, nil }
 

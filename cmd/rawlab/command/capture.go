@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ type captureFlags struct {
 	whole    bool
 	quiet    bool
 	account  string // the log of an emitter
+	reasons  bool   // the kernel is asked why it drops packets
 	live     bool
 	help     bool
 	numeric  bool // always so: names are never looked up
@@ -62,6 +64,7 @@ func newCapture() *cobra.Command {
 			"  rawlab capture -r out.pcapng --json host 127.0.0.1\n" +
 			"  rawlab capture -i lo --live\n" +
 			"  rawlab capture -i eth0 --account publisher.log\n" +
+			"  sudo rawlab capture -i eth0 --kernel-reasons udp port 9700\n" +
 			"  rawlab capture -w out.pcapng --in-namespace sh -c 'ping -c 3 127.0.0.1'",
 		DisableFlagParsing:    true, // COMMAND's flags are not ours
 		DisableFlagsInUseLine: true,
@@ -85,6 +88,7 @@ func newCapture() *cobra.Command {
 	s.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "print no packets but, at the end, what each layer of them took")
 	s.StringVar(&f.account, "account", "", "print no packets but, at the end, what became of the events of this `LOG`, which 'rawlab emit --log' wrote")
+	s.BoolVar(&f.reasons, "kernel-reasons", false, "as root: also ask the kernel (eBPF) why it drops packets here, event by event")
 	s.BoolVar(&f.live, "live", false, "show packets, their layers and bytes on the whole terminal; ? tells the keys")
 	s.BoolVar(&f.whole, "whole", false, "leave large packets, which are cut only after the capture (GSO), as they are")
 	s.BoolVar(&f.inside, strings.TrimPrefix(insideFlag, "--"), false, "what follows is a COMMAND to run and capture in a private network")
@@ -115,6 +119,10 @@ func (f *captureFlags) parse(c *cobra.Command, args []string) error {
 		return usagef("-q counts packets instead of printing or writing them: leave out -w and -X")
 	case f.account != "" && (f.write != "" || f.hex || f.quiet || f.live):
 		return usagef("--account counts events instead of showing or writing packets: leave out -w, -X, -q and --live")
+	case f.reasons && f.read != "":
+		return usagef("--kernel-reasons asks the kernel while it drops packets, and -r reads a file: leave out one of them")
+	case f.reasons && f.snapLen > 0 && f.snapLen < leastSnap:
+		return usagef("--kernel-reasons tells packets apart by their beginnings: -s must be %d or more", leastSnap)
 	case f.live && (f.write != "" || f.hex || f.json || f.quiet):
 		return usagef("--live shows packets on the terminal: leave out -w, -X, --json and -q")
 	case f.rotates() && (f.write == "" || f.write == "-"):
@@ -179,9 +187,26 @@ func (f *captureFlags) run(c *cobra.Command) error {
 	case f.read != "":
 		return f.runFile(c)
 	case f.inside && !host.Isolated():
-		return rerun(c.Context(), host.Isolate)
+		return f.isolate(c.Context())
 	}
 	return f.runLive(c)
+}
+
+// isolate runs this command line again in a network of its own. The kernel is
+// asked first whether it would tell its reasons there: it does outside of user
+// namespaces.
+func (f *captureFlags) isolate(ctx context.Context) error {
+	if !f.reasons {
+		return rerun(ctx, host.Isolate)
+	}
+	watch, err := askKernel()
+	if err == nil {
+		err = watch.Close()
+	}
+	if err != nil {
+		return err
+	}
+	return rerun(ctx, host.IsolateAsRoot)
 }
 
 // listInterfaces prints what -i may name.

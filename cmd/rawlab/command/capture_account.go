@@ -22,7 +22,8 @@ type accounting struct {
 	places   []*account.Place // by interface
 	out      io.Writer
 	json     bool
-	cut      int // packets that were captured in part
+	asked    *askedSource // which asked the kernel why it drops packets; nil: nobody did
+	cut      int          // packets that were captured in part
 	missed   uint64
 
 	unfinished bool // somebody still writes the log
@@ -66,6 +67,7 @@ type accountJSON struct {
 	Refused  int            `json:"send_refused"`
 	Together map[string]int `json:"together"`
 	Places   []placeJSON    `json:"places"`
+	Kernel   *askedJSON     `json:"kernel,omitempty"` // what it said itself, if it was asked
 	Unknown  []string       `json:"unknown"`
 }
 
@@ -81,6 +83,13 @@ func (a *accounting) print() (err error) {
 	if a.emitted, a.unfinished, err = readLog(a.log); err != nil {
 		return err
 	}
+	var told *reasonsJSON
+	if a.asked != nil {
+		if told, err = a.asked.told(); err != nil {
+			return err
+		}
+		a.observer.Asked = a.asked.dropped
+	}
 	together := a.observer.Finish(a.emitted)
 	j := accountJSON{Emitted: len(a.emitted), Together: bySight(together[:]), Unknown: []string{}, Places: []placeJSON{}}
 	for _, e := range a.emitted {
@@ -93,6 +102,9 @@ func (a *accounting) print() (err error) {
 		events := bySight(p.Counts[:])
 		events[account.NeverSeen.String()] -= j.Refused
 		j.Places = append(j.Places, placeJSON{p.Name, events, a.never(p)})
+	}
+	if told != nil {
+		j.Kernel = a.askedOf(told)
 	}
 	j.Unknown = a.unknown(together[account.Whole], j.Together[account.NeverSeen.String()])
 	if a.json {
@@ -117,7 +129,7 @@ func (a *accounting) never(p *account.Place) string {
 			ids = append(ids, e.ID)
 		}
 	}
-	return strings.TrimPrefix(account.SayEvents(ids), "event ")
+	return ranges(ids)
 }
 
 // unknown says what cannot be known from here.
@@ -131,7 +143,7 @@ func (a *accounting) unknown(whole, never int) []string {
 	}
 	say = append(say, a.between()...)
 	if whole > 0 {
-		say = append(say, "whole: they came this far; whether a receive buffer, a firewall, the server or its subscribers took them, cannot be seen from here ('rawlab emit --report' asks the server)")
+		say = append(say, a.whole())
 	}
 	if a.missed > 0 {
 		say = append(say, fmt.Sprintf("the capture missed %s packets: events that were never seen may have been in them", report.Count(a.missed)))
@@ -170,11 +182,11 @@ func (a *accounting) between() (say []string) {
 }
 
 // sightOrder is how sights stand in sum and table.
-var sightOrder = []account.Sight{account.Forwarded, account.Whole, account.Refused, account.Damaged, account.Incomplete, account.NeverSeen}
+var sightOrder = []account.Sight{account.Forwarded, account.Whole, account.DroppedHere, account.Refused, account.Damaged, account.Incomplete, account.NeverSeen}
 
 var sightWords = map[account.Sight]string{
 	account.Forwarded: "forwarded by the server", account.Whole: "seen whole", account.Refused: "refused: no socket there (no-socket)",
-	account.Damaged: "seen with a wrong checksum (checksum)", account.Incomplete: "seen in part (fragment-lost)", account.NeverSeen: "never seen",
+	account.DroppedHere: "dropped by the kernel here", account.Damaged: "seen with a wrong checksum (checksum)", account.Incomplete: "seen in part (fragment-lost)", account.NeverSeen: "never seen",
 }
 
 func (j *accountJSON) write(w io.Writer) error {
@@ -193,18 +205,25 @@ func (j *accountJSON) write(w io.Writer) error {
 	fmt.Fprintf(w, "%s emitted = %s\n", report.Count(j.Emitted), strings.Join(sum, " + "))
 	header, align := []string{"place"}, tw.Alignment{tw.AlignLeft}
 	for _, s := range sightOrder {
-		header, align = append(header, s.String()), append(align, tw.AlignRight)
+		if s != account.DroppedHere { // no single place says that
+			header, align = append(header, s.String()), append(align, tw.AlignRight)
+		}
 	}
 	var rows [][]string
 	for _, p := range j.Places {
 		row := []string{p.Name}
 		for _, s := range sightOrder {
-			row = append(row, report.Count(p.Events[s.String()]))
+			if s != account.DroppedHere {
+				row = append(row, report.Count(p.Events[s.String()]))
+			}
 		}
 		rows = append(rows, row)
 	}
 	if err := writeTable(w, align, header, rows); err != nil {
 		return err
+	}
+	if j.Kernel != nil {
+		j.Kernel.write(w)
 	}
 	for _, p := range j.Places {
 		if p.Never != "" {

@@ -19,6 +19,7 @@ import (
 type tap struct {
 	rings  []*capture.Ring
 	merged *capture.Merged // of several rings
+	asked  *askedSource    // with --kernel-reasons
 	capture.Source
 }
 
@@ -32,6 +33,9 @@ func (t *tap) stop() {
 func (t *tap) close() (err error) {
 	for _, r := range t.rings {
 		err = errors.Join(err, r.Close())
+	}
+	if t.asked != nil {
+		err = errors.Join(err, t.asked.close())
 	}
 	if t.merged != nil {
 		t.merged.Close()
@@ -59,7 +63,7 @@ func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	t, err := f.openTap(names)
+	t, err := f.openAsked(names)
 	if err != nil {
 		return err
 	}
@@ -82,12 +86,24 @@ func (f *captureFlags) runLive(c *cobra.Command) (err error) {
 	for _, s := range stats {
 		dropped += s.Dropped
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%d packets captured, %d dropped by the kernel\n", taken, dropped)
+	fmt.Fprintln(c.ErrOrStderr(), t.count(taken, dropped))
 	out.name(c.ErrOrStderr())
+	if t.asked != nil && out.events == nil {
+		err = errors.Join(err, t.asked.printReasons(c.OutOrStdout(), c.ErrOrStderr(), f.json))
+	}
 	if err == nil && code != 0 {
 		return &exitError{code}
 	}
 	return err
+}
+
+// count says how many packets there were. What else the kernel dropped is
+// another matter.
+func (t *tap) count(taken int, missed uint64) string {
+	if t.asked != nil {
+		return fmt.Sprintf("%d packets captured, %d missed", taken, missed)
+	}
+	return fmt.Sprintf("%d packets captured, %d dropped by the kernel", taken, missed)
 }
 
 // interfaces returns what to capture on: those named, each once, or all that
@@ -132,6 +148,32 @@ func (f *captureFlags) captureAll(c *cobra.Command, t *tap, out *captureOutput) 
 		command.Stdout = c.OutOrStdout()
 	}
 	return captureCommand(c.Context(), t, command, take)
+}
+
+// openAsked starts the capture, and before it asking the kernel, if that is
+// wanted.
+func (f *captureFlags) openAsked(names []string) (*tap, error) {
+	if !f.reasons {
+		return f.openTap(names)
+	}
+	wanted, err := f.program(pcapng.LinkRaw)
+	if err != nil {
+		return nil, fmt.Errorf("--kernel-reasons: of what it drops the kernel tells from IP on: %w", err)
+	}
+	watch, err := askKernel()
+	if err != nil {
+		return nil, err
+	}
+	t, err := f.openTap(names)
+	if err == nil {
+		_, err = watch.Take() // nobody captured those
+	}
+	if err != nil {
+		return nil, errors.Join(err, watch.Close())
+	}
+	t.asked = newAskedSource(t.Source, watch, wanted, !f.quiet && f.account == "", f.account != "")
+	t.Source = t.asked
+	return t, nil
 }
 
 // openTap starts the capture on every interface.

@@ -30,6 +30,9 @@ func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*cap
 			return nil, err
 		}
 		a := newAccounting(f.account, source, c.OutOrStdout(), f.json)
+		if t, ok := source.(*tap); ok {
+			a.asked = t.asked
+		}
 		return &captureOutput{sink: a, events: a}, nil
 	}
 	if f.quiet {

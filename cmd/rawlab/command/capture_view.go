@@ -52,7 +52,10 @@ func (f *captureFlags) viewLive(c *cobra.Command, t *tap, names []string) error 
 		taken, err = live.Run(c.Context(), config)
 	}
 	stats, statsErr := t.total()
-	fmt.Fprintf(c.ErrOrStderr(), "%d packets captured, %d dropped by the kernel\n", taken, stats.Dropped)
+	fmt.Fprintln(c.ErrOrStderr(), t.count(taken, stats.Dropped))
+	if t.asked != nil {
+		err = errors.Join(err, t.asked.printReasons(c.OutOrStdout(), c.ErrOrStderr(), false))
+	}
 	if err = errors.Join(err, statsErr); err == nil && code != 0 {
 		return &exitError{code}
 	}
