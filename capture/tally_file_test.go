@@ -164,10 +164,7 @@ func TestTallyFile(t *testing.T) {
 			}
 			got, _ = tallyShared(t.Context(), r, nil, &Tally{})
 			sameTally(t, got, want)
-			mapped, unmap, err := mapFile(file)
-			if err != nil {
-				t.Skip("this system maps no files:", err)
-			}
+			mapped, unmap := mustMap(t, file)
 			defer unmap()
 			for _, piece := range []int{max(100, len(content)/500), 64 << 10} {
 				if got, err = tallyMapped(t.Context(), mapped, piece); err != nil && err.Error() != wantErr.Error() {
@@ -191,12 +188,7 @@ func TestTallyFileShrinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	b, unmap, err := mapFile(file)
-	if err != nil && os.Getenv("RAWLAB_REQUIRE_KERNEL") != "" {
-		t.Fatalf("RAWLAB_REQUIRE_KERNEL is set, but: %v", err)
-	} else if err != nil {
-		t.Skip("this system maps no files:", err)
-	}
+	b, unmap := mustMap(t, file)
 	defer unmap()
 	if err := os.Truncate(path, 64<<10); err != nil {
 		t.Fatal(err)
@@ -204,4 +196,17 @@ func TestTallyFileShrinks(t *testing.T) {
 	if got, err := tallyMapped(t.Context(), b, pcapng.ChunkBytes); !errors.Is(err, ErrShrunk) || got == nil {
 		t.Errorf("tallyMapped = %v, want %v", err, ErrShrunk)
 	}
+}
+
+// mustMap maps a file where the system can, and else skips the test, unless
+// everything was demanded.
+func mustMap(t *testing.T, file *os.File) (b []byte, unmap func() error) {
+	t.Helper()
+	b, unmap, err := mapFile(file)
+	if err != nil && os.Getenv("RAWLAB_REQUIRE_KERNEL") != "" {
+		t.Fatalf("RAWLAB_REQUIRE_KERNEL is set, but: %v", err)
+	} else if err != nil {
+		t.Skip("this system maps no files:", err)
+	}
+	return b, unmap
 }
