@@ -14,6 +14,7 @@ type Trial struct {
 	Transport string  // "tcp" or "udp"
 	Variant   string  // what sets it apart from others of its transport and rung
 	Options   Options // of this run; seed, backend, progress and stop are the lab's
+	Topics    []Topic // of its traffic; none: one
 }
 
 // Compose makes a lab of what is told of it and of its runs: every run emits
@@ -48,7 +49,14 @@ func compose(ctx context.Context, o *Options, trials []Trial, judge func(*report
 		if err := own.Validate(); err != nil {
 			return nil, err
 		}
+		c, err := t.clientele(&own)
+		if err != nil {
+			return nil, err
+		}
 		p := &plan{transport: overTCP, variant: t.Variant, script: steady}
+		if c != nil {
+			p.script, p.clientele = c.script, c
+		}
 		switch t.Transport {
 		case "udp":
 			p.transport = own.udp()
@@ -70,4 +78,44 @@ func compose(ctx context.Context, o *Options, trials []Trial, judge func(*report
 		goesByTheClock(out.Result)
 	}
 	return out, judge(out.Result)
+}
+
+// Validate says what of the trial's clients cannot be.
+func (t *Trial) Validate() error {
+	own := t.Options
+	_, err := t.clientele(&own)
+	return err
+}
+
+// clientele are the trial's clients, where they are more than one that emits
+// and one that listens; nil if they are not. It puts into the options of the
+// run what all of them come to.
+func (t *Trial) clientele(o *Options) (*clientele, error) {
+	topics := t.Topics
+	switch {
+	case topics == nil && o.emitters() == 1 && o.subscribers() == 1:
+		return nil, nil
+	case topics == nil:
+		topics = []Topic{{topic, *o}}
+	case len(topics) > maxTopics:
+		return nil, &OptionError{fmt.Errorf("%d topics, must be at most %d", len(topics), maxTopics)}
+	}
+	if o.KernelReasons {
+		return nil, &OptionError{errors.New("--kernel-reasons: the kernel does not say which of several subscribers a packet was for; give the run one emitter and one subscriber")}
+	}
+	for i := range topics {
+		if err := topics[i].Options.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	c := newClientele(topics)
+	if due := c.due(); due > maxDue {
+		return nil, &OptionError{fmt.Errorf("all emitters' events, each as often as it has subscribers, are %d, must be at most %d", due, maxDue)}
+	}
+	o.Events, o.Size = c.due(), 0
+	for i := range topics {
+		o.Size = max(o.Size, topics[i].Options.Size)
+	}
+	_, o.ReaderDelay = c.longest()
+	return c, nil
 }

@@ -86,6 +86,8 @@ type Outcome struct {
 // Options are what a user may change.
 type Options struct {
 	Events        int              // to emit over each transport
+	Emitters      int              // that emit so many each, in a lab that can have several; 0: one
+	Subscribers   int              // likewise, each of which all events are due to
 	Size          int              // payload of an event, bytes
 	Pace          float64          // events per second that the emitter means to send
 	Impairment    wire.Impairment  // of both directions
@@ -151,6 +153,10 @@ func (o *Options) Validate() error {
 	switch {
 	case o.Events < 1 || o.Events > maxEvents:
 		err = fmt.Errorf("--events %d: must be 1 to %d", o.Events, maxEvents)
+	case o.Emitters < 0 || o.Emitters > MaxClients:
+		err = fmt.Errorf("--emitters %d: must be 1 to %d", o.Emitters, MaxClients)
+	case o.Subscribers < 0 || o.Subscribers > MaxClients:
+		err = fmt.Errorf("--subscribers %d: must be 1 to %d", o.Subscribers, MaxClients)
 	case o.Size < 0 || o.Size > maxSize:
 		err = fmt.Errorf("--size %d: must be 0 to %d bytes", o.Size, maxSize)
 	case !(o.Pace > 0 && o.Pace <= maxPace):

@@ -16,10 +16,14 @@ func (g *group) refuseLong() error {
 		return nil
 	}
 	for _, p := range g.plans {
-		reading := time.Duration(g.options.Events) * g.options.ReaderDelay
+		events, delay := g.options.Events, g.options.ReaderDelay
+		if p.clientele != nil {
+			events, delay = p.clientele.longest()
+		}
+		reading := time.Duration(events) * delay
 		if p.transport.complete && reading > longestReading {
 			return &OptionError{fmt.Errorf("--events %d with --reader-delay %v: %s loses none of them, so its subscriber reads for %v at least, and %v is the most; "+
-				"take fewer events or a faster reader, or 'rawlab lab run loss --transport udp', which leaves TCP out", g.options.Events, g.options.ReaderDelay, p.title(), reading, longestReading)}
+				"take fewer events or a faster reader, or 'rawlab lab run loss --transport udp', which leaves TCP out", events, delay, p.title(), reading, longestReading)}
 		}
 	}
 	return nil

@@ -105,6 +105,9 @@ func countStages(groups []group) {
 func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording) {
 	run := report.FromLedger(p.transport.name, p.transport.reliability, o.Size, e.Ledger)
 	run.Variant, run.WireLateUS = p.variant, report.Percentiles(rec.Lateness)
+	if c := p.clientele; c != nil {
+		run.Parts, run.PayloadBytes = c.parts(e.Ledger), c.payload(e.Ledger)
+	}
 	if o.TCPInfo > 0 && p.transport.stream {
 		e.TCPInfo, run.TCPInfo = rec.TCPInfo, report.SumTCPInfo(o.TCPInfo, rec.TCPInfo, rec.TCPInfoExcess)
 	}
@@ -117,6 +120,11 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 	for _, d := range e.Ledger.Doubts {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, p.title()+": "+d)
+	}
+	if c := p.clientele; c != nil && o.backend() == BackendKernel && !p.transport.stream {
+		if text := c.copies(e.Ledger); text != "" {
+			r.Reasons = append(r.Reasons, p.title()+": "+text)
+		}
 	}
 	if len(e.Ledger.Doubts) == 0 && len(e.Ledger.Timed) > 0 {
 		r.Reasons = append(r.Reasons, fmt.Sprintf(
@@ -147,8 +155,15 @@ func balance(r *report.Result) []report.Check {
 	var checks []report.Check
 	for i := range r.Runs {
 		u := &r.Runs[i]
+		if len(u.Parts) > 0 {
+			checks = append(checks, eachCheck(u))
+		}
+		what := "emitted"
+		if u.Events > 0 {
+			what = "due to all subscribers"
+		}
 		checks = append(checks, report.Check{
-			Claim:    fmt.Sprintf("%s: emitted = delivered + fates, nothing unexplained", u.Name()),
+			Claim:    fmt.Sprintf("%s: %s = delivered + fates, nothing unexplained", u.Name(), what),
 			Measured: fmt.Sprintf("%s = %s + %s, %d unexplained", report.Count(u.Emitted), report.Count(u.Delivered), report.Count(u.Emitted-u.Delivered), u.Unexplained),
 			Held:     u.Balances(),
 		})

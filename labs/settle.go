@@ -15,7 +15,7 @@ const look = 20 * time.Millisecond
 type standing struct {
 	read, delivered int
 	packets, held   [2]int
-	waiting         [2]int // bytes in the sockets of the server and of the subscriber
+	waiting         [2]int // bytes in the sockets of the server and of the subscribers
 	open            int    // datagrams that a rung may send again
 }
 
@@ -43,7 +43,7 @@ func (x *transfer) settle(ctx context.Context, delivered int) error {
 // broken reports whether a connection ended before its time. The server is
 // the first to know that a subscriber has gone.
 func (x *transfer) broken() bool {
-	if x.transport.rung && x.server != nil && x.server.stats().Sessions < 2 {
+	if x.transport.rung && x.server != nil && x.server.stats().Sessions < len(x.clients()) {
 		x.input.Broken = true
 	}
 	return x.input.Broken
@@ -108,12 +108,16 @@ func (x *transfer) stand() (standing, error) {
 	if x.socket != nil {
 		sockets = append(sockets, x.socket)
 	}
+	if x.clientele != nil {
+		s.open += x.clientele.open()
+		sockets = append(sockets, x.clientele.sockets()...)
+	}
 	for i, socket := range sockets {
 		m, err := x.network.Memory(socket)
 		if err != nil {
 			return s, err
 		}
-		s.waiting[i] = m.Waiting
+		s.waiting[min(i, 1)] += m.Waiting
 	}
 	return s, nil
 }

@@ -39,7 +39,7 @@ func (g *together) settleStopped(ctx context.Context) error {
 			if !x.transport.complete {
 				return now.quiet(still)
 			}
-			return now.delivered >= len(x.input.Emissions) || x.broken() || still > stoppedLooks
+			return now.delivered >= x.owed() || x.broken() || still > stoppedLooks
 		}))
 	}
 	return errors.Join(errs...)

@@ -34,6 +34,7 @@ func carryOut(ctx context.Context, o *Options, plans []*plan) ([]*report.Evidenc
 	for _, p := range plans {
 		t := cmp.Or(p.traffic, o)
 		x := &transfer{plan: p, options: t, network: n, clock: n.Clock(), trace: newServerTrace(t.Events)}
+		x.trace.several = p.clientele != nil
 		x.hosts = [2]Host{x.host(account.Client, n.Client()), x.host(account.Server, n.Server())}
 		g.transfers = append(g.transfers, x)
 	}

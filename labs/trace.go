@@ -15,6 +15,7 @@ type serverTrace struct {
 	bad   int64 // frames that could not be read
 
 	strange int64 // events that came from an address without a session
+	several bool  // there are several subscribers
 }
 
 func newServerTrace(events int) *serverTrace {
@@ -37,6 +38,13 @@ func (t *serverTrace) note(e queue.TraceEvent) {
 		r.Read++
 		t.count++
 	case queue.Dropped:
+		if t.several && e.Subscriber != 0 {
+			if r.Dropped == nil {
+				r.Dropped = map[uint64]account.Fate{}
+			}
+			r.Dropped[e.Subscriber] = account.Fate(e.Fate)
+			break
+		}
 		r.Fate = account.Fate(e.Fate)
 	}
 	t.seen[id] = r

@@ -51,6 +51,7 @@ type plan struct {
 	ledger    func(*transfer) *account.Ledger        // settles the account, where that is not of one subscriber; nil: it is
 	around    func(int, Host) Host                   // what the lab does to the sockets of a host, given its side; nil: nothing
 	script    func(context.Context, *transfer) error
+	clientele *clientele // its clients, where they are more than an emitter and a subscriber; nil: they are not
 }
 
 // transfer is a plan being carried out: an emitter and a subscriber at the
@@ -87,10 +88,14 @@ func (x *transfer) settleAccount() *report.Evidence {
 	if x.stalled != "" {
 		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
 	}
-	return &report.Evidence{
+	e := &report.Evidence{
 		Transport: x.transport.name, Reliability: x.transport.reliability, Variant: x.variant,
 		Ledger: ledger, Span: x.span(), Emissions: x.input.Emissions, Taps: x.input.Taps, Wire: x.input.Wire,
 	}
+	if c := x.clientele; c != nil {
+		e.Topics, e.Subscribers = c.topicNames(), x.input.Subscribers
+	}
+	return e
 }
 
 // span is the time from the first intended emit to the last delivery, 0 if
@@ -138,6 +143,9 @@ func (x *transfer) connect(ctx context.Context) (err error) {
 	}
 	if err := x.startServer(ctx); err != nil {
 		return err
+	}
+	if x.clientele != nil {
+		return x.clientele.connect(ctx, x)
 	}
 	if !x.transport.alone {
 		if _, err := x.listen(ctx); err != nil {
@@ -227,9 +235,13 @@ func (x *transfer) leave(ctx context.Context) error {
 // with UDP a large one if nothing was, so that only the wire loses.
 func (x *transfer) prepare(c net.Conn) error {
 	x.socket = c
+	return x.prepareSocket(c, x.options.ReceiveBuffer)
+}
+
+func (x *transfer) prepareSocket(c net.Conn, buffer int) error {
 	switch {
-	case x.options.ReceiveBuffer > 0:
-		return x.network.SetReceiveBuffer(c, x.options.ReceiveBuffer)
+	case buffer > 0:
+		return x.network.SetReceiveBuffer(c, buffer)
 	case !x.transport.stream:
 		return x.network.SetReceiveBuffer(c, largeBuffer)
 	}
@@ -322,20 +334,45 @@ func (x *transfer) emitOne(ctx context.Context, due time.Time, payload []byte) e
 	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
 		return err
 	}
-	broken := err != nil && (x.transport.stream || x.transport.rung)
+	m, broken := x.emission(account.ID{Origin: x.origin, Sequence: sequence}, len(x.input.Emissions), due, err)
 	x.input.Broken = x.input.Broken || broken
-	if sequence == 0 {
-		sequence = uint64(len(x.input.Emissions)) + 1 // a refused event has no number of its own
-	}
-	x.input.Emissions = append(x.input.Emissions, account.Emission{
-		ID: account.ID{Origin: x.origin, Sequence: sequence}, Time: due, Refused: err != nil && !broken,
-	})
+	x.input.Emissions = append(x.input.Emissions, m)
 	return nil
+}
+
+// emission is what a client's log says of an event that it emitted after some
+// others, given the error that it got; broken tells that its connection is
+// over.
+func (x *transfer) emission(id account.ID, after int, due time.Time, err error) (m account.Emission, broken bool) {
+	broken = err != nil && (x.transport.stream || x.transport.rung)
+	if id.Sequence == 0 {
+		id.Sequence = uint64(after) + 1 // a refused event has no number of its own
+	}
+	return account.Emission{ID: id, Time: due, Refused: err != nil && !broken}, broken
+}
+
+// owed is how many deliveries there should be of what was emitted.
+func (x *transfer) owed() (n int) {
+	for i := range x.input.Emissions {
+		n += max(1, len(x.input.Emissions[i].To))
+	}
+	return n
+}
+
+// clients are all of the run's.
+func (x *transfer) clients() []*client {
+	if x.clientele != nil {
+		return x.clientele.clients()
+	}
+	return []*client{&x.emitter, &x.listener}
 }
 
 // disconnect ends clients and server in good order.
 func (x *transfer) disconnect() error {
-	err := errors.Join(x.part(&x.emitter), x.part(&x.listener))
+	var err error
+	for _, c := range x.clients() {
+		err = errors.Join(err, x.part(c))
+	}
 	if x.stalled != "" || x.input.Broken {
 		err = nil // a broken connection does not close in good order
 	}
@@ -369,8 +406,9 @@ func closeClient(c *client) error {
 
 // abandon ends what still runs when a run did not come to its end.
 func (x *transfer) abandon() {
-	closeClient(&x.emitter)
-	closeClient(&x.listener)
+	for _, c := range x.clients() {
+		closeClient(c)
+	}
 	if x.server != nil {
 		x.server.stop()
 	}

@@ -24,8 +24,7 @@ func (l *Ledger) agree(in *Input, delivered []int) {
 // dropped there. Where it dropped fewer, nobody knows which those are.
 func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 	missing, beside, refused := int64(0), int64(0), 0
-	for i := range l.Events {
-		e := &l.Events[i]
+	for i, e := range l.each(number) {
 		read := delivered[i]
 		if number == ToServer {
 			read = in.Server[e.ID].Read
@@ -67,8 +66,8 @@ func (l *Ledger) agreeAtDoor(in *Input, number int) {
 		l.doubt("the witness behind a host's firewall missed %d datagrams: what that took cannot be told from what the sockets took", door.Missed)
 	case !in.receiver(number).Firewall:
 		vanished := 0
-		for i := range l.Events {
-			if e := &l.Events[i]; e.Fate == Unexplained && e.Lost == number && e.legs[number].arrived > 0 && e.legs[number].admitted+e.legs[number].damaged == 0 {
+		for _, e := range l.each(number) {
+			if e.Fate == Unexplained && e.Lost == number && e.legs[number].arrived > 0 && e.legs[number].admitted+e.legs[number].damaged == 0 {
 				vanished++
 			}
 		}
@@ -141,38 +140,48 @@ func (l *Ledger) agreeOnAgain(in *Input) {
 // the host are explained by its queue, if the kernel counts as many drops
 // there.
 func (l *Ledger) agreeAtQueue(in *Input, number int) {
-	var missing []*Event
-	for i := range l.Events {
-		if e := &l.Events[i]; e.Fate == Unexplained && e.Lost == number && e.legs[number].sent == 0 {
-			missing = append(missing, e)
+	never := func(e *Event) bool { return e.Fate == Unexplained && e.Lost == number && e.legs[number].sent == 0 }
+	missing := int64(0)
+	for _, e := range l.each(number) {
+		if never(e) {
+			missing++
 		}
 	}
 	dropped := in.Kernels[number].Queue // a leg begins at the side of the same number
 	switch {
-	case len(missing) == 0 || dropped == 0:
-	case int64(len(missing)) > dropped:
-		l.doubt("%d events never left a host, whose queue counts %d packets dropped; which is not known", len(missing), dropped)
+	case missing == 0 || dropped == 0:
+	case missing > dropped:
+		l.doubt("%d events never left a host, whose queue counts %d packets dropped; which is not known", missing, dropped)
 	default:
-		for _, e := range missing {
-			e.Fate = HostQueue
+		for i := range l.Events {
+			if e := &l.Events[i]; never(e) {
+				e.Fate = HostQueue
+			}
 		}
 	}
 }
 
 // reattribute changes the fate of up to n events of a leg.
 func (l *Ledger) reattribute(number int, from, to Fate, n int64) {
-	for i := range l.Events {
-		if e := &l.Events[i]; n > 0 && e.Fate == from && e.Lost == number {
-			e.Fate = to
-			n--
+	for i, e := range l.each(number) {
+		if n == 0 {
+			return
+		}
+		if e.Fate != from || e.Lost != number {
+			continue
+		}
+		n--
+		e.Fate = to
+		for k := i + 1; number == ToServer && k < len(l.Events) && l.Events[k].ID == e.ID; k++ {
+			l.Events[k].Fate = to // what never reached the server is lost to all
 		}
 	}
 }
 
 func (l *Ledger) count(f Fate, number int) int {
 	n := 0
-	for i := range l.Events {
-		if e := &l.Events[i]; e.Fate == f && e.Lost == number {
+	for _, e := range l.each(number) {
+		if e.Fate == f && e.Lost == number {
 			n++
 		}
 	}

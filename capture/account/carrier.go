@@ -9,7 +9,8 @@ type carrier struct {
 // content is an event, or a piece of one by its place in the event's frame.
 type content struct {
 	event ID
-	place int // -1: the whole
+	place int    // -1: the whole
+	to    uint64 // the one of several subscribers that it is on its way to
 }
 
 // carriers lists the datagrams, or segments, that crossings with events are
@@ -27,9 +28,9 @@ func carriers(list []crossing) []carrier {
 			case counted[s]:
 				continue
 			case c.cut != nil:
-				all = append(all, carrier{content{c.events[0], c.cut.at[n]}, []*Sighting{s}})
+				all = append(all, carrier{content{c.events[0], c.cut.at[n], c.to}, []*Sighting{s}})
 			case n == 0:
-				all = append(all, carrier{content{c.events[0], -1}, c.pieces})
+				all = append(all, carrier{content{c.events[0], -1, c.to}, c.pieces})
 			}
 			counted[s] = true
 		}

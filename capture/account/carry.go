@@ -17,6 +17,7 @@ type crossing struct {
 	parts      []part         // of UDP: what IP carried in each piece
 	cut        *cut           // if we did
 	src        netip.AddrPort // of UDP
+	to         uint64         // the one of several subscribers that it is on its way to
 	unreadable bool           // no frame in it can be read; events were found by its place among others
 }
 
@@ -41,9 +42,9 @@ func (c *crossing) datagrams() iter.Seq2[*Sighting, []part] {
 // crossings groups a leg's sightings and reads what they carry.
 func crossings(in *Input, tap *Tap, j *Joined) []crossing {
 	if in.Transport == dissect.TCP {
-		return segments(tap, j)
+		return segments(in, tap, j)
 	}
-	return datagrams(tap, j)
+	return datagrams(in, tap, j)
 }
 
 // fragmentKey tells IP datagrams apart (RFC 791, section 3.2).
@@ -55,7 +56,7 @@ type fragmentKey struct {
 // datagrams groups IP fragments into datagrams. The sender's first fragment
 // comes first, and starts a new datagram even if the identification has been
 // used before.
-func datagrams(tap *Tap, j *Joined) []crossing {
+func datagrams(in *Input, tap *Tap, j *Joined) []crossing {
 	parser := dissect.NewParser(dissect.LinkEthernet)
 	list := make([]crossing, 0, len(j.Sightings))
 	open := map[fragmentKey]int{}
@@ -71,7 +72,7 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 		if !h.Fragment {
 			events, fragments, bad := carried(h.Payload)
 			if len(fragments) == 0 || len(events) > 0 {
-				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src, unreadable: bad})
+				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src, to: in.Subscribers[h.Dst], unreadable: bad})
 			}
 			for _, f := range fragments {
 				key := cutKey{h.Src, h.Dst, ID{f.Origin, f.Sequence}, f.Time}
@@ -79,7 +80,7 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 				if !ok {
 					at = len(list)
 					cuts[key] = at
-					list = append(list, crossing{events: []ID{key.event}, cut: new(cut)})
+					list = append(list, crossing{events: []ID{key.event}, cut: new(cut), to: in.Subscribers[h.Dst]})
 				}
 				list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, carries)
 				list[at].cut.add(&f)
@@ -91,7 +92,7 @@ func datagrams(tap *Tap, j *Joined) []crossing {
 			list[at].pieces, list[at].parts = append(list[at].pieces, s), append(list[at].parts, carries)
 			continue
 		}
-		c := crossing{pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src}
+		c := crossing{pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src, to: in.Subscribers[h.Dst]}
 		if origin, sequence, ok := framing.Identify(h.Payload); ok && h.FragmentOffset == 0 {
 			c.events = []ID{{origin, sequence}}
 		}

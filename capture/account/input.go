@@ -1,6 +1,7 @@
 package account
 
 import (
+	"net/netip"
 	"time"
 
 	"rawlab/capture/dissect"
@@ -26,18 +27,29 @@ type Emission struct {
 	ID      ID
 	Time    time.Time // when it was meant to be sent
 	Refused bool      // the kernel returned an error for it
+	To      []uint64  // the subscribers that it is due to, ascending; none: the run has one, without a number
 }
 
 // Delivery is one event as the subscriber's application read it.
 type Delivery struct {
 	ID   ID
 	Time time.Time
+	To   uint64 // the subscriber; 0 if the run has one
 }
 
 // ServerRecord is what the server says of one event.
 type ServerRecord struct {
-	Read int  // how often its application read it
-	Fate Fate // why it was not sent on; empty if it was
+	Read    int             // how often its application read it
+	Fate    Fate            // why it was not sent on; empty if it was
+	Dropped map[uint64]Fate // why it was not to one of several subscribers; nil: it was to all
+}
+
+// fateFor is why the event was not sent on to a subscriber.
+func (r *ServerRecord) fateFor(to uint64) Fate {
+	if f, ok := r.Dropped[to]; ok {
+		return f
+	}
+	return r.Fate
 }
 
 // Packet is one packet at a tap.
@@ -143,14 +155,17 @@ type Input struct {
 	Emissions  []Emission
 	Deliveries []Delivery
 	Server     map[ID]ServerRecord
-	Invalid    int64    // frames that the server could not read, by its own count
-	Taps       [2]Tap   // by side
-	Doors      [2]*Door // by side; nil: nobody watched
-	Wire       [2]Wire  // by leg
-	Kernels    [2]Kernel
-	Reasons    *Reasons  // why the kernel dropped what it dropped; nil: nobody asked
-	Rung       *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
-	Repeats    bool      // timing is part of what repeats: the hosts ran on virtual time
-	Broken     bool      // a connection ended before its time
-	End        time.Time // when the run was over; what came later was not watched to its end. Zero: no limit
+	// Subscribers are the numbers of several, by their addresses; nil: there
+	// is one. Each has a line of its own for every event that is due to it.
+	Subscribers map[netip.AddrPort]uint64
+	Invalid     int64    // frames that the server could not read, by its own count
+	Taps        [2]Tap   // by side
+	Doors       [2]*Door // by side; nil: nobody watched
+	Wire        [2]Wire  // by leg
+	Kernels     [2]Kernel
+	Reasons     *Reasons  // why the kernel dropped what it dropped; nil: nobody asked
+	Rung        *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
+	Repeats     bool      // timing is part of what repeats: the hosts ran on virtual time
+	Broken      bool      // a connection ended before its time
+	End         time.Time // when the run was over; what came later was not watched to its end. Zero: no limit
 }

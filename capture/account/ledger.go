@@ -10,9 +10,11 @@ import (
 	"time"
 )
 
-// Event is one event's line in the ledger.
+// Event is one event's line in the ledger. Of an event that is due to several
+// subscribers there is one for each.
 type Event struct {
 	ID         ID
+	To         uint64        // the subscriber; 0 if the run has one
 	Fate       Fate          // empty if delivered
 	Lost       int           // the leg on which it was lost (ToServer, ToSubscriber); only with a fate
 	Latency    time.Duration // from the intended emit to the first delivery; only if delivered
@@ -26,8 +28,9 @@ type Event struct {
 // Ledger is the account of one run. It balances: every event is delivered or
 // has exactly one fate.
 type Ledger struct {
-	Events          []Event // by origin and sequence
-	Emitted         int
+	Events          []Event // by origin, sequence and subscriber
+	Emitted         int     // lines: an event counts once for each subscriber that it is due to
+	Sent            int     // events
 	Delivered       int
 	Duplicates      int
 	Reordered       Reordered // how far deliveries were out of order
@@ -116,6 +119,9 @@ func (l *Ledger) LostDigest() string {
 func (l *Ledger) total() {
 	l.Fates = map[Fate]int{}
 	l.Emitted = len(l.Events)
+	for range l.each(ToServer) {
+		l.Sent++
+	}
 	for i := range l.Events {
 		e := &l.Events[i]
 		l.Duplicates += e.Duplicates

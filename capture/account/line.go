@@ -10,7 +10,8 @@ import (
 // had come, but not all that precede them in their TCP stream, so that the
 // kernel kept them from the application (head-of-line blocking). The tap at
 // the receiving host tells that exactly.
-func (l *Ledger) stand(to *Tap, mine func(*Packet) bool, index map[ID]int, number int) {
+func (l *Ledger) stand(in *Input, mine func(*Packet) bool, index lines, number int) {
+	to := &in.Taps[receiver(number)]
 	a := dissect.NewAssembler(&dissect.Options{LinkType: dissect.LinkEthernet})
 	for i := range to.Packets {
 		if p := &to.Packets[i]; !p.Outgoing && mine(p) {
@@ -21,9 +22,12 @@ func (l *Ledger) stand(to *Tap, mine func(*Packet) bool, index map[ID]int, numbe
 		if !f.Event() || f.Err != nil {
 			continue
 		}
-		if i, ok := index[ID{f.Origin, f.Sequence}]; ok && !l.Events[i].legs[number].stood {
-			l.Events[i].legs[number].stood = true
-			l.Events[i].InLine += f.Waited
+		due := l.due(index, ID{f.Origin, f.Sequence}, number, in.Subscribers[f.Dst])
+		for i := range due {
+			if e := &due[i]; !e.legs[number].stood {
+				e.legs[number].stood = true
+				e.InLine += f.Waited
+			}
 		}
 	}
 }

@@ -41,8 +41,8 @@ func (l *Ledger) placeUnreadable(in *Input, list []crossing) {
 		}
 		for _, id := range c.events {
 			if at, ok := o.at[id]; ok {
+				g.emits, g.origin = true, id.Origin
 				l.close(g, o, at)
-				g.emits = true
 			}
 		}
 	}
@@ -64,6 +64,7 @@ type emissionOrder struct {
 type gap struct {
 	after     int // that event's place, -1 before the first
 	emits     bool
+	origin    uint64 // of what it emits
 	datagrams []*crossing
 }
 
@@ -75,7 +76,7 @@ func (l *Ledger) close(g *gap, o *emissionOrder, at int) {
 	}
 	var missing []ID
 	for _, e := range o.emissions[g.after+1 : at] {
-		if !e.Refused && !o.seen[e.ID] {
+		if !e.Refused && !o.seen[e.ID] && e.ID.Origin == g.origin {
 			missing = append(missing, e.ID)
 		}
 	}

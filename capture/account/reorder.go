@@ -22,15 +22,17 @@ func (r *Reordered) Ratio() float64 {
 }
 
 // MeasureReordering looks at deliveries in the order in which they came, each
-// origin's by itself.
+// origin's by itself, and at each subscriber.
 func MeasureReordering(deliveries []Delivery) Reordered {
-	streams := map[uint64]*arrivals{}
+	type stream struct{ origin, to uint64 }
+	streams := map[stream]*arrivals{}
 	var r Reordered
 	for _, d := range deliveries {
-		s := streams[d.ID.Origin]
+		of := stream{d.ID.Origin, d.To}
+		s := streams[of]
 		if s == nil {
 			s = &arrivals{seen: map[uint64]bool{}}
-			streams[d.ID.Origin] = s
+			streams[of] = s
 		}
 		if s.seen[d.ID.Sequence] {
 			continue

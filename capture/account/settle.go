@@ -31,25 +31,36 @@ func Settle(in *Input) *Ledger {
 	return l
 }
 
-// open starts a line for every emitted event.
-func (l *Ledger) open(in *Input) map[ID]int {
-	l.Events = make([]Event, len(in.Emissions))
-	for i, e := range in.Emissions {
-		l.Events[i].ID = e.ID
-		if e.Refused {
-			l.Events[i].Fate = SendRefused
+// nobodyElse is to whom an event is due where a run has one subscriber.
+var nobodyElse = []uint64{0}
+
+// open starts a line for every emitted event and every subscriber that it is
+// due to.
+func (l *Ledger) open(in *Input) lines {
+	l.Events = make([]Event, 0, len(in.Emissions))
+	for _, e := range in.Emissions {
+		to := e.To
+		if len(to) == 0 {
+			to = nobodyElse
+		}
+		for _, n := range to {
+			line := Event{ID: e.ID, To: n}
+			if e.Refused {
+				line.Fate = SendRefused
+			}
+			l.Events = append(l.Events, line)
 		}
 	}
-	slices.SortFunc(l.Events, func(a, b Event) int { return compareID(a.ID, b.ID) })
-	index := make(map[ID]int, len(l.Events))
-	for i := range l.Events {
-		index[l.Events[i].ID] = i
+	slices.SortFunc(l.Events, compareLines)
+	index := make(lines, len(in.Emissions))
+	for i, e := range l.each(ToServer) {
+		index[e.ID] = i
 	}
 	return index
 }
 
 // follow joins one leg's packets and counts each event's crossings.
-func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
+func (l *Ledger) follow(in *Input, number int, index lines) {
 	from, to := &in.Taps[Client], &in.Taps[Server]
 	if number == ToSubscriber {
 		from, to = to, from
@@ -67,9 +78,10 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	for i := range list {
 		c := &list[i]
 		for _, id := range c.events {
-			if i, ok := index[id]; ok {
-				l.Events[i].legs[number].cross(c, wire)
-				l.Events[i].Packets += len(c.pieces)
+			due := l.due(index, id, number, c.to)
+			for k := range due {
+				due[k].legs[number].cross(c, wire)
+				due[k].Packets += len(c.pieces)
 			}
 		}
 		n.add(c, wire)
@@ -78,13 +90,13 @@ func (l *Ledger) follow(in *Input, number int, index map[ID]int) {
 	n.again = l.countCarriers(in, number, list)
 	l.note(number, n, j, to)
 	if in.Transport == dissect.TCP {
-		l.stand(to, atTap, index, number)
+		l.stand(in, atTap, index, number)
 	}
 }
 
 // deliver counts how often the subscriber read each event, and how fast the
 // first time.
-func (l *Ledger) deliver(in *Input, index map[ID]int) []int {
+func (l *Ledger) deliver(in *Input, index lines) []int {
 	emitted := make(map[ID]time.Time, len(in.Emissions))
 	for _, e := range in.Emissions {
 		emitted[e.ID] = e.Time
@@ -92,8 +104,11 @@ func (l *Ledger) deliver(in *Input, index map[ID]int) []int {
 	count := make([]int, len(l.Events))
 	strangers := 0
 	for _, d := range in.Deliveries {
-		i, ok := index[d.ID]
-		if !ok {
+		i := index[d.ID]
+		for i < len(l.Events) && l.Events[i].ID == d.ID && l.Events[i].To != d.To {
+			i++
+		}
+		if i == len(l.Events) || l.Events[i].ID != d.ID {
 			strangers++
 			continue
 		}
@@ -119,6 +134,7 @@ func (l *Ledger) resolve(in *Input, e *Event, delivered int) {
 		return
 	}
 	server := in.Server[e.ID]
+	server.Fate = server.fateFor(e.To)
 	if in.Transport == dissect.TCP || in.Rung != nil && (in.Broken || server.Fate != "") {
 		e.Fate, e.Lost = streamFate(in, server), ToServer
 		if server.Read > 0 {

@@ -94,6 +94,11 @@ func (c *Condition) Check(r *report.Result) ([]report.Check, error) {
 		if Selects(c.selector, u) {
 			checks = append(checks, c.checkRun(u))
 		}
+		for k := range u.Parts {
+			if p := &u.Parts[k]; SelectsPart(c.selector, u, p) && c.measure.OfParts {
+				checks = append(checks, c.checkRun(p.Run(u)))
+			}
+		}
 	}
 	return checks, c.Applies(r)
 }
@@ -107,16 +112,32 @@ func (c *Condition) Applies(r *report.Result) error {
 		}
 		return &UnknownError{What: fmt.Sprintf("figure of lab %s", r.Lab), Word: c.figure, Known: slices.Collect(maps.Keys(r.Figures))}
 	}
-	if !slices.ContainsFunc(r.Runs, func(u report.Run) bool { return Selects(c.selector, &u) }) {
-		return &UnknownError{What: fmt.Sprintf("run of lab %s", r.Lab), Word: c.selector, Known: selectors(r)}
+	for i := range r.Runs {
+		u := &r.Runs[i]
+		isPart := func(p report.Part) bool { return SelectsPart(c.selector, u, &p) }
+		switch {
+		case Selects(c.selector, u):
+			return nil
+		case !slices.ContainsFunc(u.Parts, isPart):
+		case !c.measure.OfParts:
+			return fmt.Errorf("%s is of a whole run, not of a topic or a subscriber of it", c.measure.Name)
+		default:
+			return nil
+		}
 	}
-	return nil
+	return &UnknownError{What: fmt.Sprintf("run of lab %s", r.Lab), Word: c.selector, Known: selectors(r)}
 }
 
 func selectors(r *report.Result) []string {
 	var known []string
 	for i := range r.Runs {
-		known = append(known, Selector(&r.Runs[i]))
+		u := &r.Runs[i]
+		known = append(known, Selector(u))
+		for k := range u.Parts {
+			if p := &u.Parts[k]; p.Number == 0 { // its subscribers have numbers behind that
+				known = append(known, Selector(u)+"/"+p.Name)
+			}
+		}
 	}
 	return known
 }

@@ -12,9 +12,11 @@ type Measure struct {
 	Name  string
 	About string // what it is, in a few words
 	Kind  Kind
-	of    func(*report.Run) float64
-	known func(*report.Run) bool    // whether the run has it; nil: every run has
-	whole func(*report.Run) float64 // what 100 % of it are; nil: it is no part of anything
+	// OfParts tells that a run's topics and their subscribers have it too.
+	OfParts bool
+	of      func(*report.Run) float64
+	known   func(*report.Run) bool    // whether the run has it; nil: every run has
+	whole   func(*report.Run) float64 // what 100 % of it are; nil: it is no part of anything
 }
 
 // Of returns a run's number, in the kind's base unit; false if it has none,
@@ -69,6 +71,9 @@ func list() []*Measure {
 			of: func(u *report.Run) float64 { return float64(u.Reordered.Events) }, known: func(u *report.Run) bool { return u.Reordered != nil }},
 	)
 	m = append(m, times("", "latency", func(u *report.Run) *report.Latency { return u.LatencyUS })...)
+	for _, of := range m {
+		of.OfParts = of.Name != "reordered"
+	}
 	m = append(m,
 		&Measure{Name: "rate", About: "events delivered in a second, from the first emit to the last delivery", Kind: Rate,
 			of: func(u *report.Run) float64 { return u.PerSecond }, known: func(u *report.Run) bool { return u.PerSecond > 0 }},
@@ -150,6 +155,12 @@ func Selects(selector string, u *report.Run) bool {
 // plain makes names comparable that are written with or without spaces.
 func plain(s string) string {
 	return strings.NewReplacer(" ", "", "-", "", "/", "").Replace(strings.ToLower(s))
+}
+
+// SelectsPart tells whether a part of a run is the one that a selector means:
+// the run's own, with the part's name behind it.
+func SelectsPart(selector string, u *report.Run, p *report.Part) bool {
+	return strings.EqualFold(selector, Selector(u)+"/"+p.Name)
 }
 
 // Selector returns what selects this run alone among those of its lab.

@@ -36,8 +36,9 @@ type eventData struct {
 	Place    delta  `json:"place"` // in the ledger
 	Origin   column `json:"origin"`
 	Sequence delta  `json:"sequence"`
-	At       delta  `json:"at"`   // meant to be emitted; -1 if that is not known
-	Took     delta  `json:"took"` // until the first delivery, -1: it was lost
+	To       column `json:"to,omitempty"` // the origin of its subscriber; absent where there is one
+	At       delta  `json:"at"`           // meant to be emitted; -1 if that is not known
+	Took     delta  `json:"took"`         // until the first delivery, -1: it was lost
 	Fate     column `json:"fate"`
 	Leg      column `json:"leg"` // where it was lost
 	Wait     column `json:"wait"`
@@ -164,6 +165,9 @@ func (b *builder) events(f *followed, keep []bool) eventData {
 		}
 		w := f.waits[i]
 		d.Place, d.Origin, d.Sequence = append(d.Place, int64(i)), append(d.Origin, int64(e.ID.Origin)), append(d.Sequence, int64(e.ID.Sequence))
+		if e.To != 0 {
+			d.To = append(d.To, int64(e.To))
+		}
 		d.At, d.Took = append(d.At, emitted), append(d.Took, took)
 		d.Fate, d.Leg = append(d.Fate, b.fates[e.Fate]), append(d.Leg, int64(e.Lost))
 		d.Wait, d.WaitBack = append(d.Wait, w[account.ToServer]), append(d.WaitBack, w[account.ToSubscriber])

@@ -17,7 +17,7 @@ import (
 type followed struct {
 	e       *report.Evidence
 	start   time.Time
-	index   map[account.ID]int // an event's place in the ledger
+	index   map[account.ID]int // an event's place in the ledger, the first of its places if it has several
 	emitted []time.Time        // by that place
 	waits   map[int][2]int64   // by that place, by leg: microseconds in line behind earlier bytes
 	packets []packet           // in the order in which they left
@@ -65,10 +65,12 @@ func follow(e *report.Evidence, wanted map[account.ID]bool) *followed {
 		emitted: make([]time.Time, len(e.Ledger.Events)),
 	}
 	for i := range e.Ledger.Events {
-		f.index[e.Ledger.Events[i].ID] = i
+		if _, known := f.index[e.Ledger.Events[i].ID]; !known {
+			f.index[e.Ledger.Events[i].ID] = i
+		}
 	}
 	for _, m := range e.Emissions {
-		if i, ok := f.index[m.ID]; ok {
+		for _, i := range f.placesOf(m.ID, 0) {
 			f.emitted[i] = m.Time
 		}
 		f.begin(m.Time)
@@ -79,6 +81,18 @@ func follow(e *report.Evidence, wanted map[account.ID]bool) *followed {
 	slices.SortStableFunc(f.packets, func(a, b packet) int { return cmp.Compare(a.left.UnixNano(), b.left.UnixNano()) })
 	f.markRepeated()
 	return f
+}
+
+// placesOf are an event's, or the one that is due to a subscriber, unless that
+// is 0.
+func (f *followed) placesOf(id account.ID, to uint64) (places []int) {
+	i, ok := f.index[id]
+	for events := f.e.Ledger.Events; ok && i < len(events) && events[i].ID == id; i++ {
+		if to == 0 || to == events[i].To {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 func (f *followed) begin(t time.Time) {
@@ -249,18 +263,22 @@ type reader struct {
 // take notes frames.
 func (r *reader) take(frames []*dissect.Frame) {
 	for _, f := range frames {
-		event, ok := r.index[account.ID{Origin: f.Origin, Sequence: f.Sequence}]
-		ok = ok && (f.Event() || f.Kind == framing.KindFragment)
-		if ok && f.Event() && f.Waited > 0 && f.Err == nil && f.Transport == dissect.TCP && !r.outgoing(f) {
-			w := r.waits[event]
-			w[legOf(f)] = f.Waited.Microseconds()
-			r.waits[event] = w
+		var places []int
+		if f.Event() || f.Kind == framing.KindFragment {
+			places = r.placesOf(account.ID{Origin: f.Origin, Sequence: f.Sequence}, r.e.Subscribers[f.Dst])
+		}
+		for _, event := range places {
+			if f.Event() && f.Waited > 0 && f.Err == nil && f.Transport == dissect.TCP && !r.outgoing(f) {
+				w := r.waits[event]
+				w[legOf(f)] = f.Waited.Microseconds()
+				r.waits[event] = w
+			}
 		}
 		if f.Fragments > 0 || !r.outgoing(f) {
 			continue // the packets carry its fragment frames
 		}
 		for _, part := range f.Parts {
-			r.note(f, part, event, ok)
+			r.note(f, part, places)
 		}
 	}
 	r.forget()
@@ -296,10 +314,10 @@ func legOf(f *dissect.Frame) int {
 const maxCarried = 64
 
 // note takes a frame's part in a packet.
-func (r *reader) note(f *dissect.Frame, part dissect.Part, event int, is bool) {
-	n := part.Packet
+func (r *reader) note(f *dissect.Frame, part dissect.Part, places []int) {
+	n, is := part.Packet, len(places) > 0
 	if is {
-		r.events[n] = append(r.events[n], event)
+		r.events[n] = append(r.events[n], places...)
 		if r.wanted[account.ID{Origin: f.Origin, Sequence: f.Sequence}] {
 			r.chosen[n] = true
 		}

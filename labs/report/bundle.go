@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ type Evidence struct {
 	Taps        [2]account.Tap  // by side
 	Wire        [2]account.Wire // by leg
 	TCPInfo     []TCPSample     // if they were asked for
+
+	Topics      map[uint64]string         // by origin of who emits, where there are several clients; else nil
+	Subscribers map[netip.AddrPort]uint64 // likewise, the origins of who listens
 }
 
 // Name is that of the run, see [Run.Name].
@@ -114,7 +118,7 @@ func WriteFile(root *os.Root, name string, write func(io.Writer) error) (err err
 
 func writeLedger(w io.Writer, evidence []Evidence) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability", "kernel_reason", "head_of_line_us"})
+	c.Write([]string{"origin", "sequence", "transport", "fate", "latency_us", "packets", "variant", "reliability", "kernel_reason", "head_of_line_us", "topic", "subscriber"})
 	for _, e := range evidence {
 		for i := range e.Ledger.Events {
 			c.Write(ledgerLine(&e, &e.Ledger.Events[i]))
@@ -130,13 +134,16 @@ func ledgerLine(e *Evidence, v *account.Event) []string {
 		fate = "delivered"
 		latency = strconv.FormatFloat(float64(v.Latency.Nanoseconds())/1e3, 'f', 3, 64)
 	}
-	line := ""
+	line, subscriber := "", ""
+	if v.To != 0 {
+		subscriber = strconv.FormatUint(v.To, 10)
+	}
 	if e.Transport == "tcp" {
 		line = strconv.FormatFloat(float64(v.InLine.Nanoseconds())/1e3, 'f', 3, 64)
 	}
 	return []string{
 		strconv.FormatUint(v.ID.Origin, 10), strconv.FormatUint(v.ID.Sequence, 10),
-		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability, v.Reason, line,
+		e.Transport, fate, latency, strconv.Itoa(v.Packets), e.Variant, e.Reliability, v.Reason, line, e.Topics[v.ID.Origin], subscriber,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,8 +20,15 @@ import (
 type Line struct {
 	Origin, Sequence                      uint64
 	Transport, Fate, Variant, Reliability string
+	topic, subscriber                     string // where there are several clients
 	latency                               time.Duration
 	number                                int // of the line in the file
+}
+
+// isOf tells whether the event is one of a part's.
+func (l *Line) isOf(p *Part) bool {
+	topic, _, _ := strings.Cut(p.Name, "/")
+	return l.topic == topic && (p.Number == 0 || len(p.Subscribers) == 1 && l.subscriber == strconv.FormatUint(p.Subscribers[0], 10))
 }
 
 // hit tells whether the wire decided the fate, and so the seed.
@@ -47,6 +55,7 @@ type tally struct {
 	latencies          []time.Duration
 	first              map[uint64]uint64 // sequence, by origin
 	hits               []Line
+	parts              map[string]*tally // by name, of those that the result has
 }
 
 // Agrees holds the bundle's ledger against its result, event by event: their
@@ -68,11 +77,14 @@ func (k *Kept) Agrees() error {
 // tallies sums up the ledger, a run each.
 func (k *Kept) tallies() ([]*tally, error) {
 	list := make([]*tally, len(k.Result.Runs))
-	byName := map[string]*tally{}
+	byName, runs := map[string]*tally{}, map[string]*Run{}
 	for i := range list {
 		u := &k.Result.Runs[i]
 		list[i] = &tally{fates: map[string]int{}, first: map[uint64]uint64{}}
-		byName[runName(u.Transport, u.Reliability, u.Variant)] = list[i]
+		for k := range u.Parts {
+			list[i].part(u.Parts[k].Name)
+		}
+		byName[u.Name()], runs[u.Name()] = list[i], u
 	}
 	err := k.eachLine(func(l *Line) error {
 		name := runName(l.Transport, l.Reliability, l.Variant)
@@ -81,9 +93,23 @@ func (k *Kept) tallies() ([]*tally, error) {
 			return &Difference{fmt.Sprintf("ledger.csv:%d", l.number), "an event of a run '" + name + "'", "none: result.json knows no such run"}
 		}
 		t.add(l)
+		parts := runs[name].Parts
+		for i := range parts {
+			if l.isOf(&parts[i]) {
+				t.parts[parts[i].Name].add(l)
+			}
+		}
 		return nil
 	})
 	return list, err
+}
+
+// part begins the tally of a part.
+func (t *tally) part(name string) {
+	if t.parts == nil {
+		t.parts = map[string]*tally{}
+	}
+	t.parts[name] = &tally{fates: map[string]int{}, first: map[uint64]uint64{}}
 }
 
 func (t *tally) add(l *Line) {
@@ -104,26 +130,41 @@ func (t *tally) add(l *Line) {
 
 // agrees holds a run's part of the result against its part of the ledger.
 func (u *Run) agrees(t *tally) error {
-	differ := func(what string, ledger, result any) error {
-		return &Difference{"result.json against ledger.csv, " + u.Name() + ", " + what, fmt.Sprint(result), fmt.Sprint(ledger)}
+	if err := u.agreesInCounts(t); err != nil {
+		return err
 	}
+	if now := t.digest(); !u.OnRung() && u.LostDigest != now {
+		return u.differs("lost_digest", now, u.LostDigest)
+	}
+	for i := range u.Parts {
+		p := &u.Parts[i]
+		if err := p.Run(u).agreesInCounts(t.parts[p.Name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *Run) differs(what string, ledger, result any) error {
+	return &Difference{"result.json against ledger.csv, " + u.Name() + ", " + what, fmt.Sprint(result), fmt.Sprint(ledger)}
+}
+
+// agreesInCounts is agrees for what a part of a run has too.
+func (u *Run) agreesInCounts(t *tally) error {
 	if u.Emitted != t.emitted {
-		return differ("events", t.emitted, u.Emitted)
+		return u.differs("events", t.emitted, u.Emitted)
 	}
 	if u.Delivered != t.delivered {
-		return differ("delivered", t.delivered, u.Delivered)
+		return u.differs("delivered", t.delivered, u.Delivered)
 	}
 	for _, fate := range sortedKeys(u.Fates, t.fates) {
 		if u.Fates[fate] != t.fates[fate] {
-			return differ(fate, t.fates[fate], u.Fates[fate])
+			return u.differs(fate, t.fates[fate], u.Fates[fate])
 		}
-	}
-	if now := t.digest(); !u.OnRung() && u.LostDigest != now {
-		return differ("lost_digest", now, u.LostDigest)
 	}
 	told, now := u.LatencyUS, Percentiles(t.latencies)
 	if (told == nil) != (now == nil) || told != nil && *told != *now {
-		return differ("latency_us", words(now), words(told))
+		return u.differs("latency_us", words(now), words(told))
 	}
 	return nil
 }
@@ -183,6 +224,9 @@ func (k *Kept) eachLine(visit func(*Line) error) error {
 			continue
 		}
 		l := Line{Transport: fields[2], Fate: fields[3], Variant: fields[6], Reliability: fields[7], number: number}
+		if len(fields) >= 12 { // others are of an older rawlab
+			l.topic, l.subscriber = fields[10], fields[11]
+		}
 		if err := l.numbers(fields); err != nil {
 			return fmt.Errorf("%s: ledger.csv:%d is damaged: %w", k.Folder, number, err)
 		}

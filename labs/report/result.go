@@ -89,7 +89,8 @@ type Run struct {
 	Transport    string         `json:"transport"`
 	Reliability  string         `json:"reliability"`
 	Variant      string         `json:"variant,omitempty"` // what sets it apart from other runs of its transport
-	Emitted      int            `json:"emitted"`
+	Emitted      int            `json:"emitted"`           // each as often as there are subscribers that it is due to
+	Events       int            `json:"events,omitempty"`  // how many those are, where some are due to several
 	Delivered    int            `json:"delivered"`
 	Duplicates   int            `json:"duplicates"`
 	Fates        map[string]int `json:"fates"`
@@ -106,6 +107,7 @@ type Run struct {
 	Reordered    *Reordered     `json:"reordered,omitempty"`       // absent if nothing was delivered
 	WireLateUS   *Latency       `json:"wire_late_us,omitempty"`    // how far packets left the wire behind its own schedule
 	TCPInfo      *TCPInfo       `json:"tcp_info,omitempty"`        // if it was asked for
+	Parts        []Part         `json:"parts,omitempty"`           // by topic and subscriber, where there are several
 	InLine       int            `json:"head_of_line,omitempty"`    // events of TCP that stood in line behind earlier bytes
 	InLineUS     *Latency       `json:"head_of_line_us,omitempty"` // for how long; of those alone
 }
@@ -182,8 +184,12 @@ func FromLedger(transport, reliability string, size int, l *account.Ledger) Run 
 	for f, n := range l.Fates {
 		fates[string(f)] = n
 	}
+	events := 0
+	if l.Sent != l.Emitted {
+		events = l.Sent
+	}
 	return Run{
-		Transport: transport, Reliability: reliability,
+		Transport: transport, Reliability: reliability, Events: events,
 		Emitted: l.Emitted, Delivered: l.Delivered, Duplicates: l.Duplicates,
 		Fates: fates, Unexplained: l.Unexplained(), LostDigest: l.LostDigest(),
 		WireHit: l.CountHit(), LostCarriers: l.LostCarriers,

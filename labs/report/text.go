@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -22,6 +23,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString(Wrap(r.Lab+": "+r.Question, "", width) + "\n")
 	if err := r.table(&b); err != nil {
+		return err
+	}
+	if err := r.partsTable(&b); err != nil {
 		return err
 	}
 	if err := r.tcpInfoTable(&b); err != nil {
@@ -52,7 +56,8 @@ type row struct {
 
 func (r *Result) rows() []row {
 	rows := []row{
-		{"emitted", func(u *Run) string { return Count(u.Emitted) }, nil},
+		{"emitted", func(u *Run) string { return Count(cmp.Or(u.Events, u.Emitted)) }, nil},
+		{"due to subscribers", func(u *Run) string { return Count(u.Emitted) }, func(u *Run) bool { return u.Events > 0 }},
 		{"delivered", func(u *Run) string { return Count(u.Delivered) }, nil},
 	}
 	for _, f := range account.Fates {

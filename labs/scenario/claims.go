@@ -191,7 +191,7 @@ func (f *File) takeText(k *field) error {
 
 // parseText finds the values in a paragraph: {udp.lost}. Two brackets stand
 // for one: {{.
-func parseText(text string, runs []string) (Text, error) {
+func parseText(text string, known names) (Text, error) {
 	t := Text{text: text, words: []string{""}}
 	for at := 0; at < len(text); {
 		last := &t.words[len(t.words)-1]
@@ -209,7 +209,7 @@ func parseText(text string, runs []string) (Text, error) {
 			if end < 0 {
 				return t, wrong(at+n, "a '{' without its '}'; write {{ for the sign itself")
 			}
-			v, err := parseValue(text[from:from+end], runs)
+			v, err := parseValue(text[from:from+end], known)
 			if e, ok := errors.AsType[*syntaxError](err); ok {
 				e.at += from
 			}
@@ -269,4 +269,4 @@ func (f *File) Judge(r *report.Result) error {
 	return nil
 }
 
-func (f *File) measured(r *report.Result) *measured { return &measured{r, f.names} }
+func (f *File) measured(r *report.Result) *measured { return &measured{r, f.names.runs} }

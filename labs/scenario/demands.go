@@ -46,7 +46,11 @@ func (f *File) sample() *report.Result {
 	r := &report.Result{Lab: f.Name}
 	for i := range f.Runs {
 		u := &f.Runs[i]
-		r.Runs = append(r.Runs, report.Run{Transport: u.Transport, Reliability: u.rung, Variant: u.Name})
+		run := report.Run{Transport: u.Transport, Reliability: u.rung, Variant: u.Name}
+		for _, part := range f.partsOf(i) {
+			run.Parts = append(run.Parts, report.Part{Name: part})
+		}
+		r.Runs = append(r.Runs, run)
 	}
 	return r
 }

@@ -14,7 +14,9 @@
 //	question, varies, held, expect: what a reader is told
 //	hosts:   {backend: auto, ipv6: false, tcp-info: 100ms}
 //	link:    {loss: 5%, delay: 10ms, to-server: WORDS, schedule: [3s, 1s down]}
-//	traffic: {events: 1000, size: 128, pace: 500, reliability: ack}
+//	traffic: {events: 1000, size: 128, pace: 500, reliability: ack, emitters: 3, subscribers: 4}
+//	  topics:                      or several, with clients and options of their own
+//	    - {topic: chat, emitters: 3, subscribers: 4, size: 64}
 //	seed: 7
 //	predict: {ask: QUESTION, unit: events, answer: udp.lost}
 //	checks:
@@ -26,7 +28,8 @@
 // Values of options are those of the command line and stay text here: who
 // knows the options reads them, and an [Option] says where it stands. An
 // expression has the measures of package measure (udp/ack.p99; with a % behind
-// it as a share), a lab's own "figures" between quotes, numbers, times, shares,
+// it as a share; of a topic udp/chat.lost, of its second subscriber
+// udp/chat/2.lost), a lab's own "figures" between quotes, numbers, times, shares,
 // + - * / and brackets; a check compares two or more by < <= > >= == !=.
 //
 // Every error of a file is an [*Error]: file, line, column, reason.

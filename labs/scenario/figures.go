@@ -51,6 +51,11 @@ func (m *measured) run(name string) (*report.Run, error) {
 			meant = append(meant, u)
 		}
 		all = append(all, measure.Selector(u))
+		for k := range u.Parts {
+			if measure.Selector(u)+"/"+u.Parts[k].Name == name {
+				return u.Parts[k].Run(u), nil
+			}
+		}
 	}
 	switch len(meant) {
 	case 1:

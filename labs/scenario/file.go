@@ -9,6 +9,7 @@ type File struct {
 
 	Backend string   // auto, kernel or virtual; empty: auto
 	Options []Option // of all runs
+	Topics  []Topic  // of the traffic of all runs; none: one, without a name
 	Runs    []Run
 	Predict *Predict // nil: that of the lab that it starts from, if it does
 	Checks  []Check
@@ -18,7 +19,7 @@ type File struct {
 	Reading []string
 
 	at    Place
-	names []string // of the runs, as expressions have them; nil if another lab has them
+	names names
 }
 
 // Option is one option of the command line, with its values as text.
@@ -33,9 +34,16 @@ type Run struct {
 	Transport string   // tcp or udp
 	Name      string   // what sets it apart from others of its transport and rung
 	Options   []Option // of this run alone
+	Topics    []Topic  // of this run, in place of those of all
 	At        Place
 
 	rung string // of UDP, as the file says; empty over TCP, and without one
+}
+
+// names are what expressions may be about.
+type names struct {
+	runs  []string // by selector; nil if another lab has them
+	parts []string // topics of those, and their subscribers
 }
 
 // selector is what means the run in expressions.

@@ -17,8 +17,8 @@ import (
 //	factor     = NUMBER | RUN.MEASURE [%] | "FIGURE OF THE LAB" | ( sum )
 type grammar struct {
 	tokens []token
-	runs   []string // by selector; nil: not known yet
-	depth  int      // of brackets
+	names
+	depth int // of brackets
 }
 
 // maxDepth bounds brackets inside brackets.
@@ -27,12 +27,12 @@ const maxDepth = 20
 var comparing = []string{"<", "<=", ">", ">=", "==", "!="}
 
 // parseValue reads an expression that comes to a number.
-func parseValue(text string, runs []string) (*Value, error) {
+func parseValue(text string, n names) (*Value, error) {
 	tokens, err := lex(text)
 	if err != nil {
 		return nil, err
 	}
-	g := &grammar{tokens: tokens, runs: runs}
+	g := &grammar{tokens: tokens, names: n}
 	t, err := g.sum()
 	if err != nil {
 		return nil, err
@@ -44,12 +44,12 @@ func parseValue(text string, runs []string) (*Value, error) {
 }
 
 // parseComparison reads what holds or does not.
-func parseComparison(text string, runs []string) (*Comparison, error) {
+func parseComparison(text string, n names) (*Comparison, error) {
 	tokens, err := lex(text)
 	if err != nil {
 		return nil, err
 	}
-	g := &grammar{tokens: tokens, runs: runs}
+	g := &grammar{tokens: tokens, names: n}
 	c := &Comparison{text: strings.Join(strings.Fields(text), " ")}
 	for {
 		at := g.tokens[0].at
@@ -199,12 +199,16 @@ func (g *grammar) figure(t token) (term, error) {
 	if !ok {
 		return nil, wrong(t.at, "'%s': want a run and a measure of it, such as udp.lost", t.text)
 	}
-	if g.runs != nil && !slices.Contains(g.runs, run) {
-		return nil, wrong(t.at, "no run is called '%s'; the nearest is '%s'", run, spelling.Nearest(run, g.runs))
+	part := slices.Contains(g.parts, run)
+	if g.runs != nil && !part && !slices.Contains(g.runs, run) {
+		return nil, wrong(t.at, "no run is called '%s'; the nearest is '%s'", run, spelling.Nearest(run, slices.Concat(g.runs, g.parts)))
 	}
 	m, err := measure.Find(name)
 	if err != nil {
 		return nil, wrong(t.at+len(run)+1, "'%s' is no measure of a run; the nearest is '%s'", name, spelling.Nearest(name, measure.Names()))
+	}
+	if part && !m.OfParts {
+		return nil, wrong(t.at+len(run)+1, "'%s' is of a whole run, not of a topic or a subscriber of it", name)
 	}
 	o := &ofRun{run: run, measure: m}
 	if g.tokens[0].text == "%" {

@@ -16,7 +16,7 @@ var Plain = labs.Options{Events: 1_000, Size: 128, Pace: 500, Seed: 1}
 // place of what that lab does. A file with runs of its own starts from one
 // that has none, see [File.Lab].
 func (f *File) Base() (*labs.Lab, error) {
-	base := &labs.Lab{Defaults: Plain, Takes: slices.DeleteFunc(slices.Clone(labs.Loss.Takes), func(o string) bool { return o == "transport" })}
+	base := &labs.Lab{Defaults: Plain, Takes: append([]string{"emitters", "subscribers"}, slices.DeleteFunc(slices.Clone(labs.Loss.Takes), func(o string) bool { return o == "transport" })...)}
 	if f.From != "" {
 		var err error
 		if base, err = labs.Find(f.From); err != nil {
@@ -45,29 +45,24 @@ func (f *File) Base() (*labs.Lab, error) {
 	return &l, nil
 }
 
-// Lab is the lab that the file describes, given its base and the options of
-// each of its own runs.
-func (f *File) Lab(base *labs.Lab, runs []labs.Options) *labs.Lab {
+// Lab is the lab that the file describes, given its base and of each of its
+// own runs the options and the topics.
+func (f *File) Lab(base *labs.Lab, trials []labs.Trial) *labs.Lab {
 	if f.From != "" {
 		return base.Judged(f.Judge)
 	}
-	var trials []labs.Trial
-	for i := range f.Runs {
-		trials = append(trials, labs.Trial{Transport: f.Runs[i].Transport, Variant: f.Runs[i].Name, Options: runs[i]})
+	for i := range trials {
+		trials[i].Transport, trials[i].Variant = f.Runs[i].Transport, f.Runs[i].Name
 	}
 	return labs.Compose(base, trials, f.Judge)
 }
 
-// Find returns where an option stands; false if the file does not have it. Of
-// a run's own and of all runs', the run's counts; run is -1 for none.
-func (f *File) Find(option string, run int) (Place, bool) {
-	options := f.Options
-	if run >= 0 {
-		options = append(slices.Clone(f.Runs[run].Options), options...)
-	}
-	for i := range options {
-		if options[i].Name == option {
-			return options[i].At, true
+// Find returns where an option stands that holds for a topic of a run, as
+// [File.Said] has them; false if the file does not have it.
+func (f *File) Find(option string, run, topic int) (Place, bool) {
+	for _, o := range f.Said(run, topic) {
+		if o.Name == option {
+			return o.At, true
 		}
 	}
 	return Place{}, false

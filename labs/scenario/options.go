@@ -34,7 +34,7 @@ func trafficOptions() []string {
 		"seed", "ipv6", "tcp-info", "kernel-reasons", "loss", "delay", "jitter", "distribution", "reorder", "duplicate",
 		"corrupt", "rate", "queue", "aqm", "up", "down", "schedule", "rule",
 	}
-	var list []string
+	list := []string{"emitters", "subscribers", "topics"}
 	for _, l := range labs.Catalog {
 		for _, o := range l.Takes {
 			if !slices.Contains(elsewhere, o) && !slices.Contains(list, o) {

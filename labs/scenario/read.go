@@ -160,6 +160,10 @@ func (f *File) section(k *field) error {
 			return o.unknown("'"+s.key+"'", s.options)
 		case other != s:
 			return o.at.refuse("'%s' belongs under '%s:', not '%s:'", o.key, other.key, s.key)
+		case o.key == "topics":
+			if f.Topics, err = readTopics(o); err != nil {
+				return err
+			}
 		case o.key == "backend":
 			if f.Backend, err = oneOf(o, []string{"auto", labs.BackendKernel, labs.BackendVirtual}); err != nil {
 				return err
@@ -182,6 +186,8 @@ func (f *File) complete() error {
 		return f.at.refuse("no 'lab:', and '%s' is no name: want letters a to z, digits and dashes, %d at most", clip(f.Name), maxName)
 	case f.From != "" && len(f.Runs) > 0:
 		return f.Runs[0].At.refuse("'runs' beside 'from': lab %s has runs of its own; leave out one or the other", f.From)
+	case f.From != "" && len(f.Topics) > 0:
+		return f.Topics[0].At.refuse("'topics' beside 'from': lab %s has traffic of its own; leave out one or the other", f.From)
 	case f.From == "" && len(f.Runs) == 0:
 		return f.at.refuse("neither 'runs:' nor 'from:': want runs, such as '- transport: udp', or the name of a lab that this one starts from")
 	case f.From == "" && f.Question == "":

@@ -38,10 +38,19 @@ func (f *File) nameRuns() error {
 		if r.rung == string(udpq.ReliabilityNone) {
 			r.rung = ""
 		}
-		if twin := slices.Index(f.names, r.selector()); twin >= 0 {
+		if twin := slices.Index(f.names.runs, r.selector()); twin >= 0 {
 			return r.At.refuse("runs: this is '%s', as the one in line %d is; give one of them another 'name:'", r.selector(), f.Runs[twin].At.Line)
 		}
-		f.names = append(f.names, r.selector())
+		f.names.runs = append(f.names.runs, r.selector())
+	}
+	for i := range f.Runs {
+		for _, part := range f.partsOf(i) {
+			selector := f.Runs[i].selector() + "/" + part
+			if twin := slices.Index(f.names.runs, selector); twin >= 0 {
+				return f.Runs[twin].At.refuse("runs: this is '%s', as topic '%s' of the run in line %d is; give one of them another name", selector, part, f.Runs[i].At.Line)
+			}
+			f.names.parts = append(f.names.parts, selector)
+		}
 	}
 	return nil
 }
@@ -70,6 +79,8 @@ func readRun(k *field) (Run, error) {
 			r.Transport, err = oneOf(o, []string{"tcp", "udp"})
 		case o.key == "name":
 			r.Name, err = name(o)
+		case o.key == "topics":
+			r.Topics, err = readTopics(o)
 		case s == nil:
 			err = o.unknown("a run", runKeys())
 		case !s.runs:

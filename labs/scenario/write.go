@@ -75,6 +75,9 @@ func (f *File) writeSection(root *yaml.Node, s *section, about func(string) stri
 		add(n, "backend", scalar(f.Backend))
 	}
 	writeOptions(n, f.Options, s, about)
+	if s.key == "traffic" {
+		writeTopics(n, f.Topics)
+	}
 	if len(n.Content) > 0 {
 		add(root, s.key, n)
 	}
@@ -110,6 +113,7 @@ func (f *File) writeRuns(root *yaml.Node) {
 		for j := range sections {
 			writeOptions(n, r.Options, &sections[j], nil)
 		}
+		writeTopics(n, r.Topics)
 		runs.Content = append(runs.Content, n)
 	}
 	if len(f.Runs) > 0 {

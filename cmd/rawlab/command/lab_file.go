@@ -57,19 +57,37 @@ func (f *labFlags) fromFile(c *cobra.Command, file *scenario.File) (*labs.Lab, l
 	if err != nil {
 		return refuse(usagef("%w", err))
 	}
-	o, err := optionsOf(base, file, -1)
+	o, err := optionsOf(base, file, -1, -1)
 	if err != nil {
 		return refuse(err)
 	}
-	var runs []labs.Options
+	var trials []labs.Trial
 	for i := range file.Runs {
-		own, err := optionsOf(base, file, i)
+		t, err := trialOf(base, file, i)
 		if err != nil {
 			return refuse(err)
 		}
-		runs = append(runs, own)
+		trials = append(trials, t)
 	}
-	return file.Lab(base, runs), o, file, nil
+	return file.Lab(base, trials), o, file, nil
+}
+
+// trialOf is one of a file's runs, with the options of each of its topics.
+func trialOf(l *labs.Lab, file *scenario.File, run int) (t labs.Trial, err error) {
+	if t.Options, err = optionsOf(l, file, run, -1); err != nil {
+		return t, err
+	}
+	for i, topic := range file.TopicsOf(run) {
+		o, err := optionsOf(l, file, run, i)
+		if err != nil {
+			return t, err
+		}
+		t.Topics = append(t.Topics, labs.Topic{Name: topic.Name, Options: o})
+	}
+	if err := t.Validate(); err != nil {
+		return t, usagef("%w", &scenario.Error{At: file.Runs[run].At, Reason: err.Error()})
+	}
+	return t, nil
 }
 
 // valuesOf is what a flag was given.
@@ -80,35 +98,30 @@ func valuesOf(flag *pflag.Flag) []string {
 	return []string{flag.Value.String()}
 }
 
-// optionsOf are the options that a file says, of one of its runs or, with -1,
-// of all.
-func optionsOf(l *labs.Lab, file *scenario.File, run int) (labs.Options, error) {
+// optionsOf are the options that a file says of a topic of one of its runs;
+// -1 is all of them.
+func optionsOf(l *labs.Lab, file *scenario.File, run, topic int) (labs.Options, error) {
 	var f labFlags
 	c := &cobra.Command{}
 	f.register(c)
-	said := slices.Clone(file.Options)
-	if run >= 0 {
-		for _, own := range file.Runs[run].Options {
-			said = slices.DeleteFunc(said, func(o scenario.Option) bool { return o.Name == own.Name })
-			said = append(said, own)
-		}
-		if file.Runs[run].Transport == "tcp" {
-			said = slices.DeleteFunc(said, func(o scenario.Option) bool { return o.Name == "congestion" })
-		}
+	said := file.Said(run, topic)
+	if run >= 0 && file.Runs[run].Transport == "tcp" {
+		said = slices.DeleteFunc(said, func(o scenario.Option) bool { return o.Name == "congestion" })
 	}
+	refuse := func(err error) error { return placed(file, run, topic, err) }
 	for _, option := range said {
 		for _, v := range option.Values {
 			if err := c.Flags().Set(option.Name, v); err != nil {
-				return labs.Options{}, placed(file, run, errors.New(flagText(err)))
+				return labs.Options{}, refuse(errors.New(flagText(err)))
 			}
 		}
 	}
 	if len(f.sweep.lists) > 0 {
 		several := f.sweep.lists[0].name
-		return labs.Options{}, placed(file, run, fmt.Errorf("--%s: several values; a file has one of each option, 'rawlab lab run FILE --%s 1,2' takes them", several, several))
+		return labs.Options{}, refuse(fmt.Errorf("--%s: several values; a file has one of each option, 'rawlab lab run FILE --%s 1,2' takes them", several, several))
 	}
 	o, err := f.optionsFor(c, l)
-	return o, placed(file, run, err)
+	return o, refuse(err)
 }
 
 // inError finds the option that an error is about, by the words of flags and
@@ -116,12 +129,12 @@ func optionsOf(l *labs.Lab, file *scenario.File, run int) (labs.Options, error) 
 var inError = regexp.MustCompile(`(?:--|wire: )([a-z0-9-]+)`)
 
 // placed makes an error about an option one of where the file says it.
-func placed(file *scenario.File, run int, err error) error {
+func placed(file *scenario.File, run, topic int, err error) error {
 	if err == nil {
 		return nil
 	}
 	for _, words := range inError.FindAllStringSubmatch(err.Error(), -1) {
-		if at, ok := file.Find(words[1], run); ok && at.File != "" {
+		if at, ok := file.Find(words[1], run, topic); ok && at.File != "" {
 			return usagef("%w", &scenario.Error{At: at, Reason: err.Error()})
 		}
 	}

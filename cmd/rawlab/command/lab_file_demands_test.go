@@ -24,7 +24,7 @@ func TestFileDemands(t *testing.T) {
 	if out, said, code := inFolder(t, folder, "lab", "verify", "result"); code != 0 {
 		t.Errorf("verify: %d %s%s", code, out, said)
 	}
-	if _, said, code := inFolder(t, folder, "lab", "run", "own.yaml", "loss", "--backend", "virtual", "--events", "20", "--fail-on", "other:tcp.lost>0"); code != 2 || !strings.Contains(said, "lab other does not run here") {
+	if said, code := labRefused(t, filepath.Join(folder, "own.yaml")+" loss --fail-on other:tcp.lost>0"); code != 2 || !strings.Contains(said, "lab other does not run here") {
 		t.Errorf("another lab: %d %s", code, said)
 	}
 	file := strings.Replace(text, "udp.lost>10%", "udp/nack.lost>10%", 1)

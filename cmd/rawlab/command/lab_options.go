@@ -15,6 +15,8 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 	o, u := l.Defaults, &f.units
 	set := map[string]func(){
 		"events":         func() { o.Events = f.options.Events },
+		"emitters":       func() { o.Emitters = f.options.Emitters },
+		"subscribers":    func() { o.Subscribers = f.options.Subscribers },
 		"size":           func() { o.Size = int(u.size) },
 		"pace":           func() { o.Pace = f.options.Pace },
 		"seed":           func() { o.Seed = f.options.Seed },

@@ -13,7 +13,7 @@ import (
 // listable are the options that take several values, over which a lab then
 // runs: those that are numbers.
 var listable = []string{
-	"events", "size", "pace", "loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate", "queue", "reader-delay", "rcvbuf",
+	"events", "emitters", "subscribers", "size", "pace", "loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate", "queue", "reader-delay", "rcvbuf",
 }
 
 // listValue is a flag that takes one value or several, with commas between.

@@ -34,17 +34,19 @@ const carries = (packet, place) => packet.events.some(([first, times]) => first 
 function eventAt(run, i) {
 	const { events } = open(run), event = { row: i };
 	for (const name in events) event[name] = events[name][i];
-	event.name = `${event.origin}:${event.sequence}`;
+	event.id = `${event.origin}:${event.sequence}`;
+	event.name = event.to === undefined ? event.id : `${event.id} to ${event.to}`;
 	event.lost = event.took < 0;
 	return event;
 }
 
-// find looks an event up as a reader names it: 7, or 1:7.
+// find looks an event up as a reader names it: 7, or 1:7, and of several
+// subscribers the one that it is due to: 1:7 to 5.
 function find(run, text) {
-	const m = /^\s*(?:(\d+)\s*:\s*)?(\d+)\s*$/.exec(text);
-	if (!m) return { error: `“${text}” is no event: a number such as 7, or origin and sequence such as 1:7` };
-	const { events } = open(run), sequence = Number(m[2]), origin = m[1] === undefined ? undefined : Number(m[1]);
-	const row = events.sequence.findIndex((s, i) => s === sequence && (origin === undefined || events.origin[i] === origin));
+	const m = /^\s*(?:(\d+)\s*:\s*)?(\d+)(?:\s*to\s*(\d+))?\s*$/.exec(text);
+	if (!m) return { error: `“${text}” is no event: a number such as 7, or origin and sequence such as 1:7, with its subscriber 1:7 to 5 where there are several` };
+	const { events } = open(run), sequence = Number(m[2]), origin = m[1] === undefined ? undefined : Number(m[1]), to = m[3] === undefined ? undefined : Number(m[3]);
+	const row = events.sequence.findIndex((s, i) => s === sequence && (origin === undefined || events.origin[i] === origin) && (to === undefined || events.to?.[i] === to));
 	if (row >= 0) return { event: eventAt(run, row) };
 	if (run.every > 1) return { error: `Event ${text.trim()} is not among those that this page holds; rawlab explain capture.pcapng --event ${origin ?? 1}:${sequence} tells its story.` };
 	return { error: `${runName(run)} has no event ${text.trim()}; it has ${range(run)}.` };
@@ -72,7 +74,7 @@ function named(run, runs) {
 	return runs.map(([first, times]) => {
 		const a = identity(run, first), b = identity(run, first + times - 1);
 		if (!a || !b) return `${count(times)} ${times === 1 ? "event" : "events"} not listed here`;
-		return times === 1 ? a.join(":") : `${a.join(":")}–${b[0] === a[0] ? b[1] : b.join(":")}`;
+		return times === 1 || a.join(":") === b.join(":") ? a.join(":") : `${a.join(":")}–${b[0] === a[0] ? b[1] : b.join(":")}`;
 	}).join(", ");
 }
 

@@ -4,7 +4,7 @@
 function showBytes(run, event) {
 	const packets = run.bytes.filter((p) => p.events.includes(event.place)), box = byId("bytes");
 	if (packets.length === 0) {
-		return box.replaceChildren(el("p", { class: "soft" }, "The page holds the bytes of the events named above only; ", el("code", {}, `rawlab explain capture.pcapng --event ${event.name}`), " shows those of every one."));
+		return box.replaceChildren(el("p", { class: "soft" }, "The page holds the bytes of the events named above only; ", el("code", {}, `rawlab explain capture.pcapng --event ${event.id}`), " shows those of every one."));
 	}
 	box.replaceChildren(el("h3", {}, "Its packets, byte by byte"), el("p", { class: "soft" }, "Choose a layer to light its bytes and to read its fields."), ...packets.map((p, i) => packetBox(run, event, p, i === 0)));
 }
