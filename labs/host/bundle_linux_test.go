@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +30,6 @@ func TestBundledFramesArriveAsTheyWere(t *testing.T) {
 				t.Fatal(err)
 			}
 			frames := tap(t, k.Server)
-			opened := time.Now().UnixNano() // what left before is the kernels' own chatter
 			for _, address := range []string{"10.77.0.2", "fd77::2"} {
 				stream(t, k, net.JoinHostPort(address, "9001"))
 				datagrams(t, k, net.JoinHostPort(address, "9002"))
@@ -46,8 +44,9 @@ func TestBundledFramesArriveAsTheyWere(t *testing.T) {
 				t.Fatal(err)
 			}
 			k.Wire = nil
-			sent := slices.DeleteFunc(rows[0], func(r wire.Row) bool { return r.Out < opened })
-			left, got := outHashes(sent), frames()
+			chatter := outHashes(slices.DeleteFunc(slices.Clone(rows[0]), isFlood))
+			left := outHashes(slices.DeleteFunc(rows[0], func(r wire.Row) bool { return !isFlood(r) }))
+			got := slices.DeleteFunc(frames(), func(h uint64) bool { return slices.Contains(chatter, h) })
 			t.Logf("%d frames left, %d in bundles", len(left), stats[0].Bundled)
 			if stats[0].Bundled < 1000 {
 				t.Errorf("%d frames in bundles: nothing was tried", stats[0].Bundled)
@@ -60,6 +59,10 @@ func TestBundledFramesArriveAsTheyWere(t *testing.T) {
 		})
 	}
 }
+
+// isFlood tells what the test sends from what kernels say by themselves, such
+// as their reports of multicast groups: a tap may see those, or open too late.
+func isFlood(r wire.Row) bool { return r.DstPort == 9001 || r.DstPort == 9002 }
 
 // outHashes returns the hash of every copy that left.
 func outHashes(rows []wire.Row) (hashes []uint64) {
