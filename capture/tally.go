@@ -30,9 +30,12 @@ type Layer struct {
 	Bytes   uint64 // its own: headers, or what it carries for no layer above
 }
 
-func (l *Layer) add(bytes int) {
-	l.Packets++
-	l.Bytes += uint64(bytes)
+func (l *Layer) add(bytes int) { l.addAll(bytes, 1) }
+
+// addAll adds so many times the same.
+func (l *Layer) addAll(bytes, times int) {
+	l.Packets += times
+	l.Bytes += uint64(bytes * times)
 }
 
 // What a packet is at the network, above it, and in the end.
@@ -71,7 +74,6 @@ func (t *Tally) Write(p *Packet) error {
 func (t *Tally) packet(linkType uint16, data []byte, length int) {
 	if linkType == dissect.LinkEthernet {
 		if p, ok := dissect.PlainEthernet(data); ok {
-			t.size(data, length)
 			t.plain(&p, data, length)
 			return
 		}
@@ -79,15 +81,16 @@ func (t *Tally) packet(linkType uint16, data []byte, length int) {
 	t.other(linkType, data, length)
 }
 
-func (t *Tally) size(data []byte, length int) {
-	t.Packets++
-	t.Bytes += uint64(length)
-	t.Captured += uint64(len(data))
+// size adds so many packets of the same size.
+func (t *Tally) size(captured, length, times int) {
+	t.Packets += times
+	t.Bytes += uint64(length * times)
+	t.Captured += uint64(captured * times)
 }
 
 // other is packet for those that are not plain, and right for all.
 func (t *Tally) other(linkType uint16, data []byte, length int) {
-	t.size(data, length)
+	t.size(len(data), length, 1)
 	h, err := t.parser(linkType).Parse(data)
 	link := 0 // what is known of a link header without IP behind it
 	if linkType == dissect.LinkEthernet {
@@ -108,21 +111,31 @@ func (t *Tally) parser(linkType uint16) *dissect.Parser {
 	return p
 }
 
-// plain is count for a plain packet.
+// plain is packet for a plain one.
 func (t *Tally) plain(p *dissect.Plain, data []byte, length int) {
-	t.link.add(dissect.EthernetBytes)
+	above := t.headers(p, len(data), length, 1)
+	t.carried(above, data[p.Payload:p.End], p.End-p.Payload)
+}
+
+// headers adds all but what is carried of so many plain packets, and returns
+// where that belongs.
+func (t *Tally) headers(p *dissect.Plain, captured, length, times int) *aboveCount {
+	t.size(captured, length, times)
+	t.link.addAll(dissect.EthernetBytes, times)
 	net := &t.nets[netIPv4]
 	if p.V6 {
 		net = &t.nets[netIPv6]
 	}
-	net.add(p.Transport - dissect.EthernetBytes)
+	net.addAll(p.Transport-dissect.EthernetBytes, times)
 	above := &net.above[aboveUDP]
 	if p.Protocol == dissect.TCP {
 		above = &net.above[aboveTCP]
 	}
-	above.add(p.Payload - p.Transport)
-	t.carried(above, data[p.Payload:p.End], p.End-p.Payload)
-	t.pad(length - p.End)
+	above.addAll(p.Payload-p.Transport, times)
+	if rest := length - p.End; rest > 0 {
+		t.padding.addAll(rest, times)
+	}
+	return above
 }
 
 // count adds a packet of length bytes to each of its layers.
@@ -175,24 +188,36 @@ func (t *Tally) pad(bytes int) {
 func (t *Tally) carried(above *aboveCount, payload []byte, length int) {
 	ours, events := 0, 0
 	for len(payload) >= framing.MinSize {
-		kind, size, event, ok := framing.Measure(payload, framing.DefaultLimit)
+		frame, ok := framing.Measure(payload, framing.DefaultLimit)
 		if !ok {
 			break
 		}
-		t.Kinds[kind]++
-		ours, payload = ours+size, payload[size:]
-		if kind == framing.KindEmit || kind == framing.KindEvent {
-			events += event
-		}
+		t.Kinds[frame.Kind]++
+		ours, payload = ours+frame.Size, payload[frame.Size:]
+		events += eventBytes(&frame)
 	}
+	above.carry(ours, events, length-ours, 1)
+}
+
+// eventBytes returns how many bytes of a frame are an event's.
+func eventBytes(f *framing.Outline) int {
+	if f.Kind == framing.KindEmit || f.Kind == framing.KindEvent {
+		return f.Payload
+	}
+	return 0
+}
+
+// carry adds so many payloads with frames of ours bytes, of which events are
+// those of events, and rest bytes behind them.
+func (c *aboveCount) carry(ours, events, rest, times int) {
 	if ours > 0 {
-		above.frames.add(ours - events)
+		c.frames.addAll(ours-events, times)
 	}
 	if events > 0 {
-		above.events.add(events)
+		c.events.addAll(events, times)
 	}
-	if length > ours {
-		above.other.add(length - ours)
+	if rest > 0 {
+		c.other.addAll(rest, times)
 	}
 }
 

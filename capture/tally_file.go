@@ -134,22 +134,27 @@ func (s *shared) take(c *pcapng.Chunk) (number int, ok bool) {
 // chunk counts a chunk.
 func (t *Tally) chunk(c *pcapng.Chunk) error {
 	var raw pcapng.Raw
-	defer func() {
-		if t.Packets > 0 {
-			t.Last = c.Time(&raw)
-		}
-	}()
-	for {
-		if err := c.Next(&raw); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if t.Packets == 0 {
-			t.First = c.Time(&raw)
-		}
-		t.packet(c.LinkType(&raw), raw.Data, raw.Length)
+	err := c.Next(&raw)
+	if err != nil {
+		return ended(err)
 	}
+	t.First = c.Time(&raw)
+	var l likes
+	defer func() { // what was counted stands, even if the file is no longer there
+		t.Last = c.Time(&raw)
+		l.settle(t)
+	}()
+	for ; err == nil; err = c.Next(&raw) {
+		l.count(t, c.LinkType(&raw), &raw)
+	}
+	return ended(err)
+}
+
+func ended(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // add adds a chunk to the total, once all before it are there.

@@ -180,7 +180,8 @@ func TestTallyFile(t *testing.T) {
 // program nor believes the count.
 func TestTallyFileShrinks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, randomCapture(t, 1000), 0o600); err != nil {
+	content := randomCapture(t, 1000)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(path)
@@ -190,11 +191,17 @@ func TestTallyFileShrinks(t *testing.T) {
 	defer file.Close()
 	b, unmap := mustMap(t, file)
 	defer unmap()
-	if err := os.Truncate(path, 64<<10); err != nil {
+	const left = 64 << 10
+	if err := os.Truncate(path, left); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tallyMapped(t.Context(), b, pcapng.ChunkBytes); !errors.Is(err, ErrShrunk) || got == nil {
-		t.Errorf("tallyMapped = %v, want %v", err, ErrShrunk)
+	want, _ := tallySlowly(t, content[:left])
+	for _, piece := range []int{5000, pcapng.ChunkBytes} {
+		got, err := tallyMapped(t.Context(), b, piece)
+		if !errors.Is(err, ErrShrunk) || got == nil {
+			t.Fatalf("in pieces of %d bytes: tallyMapped = %v, want %v", piece, err, ErrShrunk)
+		}
+		sameTally(t, got, want)
 	}
 }
 

@@ -2,7 +2,6 @@ package framing
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"iter"
 )
 
@@ -96,7 +95,7 @@ func Verify(b []byte) (size int, err error) {
 		if end < headerBytes {
 			return size, ErrInvalid
 		}
-		if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+		if binary.BigEndian.Uint32(b[end:]) != checksum(b[:end]) {
 			return size, ErrChecksum
 		}
 		least += checksumBytes

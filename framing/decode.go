@@ -2,7 +2,6 @@ package framing
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 )
 
 // Peek returns the size in bytes of the frame at the start of b, prefix
@@ -89,7 +88,7 @@ func (f *Frame) parseExtras(b []byte, sums bool) ([]byte, error) {
 			return nil, ErrInvalid
 		}
 		end := len(b) - checksumBytes
-		if sums && binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+		if sums && binary.BigEndian.Uint32(b[end:]) != checksum(b[:end]) {
 			return nil, ErrChecksum
 		}
 		end -= headerBytes

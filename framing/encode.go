@@ -3,12 +3,9 @@ package framing
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"math"
 	"slices"
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Append appends the encoded frame to dst. It fails with [ErrInvalid] if the
 // frame cannot be represented: unknown kind or flag, or a topic over
@@ -34,7 +31,7 @@ func (f *Frame) Append(dst []byte) ([]byte, error) {
 	end += copy(b[end:], f.Topic)
 	end += copy(b[end:], f.Payload)
 	if f.Flags&FlagCRC != 0 {
-		binary.BigEndian.PutUint32(b[end:], crc32.Checksum(b[:end], castagnoli))
+		binary.BigEndian.PutUint32(b[end:], checksum(b[:end]))
 	}
 	return dst, nil
 }

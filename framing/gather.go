@@ -2,7 +2,6 @@ package framing
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 )
 
 const sealedEmit = plainEmit | uint64(FlagCRC)<<16
@@ -40,7 +39,7 @@ func (r *Run) gather(b []byte, sums bool) (size int) {
 	} else if sequence != r.Sequence+uint64(r.Count) || wantAck != r.WantAck || string(b[headerBytes:topic]) != string(r.Topic) {
 		return 0
 	}
-	if sums && binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+	if sums && binary.BigEndian.Uint32(b[end:]) != checksum(b[:end]) {
 		return 0
 	}
 	start := len(r.Frames)
