@@ -56,7 +56,7 @@ func checkSeveral(t *testing.T, out *labs.Outcome) {
 		}
 	}
 	plain, acknowledged := &out.Result.Runs[1], &out.Result.Runs[2]
-	if plain.LostDigest != acknowledged.LostDigest {
+	if out.Result.Reproducible && plain.LostDigest != acknowledged.LostDigest {
 		t.Errorf("the wire hit other events on the rung")
 	}
 }

@@ -35,7 +35,7 @@ var Loss = &Lab{
 	},
 	Takes: []string{
 		"events", "size", "pace", "loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue",
-		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "fragments", "transport", "tcp-info", "kernel-reasons",
+		"aqm", "up", "down", "schedule", "rule", "seed", "ipv6", "reader-delay", "rcvbuf", "reliability", "congestion", "cc", "fragments", "transport", "tcp-info", "kernel-reasons",
 	},
 	run: runLoss,
 }

@@ -3,6 +3,7 @@ package labs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -38,7 +39,7 @@ type group struct {
 // conductTogether is conduct for groups of plans.
 func (out *Outcome) conductTogether(ctx context.Context, o *Options, groups ...group) ([]*Recording, error) {
 	for _, g := range groups {
-		if err := g.refuseLong(); err != nil {
+		if err := errors.Join(g.refuseLong(), g.refuseControl()); err != nil {
 			return nil, err
 		}
 	}

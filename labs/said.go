@@ -82,6 +82,7 @@ var said = map[string]func(*Options) string{
 	"rcvbuf":         func(o *Options) string { return strconv.Itoa(o.ReceiveBuffer) },
 	"reliability":    func(o *Options) string { return string(o.Reliability) },
 	"congestion":     func(o *Options) string { return string(o.Congestion) },
+	"cc":             func(o *Options) string { return o.TCPCongestion },
 	"fragments":      func(o *Options) string { return string(o.Fragments) },
 	"transport":      func(o *Options) string { return o.Transport },
 	"tcp-info":       func(o *Options) string { return ifTrue(o.TCPInfo > 0, o.TCPInfo.String()) },

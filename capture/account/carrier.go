@@ -69,7 +69,7 @@ func (c *carrier) taken(wire *Wire) bool {
 // of those that left again.
 func (l *Ledger) countCarriers(in *Input, number int, list []crossing) (again map[int]bool) {
 	again = map[int]bool{}
-	left := map[content]bool{}
+	left, repeated := map[content]bool{}, map[ID]bool{}
 	for _, c := range carriers(list) {
 		if c.taken(&in.Wire[number]) {
 			l.LostCarriers++
@@ -80,10 +80,12 @@ func (l *Ledger) countCarriers(in *Input, number int, list []crossing) (again ma
 		l.came[number] += int64(c.arrived(&in.Wire[number]))
 		if left[c.first] {
 			l.Retransmits++
+			repeated[c.first.event] = true
 			for _, s := range c.pieces {
 				again[s.Packet] = true
 			}
 		}
+		l.overtaken = l.overtaken || !left[c.first] && repeated[c.first.event]
 		left[c.first] = true
 	}
 	return again

@@ -50,6 +50,7 @@ type Ledger struct {
 	Shared          int         // the most events that left in one datagram
 	Kernel          *Agreement  // what the kernel's own reasons say of it; nil: it was not asked
 	came            [2]int64    // on a rung, by leg: datagrams with events that came to its end
+	overtaken       bool        // a copy for one subscriber was sent again before the one for another had left
 	inPieces        bool        // events were cut into fragment frames
 	rung            bool        // what the wire lost was sent again, or made good
 }

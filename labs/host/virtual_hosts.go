@@ -134,7 +134,7 @@ func (h *VirtualHost) create(now *clock.Virtual, seed uint64) error {
 }
 
 // CongestionControl names the host's TCP congestion control.
-func (h *VirtualHost) CongestionControl() (string, error) { return virtualCongestion, nil }
+func (h *VirtualHost) CongestionControl() (string, error) { return VirtualCongestionControl, nil }
 
 // Firewall reports whether the host has one: no virtual host has.
 func (h *VirtualHost) Firewall() (bool, error) { return false, nil }

@@ -41,10 +41,10 @@ const (
 	unlimitedICMPs = 1 << 30
 )
 
-// virtualCongestion is the congestion control of virtual hosts. The stack's
+// VirtualCongestionControl is the congestion control of virtual hosts. The stack's
 // cubic reckons in floating point, which rounds differently on some
 // processors, and without RACK it recovers ten times more slowly.
-const virtualCongestion = "reno"
+const VirtualCongestionControl = "reno"
 
 // newStack makes a host's network stack. Everything it draws comes from the seed.
 func newStack(c *clock.Virtual, seed uint64, number uint8) (*stack.Stack, error) {
@@ -63,7 +63,7 @@ func newStack(c *clock.Virtual, seed uint64, number uint8) (*stack.Stack, error)
 		SecureRNG:          random,
 		RandSource:         random,
 	})
-	sack, congestion := tcpip.TCPSACKEnabled(true), tcpip.CongestionControlOption(virtualCongestion)
+	sack, congestion := tcpip.TCPSACKEnabled(true), tcpip.CongestionControlOption(VirtualCongestionControl)
 	recovery := tcpip.TCPRecovery(0) // without RACK, whose timers can leave a connection waiting for ever
 	faults := []tcpip.Error{
 		s.SetTransportProtocolOption(tcp.ProtocolNumber, &sack),

@@ -100,6 +100,9 @@ func readRun(k *field) (Run, error) {
 	if i := slices.IndexFunc(r.Options, func(o Option) bool { return o.Name == "reliability" || o.Name == "congestion" }); i >= 0 && r.Transport == "tcp" {
 		return r, r.Options[i].At.refuse("'%s' is UDP's, and this run is over TCP", r.Options[i].Name)
 	}
+	if i := slices.IndexFunc(r.Options, func(o Option) bool { return o.Name == "cc" }); i >= 0 && r.Transport == "udp" {
+		return r, r.Options[i].At.refuse("'cc' is TCP's, and this run is over UDP; 'congestion' is of UDP with ack")
+	}
 	return r, nil
 }
 

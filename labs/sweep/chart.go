@@ -23,16 +23,18 @@ var marks = []string{"─", "•", "×", "+", "o", "#"}
 var colors = []asciigraph.AnsiColor{asciigraph.Blue, asciigraph.Red, asciigraph.Green, asciigraph.Yellow, asciigraph.Magenta, asciigraph.Cyan}
 
 // panel is a chart: of one axis the only one, with a line for each subject; of
-// two, one for each subject, with a line for each value of the second.
+// two, one for each subject, with a line for each value of the other axis.
 type panel struct {
-	title string
-	lines []line
+	title  string
+	across *Axis // along which it is drawn
+	lines  []line
 }
 
-// line is what one subject came to in every step-th cell, from one on.
+// line is what one subject came to in some cells: so many, each a step after
+// the one before.
 type line struct {
-	name, subject string
-	from, step    int
+	name, subject     string
+	from, step, cells int
 }
 
 // panels lists the charts of a measure; none without an axis.
@@ -41,31 +43,39 @@ func (s *Sweep) panels(subjects []Subject) []panel {
 	case 0:
 		return nil
 	case 1:
-		var only panel
+		only := panel{across: &s.Axes[0]}
 		for _, u := range subjects {
-			only.lines = append(only.lines, line{capital(u.Name), u.Name, 0, 1})
+			only.lines = append(only.lines, line{capital(u.Name), u.Name, 0, 1, len(s.Cells)})
 		}
 		return []panel{only}
 	}
-	second := s.Axes[1]
+	first, second := &s.Axes[0], &s.Axes[1]
+	columns := len(second.Values) // cells beside each other
 	var list []panel
 	for _, u := range subjects {
-		p := panel{title: capital(u.Name)}
-		for i, v := range second.Values {
-			p.lines = append(p.lines, line{second.Option + " " + v, u.Name, i, len(second.Values)})
+		p := panel{title: capital(u.Name), across: first}
+		if first.Words() && !second.Words() { // numbers go along, with a line for each word
+			p.across = second
+			for i, v := range first.Values {
+				p.lines = append(p.lines, line{first.Option + " " + v, u.Name, i * columns, 1, columns})
+			}
+		} else {
+			for i, v := range second.Values {
+				p.lines = append(p.lines, line{second.Option + " " + v, u.Name, i, columns, len(first.Values)})
+			}
 		}
 		list = append(list, p)
 	}
 	return list
 }
 
-// summaries returns what a line's cells came to, by value of the first axis;
-// nil where nothing was measured.
+// summaries returns what a line's cells came to, by value of the axis along
+// which it is drawn; nil where nothing was measured.
 func (s *Sweep) summaries(l *line, m *measure.Measure) []*Summary {
 	var list []*Summary
-	for i := l.from; i < len(s.Cells); i += l.step {
+	for n := range l.cells {
 		var sum *Summary
-		if v := s.Cells[i].Measured(l.subject, m, m.HasShare()); len(v) > 0 {
+		if v := s.measured(&s.Cells[l.from+n*l.step], l.subject, m, m.HasShare()); len(v) > 0 {
 			sum = new(Summarize(v))
 		}
 		list = append(list, sum)
@@ -73,13 +83,16 @@ func (s *Sweep) summaries(l *line, m *measure.Measure) []*Summary {
 	return list
 }
 
-// charts draws a measure over the first axis, if that has values enough.
+// charts draws a measure along an axis, if that has values enough: lines over
+// numbers, bars for words.
 func (s *Sweep) charts(b *strings.Builder, m *measure.Measure, subjects []Subject, color bool) {
-	if len(s.Axes) == 0 || len(s.Axes[0].Values) < 3 {
-		return
-	}
 	for _, p := range s.panels(subjects) {
-		s.chart(b, m, &p, color)
+		switch n := len(p.across.Values); {
+		case n > 1 && p.across.Words():
+			s.bars(b, m, &p, color)
+		case n > 2:
+			s.chart(b, m, &p, color)
+		}
 	}
 }
 
@@ -98,7 +111,7 @@ func (s *Sweep) means(l *line, m *measure.Measure) []float64 {
 
 // chart draws lines, as many as there are marks, if there is anything to see.
 func (s *Sweep) chart(b *strings.Builder, m *measure.Measure, p *panel, color bool) {
-	axis := &s.Axes[0]
+	axis := p.across
 	x, labels := axis.positions()
 	var data [][]float64
 	var sets []asciigraph.CharSet

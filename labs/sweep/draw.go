@@ -3,6 +3,7 @@ package sweep
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"rawlab/labs/measure"
@@ -20,6 +21,7 @@ type drawing struct {
 	Title, Option string
 	Across, Up    []tick
 	Lines         []drawnLine
+	Bars          bool // the lines are of bars beside each other
 }
 
 // tick is a value along an axis.
@@ -35,11 +37,20 @@ type drawnLine struct {
 	Points            []drawnPoint
 }
 
-type drawnPoint struct{ X, Y, Low, High, Text string }
+type drawnPoint struct {
+	X, Y, Low, High, Text string
+	Left, Width, Height   string // of a bar
+}
+
+// height is how high a bar is that reaches up to y.
+func height(y string) float64 {
+	v, _ := strconv.ParseFloat(y, 64) // our own number
+	return drawingBottom - v
+}
 
 // draw draws a panel; nil if there is nothing to see, or one value only.
 func (s *Sweep) draw(p *panel, m *measure.Measure) *drawing {
-	axis := &s.Axes[0]
+	axis := p.across
 	if len(axis.Values) < 2 {
 		return nil
 	}
@@ -50,7 +61,7 @@ func (s *Sweep) draw(p *panel, m *measure.Measure) *drawing {
 	write := writer(m)
 	step := roundStep(top / 5)
 	top = step * math.Ceil(top/step-1e-9)
-	d := &drawing{Title: p.title, Option: axis.Option}
+	d := &drawing{Title: p.title, Option: axis.Option, Bars: axis.Words()}
 	up := func(v float64) string {
 		return unit(drawingBottom - (drawingBottom-drawingTop)*min(max(v, 0), top)/top)
 	}
@@ -58,7 +69,14 @@ func (s *Sweep) draw(p *panel, m *measure.Measure) *drawing {
 		d.Up = append(d.Up, tick{up(float64(i) * step), write(float64(i) * step)})
 	}
 	at, labels := axis.positions()
-	across := func(i int) string { return unit(drawingLeft + (drawingRight-drawingLeft)*(0.03+0.94*at[i])) }
+	place := func(i int) float64 { return drawingLeft + (drawingRight-drawingLeft)*(0.03+0.94*at[i]) }
+	width := 0.0 // of a bar
+	if d.Bars {
+		each := (drawingRight - drawingLeft) / float64(len(labels))
+		place = func(i int) float64 { return drawingLeft + each*(float64(i)+0.5) }
+		width = min(60, 0.8*each/float64(len(p.lines)))
+	}
+	across := func(i int) string { return unit(place(i)) }
 	for i := range labels {
 		d.Across = append(d.Across, tick{across(i), labels[i]})
 	}
@@ -74,9 +92,14 @@ func (s *Sweep) draw(p *panel, m *measure.Measure) *drawing {
 				verb = "M"
 				continue
 			}
-			fmt.Fprintf(&path, "%s%s %s", verb, across(j), up(sum.Mean))
-			verb = "L"
-			l.Points = append(l.Points, point(l.Name, axis.Option+" "+labels[j], across(j), sum, up, write))
+			x := place(j) + width*(float64(i)-float64(len(p.lines)-1)/2)
+			if !d.Bars {
+				fmt.Fprintf(&path, "%s%s %s", verb, unit(x), up(sum.Mean))
+				verb = "L"
+			}
+			point := point(l.Name, axis.Option+" "+labels[j], unit(x), sum, up, write)
+			point.Left, point.Width, point.Height = unit(x-width/2), unit(width), unit(height(point.Y))
+			l.Points = append(l.Points, point)
 		}
 		l.Path = path.String()
 		d.Lines = append(d.Lines, l)

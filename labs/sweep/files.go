@@ -26,13 +26,18 @@ type object struct {
 	Backend     string       `json:"backend"`
 	Seed        uint64       `json:"seed"`
 	Seeds       []uint64     `json:"seeds"` // of each cell's runs
-	Axes        []Axis       `json:"axes"`
+	Axes        []axisObject `json:"axes"`
 	Repeat      int          `json:"repeat"`
 	Planned     int          `json:"planned"` // runs
 	Measured    int          `json:"measured"`
 	Interrupted bool         `json:"interrupted"`
 	Interval    string       `json:"interval"` // what ci95_half is
 	Cells       []cellObject `json:"cells"`
+}
+
+type axisObject struct {
+	Axis
+	Words bool `json:"words"` // the values are words, not numbers with their units
 }
 
 type cellObject struct {
@@ -49,9 +54,12 @@ type subjectObject struct {
 
 func (s *Sweep) object() *object {
 	o := &object{
-		Lab: s.Lab, Question: s.Question, Backend: s.Backend, Seed: s.Seed, Seeds: s.Seeds(), Axes: append([]Axis{}, s.Axes...),
+		Lab: s.Lab, Question: s.Question, Backend: s.Backend, Seed: s.Seed, Seeds: s.Seeds(), Axes: []axisObject{},
 		Repeat: s.Repeat, Planned: len(s.Cells) * s.Repeat, Measured: s.Runs(), Interrupted: s.Interrupted,
 		Interval: "95 % confidence interval of the mean, by Student's t",
+	}
+	for _, a := range s.Axes {
+		o.Axes = append(o.Axes, axisObject{a, a.Words()})
 	}
 	subjects := s.Subjects()
 	for i := range s.Cells {
@@ -60,7 +68,7 @@ func (s *Sweep) object() *object {
 		for _, u := range subjects {
 			run := subjectObject{Run: u.Selector, Measures: map[string]Summary{}}
 			for _, m := range measure.List {
-				if v := c.Measured(u.Name, m, false); len(v) > 0 {
+				if v := s.measured(c, u.Name, m, false); len(v) > 0 {
 					run.Measures[m.Name] = Summarize(v)
 				}
 			}

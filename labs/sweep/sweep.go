@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rawlab/labs/report"
@@ -19,6 +20,12 @@ const (
 type Axis struct {
 	Option string   `json:"option"`
 	Values []string `json:"values"` // as the option takes them
+}
+
+// Words tells whether the values are words, which have no order and nothing
+// between them: one at least is no number with a unit.
+func (a *Axis) Words() bool {
+	return slices.ContainsFunc(a.Values, func(v string) bool { _, _, ok := split(v); return !ok })
 }
 
 // Plan is what is to be run.
@@ -99,6 +106,7 @@ type Sweep struct {
 	Plan
 	Cells       []Cell
 	Interrupted bool // not all has run
+	rungless    bool // an axis says which rung a run is on, so that its name does not
 }
 
 // Cell is one combination of values, with what its runs found.
@@ -126,6 +134,11 @@ func (s *Sweep) Runs() int {
 	return n
 }
 
+// varies tells whether an option does.
+func (p *Plan) varies(option string) bool {
+	return slices.ContainsFunc(p.Axes, func(a Axis) bool { return a.Option == option })
+}
+
 // Run runs one cell, by its number and its values, once.
 type Run func(ctx context.Context, cell int, values []string, seed uint64) (*report.Result, error)
 
@@ -134,7 +147,7 @@ type Run func(ctx context.Context, cell int, values []string, seed uint64) (*rep
 // cells as often. It always returns what was measured: an error, or the end
 // of ctx, ends the sweep, not what it has.
 func (p *Plan) Conduct(ctx context.Context, run Run) (*Sweep, error) {
-	s := &Sweep{Plan: *p, Cells: make([]Cell, p.Cells())}
+	s := &Sweep{Plan: *p, Cells: make([]Cell, p.Cells()), rungless: p.varies("reliability")}
 	for i := range s.Cells {
 		s.Cells[i].Values = p.Values(i)
 	}
@@ -144,6 +157,7 @@ func (p *Plan) Conduct(ctx context.Context, run Run) (*Sweep, error) {
 			r, err := run(ctx, i, c.Values, seed)
 			if r != nil {
 				c.Seeds, c.Results = append(c.Seeds, seed), append(c.Results, r)
+				s.rungless = s.rungless && distinctWithoutRungs(r)
 			}
 			if err != nil || ctx.Err() != nil {
 				s.Interrupted = s.Runs() < len(s.Cells)*p.Repeat

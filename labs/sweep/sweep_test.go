@@ -258,3 +258,67 @@ func TestPage(t *testing.T) {
 		}
 	}
 }
+
+// TestWords: an axis of words has bars, no lines; of two axes the one of
+// numbers goes along, with a line for each word. Runs keep their names though
+// the rung that they are on changes.
+func TestWords(t *testing.T) {
+	rung := sweep.Axis{Option: "reliability", Values: []string{"none", "ack"}}
+	for name, c := range map[string]struct {
+		axes  []sweep.Axis
+		words []string
+		none  string
+	}{
+		"alone":          {[]sweep.Axis{rung}, []string{" none  TCP  ██", "\n ack   TCP  ██", "       UDP  ██"}, "┤"},
+		"before numbers": {[]sweep.Axis{rung, loss}, []string{"── reliability none   •• reliability ack", "\nloss "}, "█"},
+		"behind numbers": {[]sweep.Axis{loss, rung}, []string{"── reliability none   •• reliability ack", "\nloss "}, "█"},
+	} {
+		s, err := plan(c.axes...).Conduct(t.Context(), func(ctx context.Context, cell int, values []string, seed uint64) (*report.Result, error) {
+			r, err := measured(ctx, cell+1, values, seed)
+			r.Runs[1].Reliability = values[slices.IndexFunc(c.axes, func(a sweep.Axis) bool { return a.Option == "reliability" })]
+			return r, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Subjects(); len(got) != 2 || got[1] != (sweep.Subject{Name: "udp", Selector: "udp"}) {
+			t.Errorf("%s: subjects %v", name, got)
+		}
+		var text, page, object bytes.Buffer
+		if err := errors.Join(s.WriteText(&text, sweep.TextOptions{}), s.WritePage(&page, nil), s.WriteJSON(&object)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.words {
+			if !strings.Contains(text.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, text.String())
+			}
+		}
+		if strings.Contains(text.String(), c.none) {
+			t.Errorf("%s: %q in\n%s", name, c.none, text.String())
+		}
+		if bars := strings.Contains(page.String(), `<rect class="bar ink-`); bars != (len(c.axes) == 1) || bars == strings.Contains(page.String(), `<path class="line`) {
+			t.Errorf("%s: the page has bars: %t", name, bars)
+		}
+		if !strings.Contains(object.String(), "\"words\": true") {
+			t.Errorf("%s: sweep.json has no axis of words", name)
+		}
+	}
+}
+
+// TestRungsSideBySide: where a result has several rungs beside each other,
+// their names say so, whatever varies.
+func TestRungsSideBySide(t *testing.T) {
+	s, err := plan(sweep.Axis{Option: "reliability", Values: []string{"nack", "fec"}}).Conduct(t.Context(), func(ctx context.Context, cell int, values []string, seed uint64) (*report.Result, error) {
+		r, err := measured(ctx, cell, values, seed)
+		other := r.Runs[1]
+		other.Reliability = values[0]
+		r.Runs = append(r.Runs, other)
+		return r, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Subjects(); len(got) != 4 || got[3].Selector != "udp/fec" {
+		t.Errorf("subjects %v", got)
+	}
+}

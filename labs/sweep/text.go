@@ -89,7 +89,11 @@ func (s *Sweep) table(m *measure.Measure, subjects []Subject) (string, error) {
 	var header []string
 	var align tw.Alignment
 	for _, a := range s.Axes {
-		header, align = append(header, "\n"+a.Option), append(align, tw.AlignRight)
+		side := tw.AlignRight
+		if a.Words() {
+			side = tw.AlignLeft
+		}
+		header, align = append(header, "\n"+a.Option), append(align, side)
 	}
 	for _, u := range subjects {
 		name := capital(u.Name)
@@ -128,7 +132,7 @@ func capital(name string) string {
 // each cell runs once.
 func (s *Sweep) numbers(c *Cell, u Subject, m *measure.Measure) []string {
 	write := writer(m)
-	values := c.Measured(u.Name, m, m.HasShare())
+	values := s.measured(c, u.Name, m, m.HasShare())
 	switch {
 	case len(values) == 0 && s.Repeat == 1:
 		return []string{"–"}

@@ -47,6 +47,10 @@ var flagWords = map[string]completer{
 	"congestion": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return congestions(), cobra.ShellCompDirectiveNoFileComp
 	},
+	"transport": words("tcp", "udp"),
+	"cc": func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return labs.CongestionControls(), cobra.ShellCompDirectiveNoFileComp
+	},
 	"measure":   words(measure.Names()...),
 	"fail-on":   conditionWords,
 	"interface": interfaceWords,

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,11 +63,11 @@ func newLabRun() *cobra.Command {
 			"Kernel hosts are namespaces of this machine, in real time. Virtual hosts are network\n" +
 			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
 			"in a moment, and the same seed gives the same bytes.\n\n" +
-			"An option that is a number takes several values, with commas between, and two options\n" +
-			"may: a lab then runs once for each combination, or --repeat times, and says what came\n" +
+			"An option that is a number, or one of some words, takes several values, with commas\n" +
+			"between, and two options may: a lab then runs once for each combination, or --repeat times, and says what came\n" +
 			"out with its 95 % confidence; -o writes sweep.json, sweep.csv and report.html.",
 		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms\n" +
-			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'\n" +
+			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run loss --reliability none,ack,nack,fec --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'\n" +
 			"  rawlab lab run evening.yaml --seed 2",
 		Args: positional(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, names []string) error { return f.run(c, names) },
@@ -92,6 +93,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.StringVar(&o.Transport, "transport", "", "run over this `TRANSPORT` alone, tcp or udp, not over both")
 	registerReliability(s, &o.Reliability)
 	registerCongestion(s, "congestion", &o.Congestion, "UDP with --reliability ack")
+	s.Var((*controlValue)(&o.TCPCongestion), "cc", "TCP, `ALGORITHM` of the hosts' congestion control: "+strings.Join(labs.CongestionControls(), ", ")+" (default: this machine's)")
 	s.StringVar((*string)(&o.Fragments), "fragments", "", "who cuts events that are larger than a datagram over UDP: 'ip' the kernel, into packets, usual without a rung; 'own' rawlab, into datagrams, usual on one")
 	s.DurationVar(&o.TCPInfo, "tcp-info", 0, "look at every TCP connection (TCP_INFO) once in this `INTERVAL`, such as 100ms; with -o into tcpinfo.csv")
 	s.BoolVar(&o.KernelReasons, "kernel-reasons", false, "as root: also ask the kernel why it drops each packet (eBPF), which must agree")

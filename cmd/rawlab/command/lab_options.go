@@ -30,6 +30,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"rcvbuf":         func() { o.ReceiveBuffer = int(u.receiveBuffer) },
 		"reliability":    func() { o.Reliability = f.options.Reliability },
 		"congestion":     func() { o.Congestion = f.options.Congestion },
+		"cc":             func() { o.TCPCongestion = f.options.TCPCongestion },
 	}
 	var refused error
 	c.Flags().Visit(func(flag *pflag.Flag) {

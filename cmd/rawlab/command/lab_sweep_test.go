@@ -63,7 +63,11 @@ func TestSweepsAreRefused(t *testing.T) {
 		"loss --repeat 2 --predict":                   "--predict asks about one run",
 		"loss --repeat 2 --measure los":               `the nearest is "lost"`,
 		"layers --loss 1,2%":                          "lab layers does not take --loss",
-		"loss --reliability ack,nack":                 "--reliability",
+		"loss --reliability ack,nak":                  `--reliability`,
+		"loss --reliability ack,ack":                  "ack is there twice",
+		"loss --transport tcp,sctp":                   "must be tcp or udp",
+		"loss --cc reno,bbbr":                         "the nearest is",
+		"loss --congestion newreno,cubic":             "add --reliability ack",
 		"loss --loss 0,1% --fail-on udp.lost>1ms":     "lost wants a number",
 	} {
 		if stderr, code := labRefused(t, args); code != 2 || !strings.Contains(stderr, want) {

@@ -121,7 +121,7 @@ var others = map[string]string{
 	"distribution": "normal", "reorder": "25% gap 5", "duplicate": "0.7%", "corrupt": "1% payload", "rate": "9mbit",
 	"queue": "64kb", "aqm": "codel", "up": "loss 0.1% delay 11ms", "down": "none delay 1.5ms; 3s; 1s down; once",
 	"schedule": "3s; 2s loss 30%", "rule": "udp port 9700 to-server: loss 3%", "seed": "18446744073709551615", "ipv6": "true",
-	"reader-delay": "1.5ms", "rcvbuf": "16K", "reliability": "ack", "congestion": "cubic", "fragments": "own",
+	"reader-delay": "1.5ms", "rcvbuf": "16K", "reliability": "ack", "congestion": "cubic", "fragments": "own", "cc": "reno",
 	"transport": "udp", "tcp-info": "70ms", "kernel-reasons": "false", "patience": "7s",
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 // listable are the options that take several values, over which a lab then
-// runs: those that are numbers.
+// runs: numbers, then words.
 var listable = []string{
 	"events", "emitters", "subscribers", "size", "pace", "loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate", "queue", "reader-delay", "rcvbuf",
+	"transport", "reliability", "congestion", "cc", "fragments", "distribution", "aqm",
 }
 
 // listValue is a flag that takes one value or several, with commas between.
