@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
 	"rawlab/capture/account"
 	"rawlab/framing"
@@ -100,7 +101,7 @@ func (got byFate) want(t *testing.T, sets byFate) {
 			t.Errorf("%q was not provoked", f)
 		}
 		if !slices.Equal(got[f], set) {
-			t.Errorf("%q: %d events %v, want %d %v", f, len(got[f]), got[f], len(set), set)
+			t.Errorf("%q: %d events, want %d; too many are %v, and %v are not there", f, len(got[f]), len(set), less(got[f], set), less(set, got[f]))
 		}
 	}
 	for f, set := range got {
@@ -108,6 +109,16 @@ func (got byFate) want(t *testing.T, sets byFate) {
 			t.Errorf("%q: %d events, want none; fates %v", f, len(set), slices.Collect(maps.Keys(got)))
 		}
 	}
+}
+
+// less are the first of those of set that others, which is sorted, lacks.
+func less(set, others []uint64) (left []uint64) {
+	for _, s := range set {
+		if _, ok := slices.BinarySearch(others, s); !ok && len(left) < 50 {
+			left = append(left, s)
+		}
+	}
+	return left
 }
 
 // marked are the events from 1 to n whose number ends in certain three bits.
@@ -134,10 +145,10 @@ func needNft(t *testing.T) {
 	}
 }
 
-// packets are those of IPv4 and UDP at a tap that go a way, as hashes of their
-// bytes, by the event that they carry; a later fragment carries that of the first.
-func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]uint64 {
-	found := map[uint64][]uint64{}
+// packets are those of IPv4 and UDP at a tap that go a way, by the event that
+// they carry; a later fragment carries that of the first.
+func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]*account.Packet {
+	found := map[uint64][]*account.Packet{}
 	datagrams := map[uint16]uint64{} // by IP identification
 	for i := range tap.Packets {
 		p := &tap.Packets[i]
@@ -153,25 +164,30 @@ func packets(tap *account.Tap, outgoing bool, kind framing.Kind) map[uint64][]ui
 			}
 		}
 		if s, ok := datagrams[id]; ok {
-			found[s] = append(found[s], p.Hash)
+			found[s] = append(found[s], p)
 		}
 	}
 	return found
 }
 
+// underway is far longer than a packet takes, and far shorter than it takes
+// a host to give the same identification to another datagram, whose fragments
+// may then be the same bytes.
+const underway = 3 * time.Second
+
 // crossed are the events whose packets came from one tap to the other: none,
 // some and not all of them, or all, bit for bit.
 func crossed(from, to *account.Tap, kind framing.Kind) (none, some, all []uint64) {
-	came := map[uint64]bool{}
+	came := map[uint64][]time.Time{}
 	for i := range to.Packets {
 		if p := &to.Packets[i]; !p.Outgoing {
-			came[p.Hash] = true
+			came[p.Hash] = append(came[p.Hash], p.Time)
 		}
 	}
 	for s, list := range packets(from, true, kind) {
 		n := 0
 		for _, p := range list {
-			if came[p] {
+			if slices.ContainsFunc(came[p.Hash], func(t time.Time) bool { return t.Sub(p.Time).Abs() < underway }) {
 				n++
 			}
 		}
