@@ -14,7 +14,7 @@ type DroppedPacket struct {
 	Packet   []byte // its first bytes, from the IP header on
 	Length   int    // bytes that it had
 	Segment  int    // payload bytes of each packet that a large one stands for; 0: it is one
-	Homeless bool   // the kernel no longer knew of which network namespace it was
+	Homeless bool   // the kernel no longer knew of which network namespace it was: it counts only if it was captured
 
 	Packets int  // that it stands for
 	Number  int  // of the first of them in the capture, from 1; 0: it was not captured
@@ -22,6 +22,7 @@ type DroppedPacket struct {
 
 	key    uint64
 	begins []dissect.Frame // in Packet
+	told   bool            // as astray
 }
 
 // Dropped tells which packets of a live capture the capturing host's kernel
@@ -36,8 +37,7 @@ type DroppedPacket struct {
 // It remembers the last 131,072 packets, and what the bounds beside its other
 // fields say. It is not safe for concurrent use.
 type Dropped struct {
-	Homeless int // drops of packets that were not captured, of an unknown network namespace
-	Excess   int // events and drops that there was no room to note
+	Excess int // events and drops that there was no room to note
 
 	follow  bool
 	copies  map[copyKey]*copies   // at most maxSeen
@@ -46,18 +46,16 @@ type Dropped struct {
 	recent  []sightedPacket       // by number, the oldest overwritten
 	latest  map[uint64]int        // the last packet of a key
 	number  int                   // of the last packet
-	waiting []*DroppedPacket      // for their packet; at most maxWaiting
-	taps    []*dissect.Assembler
+	queue   dropQueue             // of drops that wait for their packet
+	taps    []*dissect.Assembler  // by interface
+	places  []*Place              // the same, of an observer that wants their frames; may be fewer
 	parsers map[uint16]*dissect.Parser
 	keys    keyer
+	freed   freed
 }
-
-// DropPatience is how long a drop waits for the capture to give its packet.
-const DropPatience = 100 * time.Millisecond
 
 const (
 	maxRecent  = 1 << 17
-	maxWaiting = 1 << 16
 	maxReasons = 1 << 10 // Linux 6.18 has some 120, and its subsystems more
 	// clocksApart is how much later than its drop a packet may seem to be: two
 	// clocks tell their times.
@@ -81,7 +79,7 @@ type sightedPacket struct {
 func NewDropped(follow bool) *Dropped {
 	return &Dropped{
 		follow: follow, copies: map[copyKey]*copies{}, totals: map[string]*DropTotal{}, recent: make([]sightedPacket, maxRecent),
-		latest: map[uint64]int{}, parsers: map[uint16]*dissect.Parser{}, keys: newKeyer(),
+		latest: map[uint64]int{}, queue: newDropQueue(), parsers: map[uint16]*dissect.Parser{}, keys: newKeyer(), freed: freed{},
 	}
 }
 
@@ -106,6 +104,7 @@ func (d *Dropped) Packet(iface int, linkType uint16, at time.Time, data []byte) 
 	if key, ok := d.keys.of(&h, data); ok {
 		s.key, s.before = key, d.latest[key]
 		d.latest[key] = d.number
+		d.queue.came(key)
 	}
 	for len(d.taps) <= iface {
 		d.taps = append(d.taps, nil)
@@ -114,7 +113,7 @@ func (d *Dropped) Packet(iface int, linkType uint16, at time.Time, data []byte) 
 		d.taps[iface] = dissect.NewAssembler(&dissect.Options{LinkType: linkType, Early: true, Parser: d.parser(linkType)})
 	}
 	d.taps[iface].Add(d.number, at, data)
-	d.collect(d.taps[iface].Frames())
+	d.collect(iface, d.taps[iface].Frames())
 	return d.number
 }
 
@@ -139,44 +138,42 @@ func (d *Dropped) Drop(r *DroppedPacket) {
 	}
 	h, _ := d.parser(dissect.LinkRaw).Parse(r.Packet) // an error says that it is cut, which it is
 	r.key, _ = d.keys.of(&h, r.Packet)
+	if d.freed.with(&h, r) {
+		return
+	}
 	r.begins = h.Beginnings()
 	r.Packets = 1
 	if r.Segment > 0 {
 		r.Packets = max(1, (h.PayloadLength+r.Segment-1)/r.Segment)
 	}
-	if len(d.waiting) == maxWaiting {
+	if !d.join(r, false) && !d.queue.push(r) {
 		d.Excess++
-		return
-	}
-	if !d.join(r, false) {
-		d.waiting = append(d.waiting, r)
 	}
 }
+
+// unspecified is the reason that Linux gives where it has none, and for the
+// pieces of what it has dropped for another.
+const unspecified = "NOT_SPECIFIED"
 
 // ownRing is the reason of packets for which a capture's ring had no room:
 // their receivers have them.
 const ownRing = "PACKET_SOCK_ERROR"
 
 // Settle looks again for the packets of drops that wait for them, after
-// others were captured. It returns those that have waited long enough, or all
-// of them if now is zero: their packets were not captured.
-func (d *Dropped) Settle(now time.Time) (astray []*DroppedPacket) {
-	still := d.waiting[:0]
-	for _, r := range d.waiting {
-		patient := !now.IsZero() && now.Sub(r.Time) < DropPatience
+// others were captured: the capture has given what came until soFar. It
+// returns those whose packets should have been among that, or all of them if
+// soFar is zero: they were not captured.
+func (d *Dropped) Settle(soFar time.Time) (astray []*DroppedPacket) {
+	d.queue.retry(func(r *DroppedPacket) bool { return d.join(r, false) })
+	for r := range d.queue.due(soFar) {
 		switch {
-		case d.join(r, !patient):
-		case patient:
-			still = append(still, r)
-		case r.Homeless:
-			d.Homeless++
+		case d.join(r, true), r.Homeless:
 		default:
 			d.note(r)
+			r.told = true
 			astray = append(astray, r)
 		}
 	}
-	clear(d.waiting[len(still):])
-	d.waiting = still
 	return astray
 }
 
@@ -204,8 +201,13 @@ func (d *Dropped) join(r *DroppedPacket, again bool) bool {
 		return false
 	}
 	r.Number = found
-	d.note(r)
 	first := d.slot(found)
+	if first.drop != nil && r.Reason == unspecified {
+		return true // a piece of what was dropped as one
+	}
+	if !r.told {
+		d.note(r)
+	}
 	for n := range r.Packets {
 		s := d.slot(found + n)
 		if s.number != found+n || s.iface != first.iface || !s.time.Equal(first.time) {
@@ -223,9 +225,9 @@ func (d *Dropped) join(r *DroppedPacket, again bool) bool {
 
 // Finish ends the capture: what streams still held back is known now.
 func (d *Dropped) Finish() {
-	for _, a := range d.taps {
+	for iface, a := range d.taps {
 		if a != nil {
-			d.collect(a.Finish())
+			d.collect(iface, a.Finish())
 		}
 	}
 }

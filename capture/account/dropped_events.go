@@ -55,8 +55,11 @@ func legOf(k framing.Kind) int {
 	return ToServer
 }
 
-// collect notes which packets frames were in.
-func (d *Dropped) collect(frames []*dissect.Frame) {
+// collect notes which packets of an interface frames were in.
+func (d *Dropped) collect(iface int, frames []*dissect.Frame) {
+	if iface < len(d.places) {
+		d.places[iface].collect(frames)
+	}
 	for _, f := range frames {
 		if !f.Event() && f.Kind != framing.KindFragment {
 			continue

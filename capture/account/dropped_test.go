@@ -122,6 +122,31 @@ func joined(fragments [][]byte) []byte {
 	return whole
 }
 
+// TestDroppedFragments: freeing the fragments of a dropped datagram is part of
+// that drop, and a fragment that is dropped alone is none of it.
+func TestDroppedFragments(t *testing.T) {
+	whole := packet(account.ToServer, &framing.Frame{Kind: framing.KindEmit, Flags: framing.FlagCRC, Origin: 1, Sequence: 1, Topic: []byte("t"), Payload: make([]byte, 400)})
+	fragments := cutByIP(whole, 200)
+	other := slices.Clone(fragments[2])
+	other[19] = 9 // identification
+	a := newAsked()
+	a.capture(fragments...)
+	a.capture(other)
+	a.drop("SOCKET_RCVBUFF", joined(fragments))
+	for _, f := range fragments[1:] {
+		a.drop("NOT_SPECIFIED", f)
+	}
+	a.drop("NOT_SPECIFIED", other)
+	a.Settle(time.Time{})
+	got := map[string]int{}
+	for _, total := range a.Totals() {
+		got[total.Reason] = total.Packets
+	}
+	if d := cmp.Diff(map[string]int{"SOCKET_RCVBUFF": 1, "NOT_SPECIFIED": 1}, got); d != "" {
+		t.Errorf("packets by reason (-want +got):\n%s", d)
+	}
+}
+
 // TestDroppedTrain: a large packet, which the capture cuts, is dropped as
 // one, and is as many as it stands for; what is told is which packets those
 // are, and how often a reason was given.
@@ -177,6 +202,20 @@ func TestDroppedWaits(t *testing.T) {
 	}
 	if diff := cmp.Diff([]account.ID{event(1)}, d.Events); diff != "" {
 		t.Errorf("events, by its own bytes (-want +got):\n%s", diff)
+	}
+	a.capture(datagram(account.ToServer, 1)) // after all
+	if again := a.Settle(d.Time.Add(2 * account.DropPatience)); len(again) != 0 || d.Number != 1 || a.At(1) != d {
+		t.Errorf("the packet that came late is %d, told again %v; want it joined", d.Number, again)
+	}
+	if total := a.Totals(); len(total) != 1 || total[0].Packets != 1 {
+		t.Errorf("totals %+v, want one packet", total)
+	}
+	if late := a.drop("X", datagram(account.ToServer, 2)); len(a.Settle(late.Time.Add(10*account.DropPatience))) != 1 {
+		t.Error("the second drop is not astray")
+	}
+	a.Settle(a.now.Add(20 * account.DropPatience))
+	if a.capture(datagram(account.ToServer, 2)); len(a.Settle(time.Time{})) != 0 || a.At(2) != nil {
+		t.Error("a drop waits for ever")
 	}
 }
 

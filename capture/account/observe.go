@@ -33,7 +33,7 @@ type Place struct {
 	Counts [sights]int // of the events, by the most that was seen of each; once finished
 	Excess int         // times that there was no room to note another event
 	seen   map[ID]Sight
-	frames *dissect.Assembler
+	frames *dissect.Assembler // nil: another finds them
 	parser *dissect.Parser
 	added  int
 }
@@ -49,14 +49,20 @@ const maxSeen = 1 << 22
 // it cannot say.
 type Observer struct {
 	Places []*Place
-	Asked  *Dropped // what the kernel said, once that is finished; nil: nobody asked
+
+	// Asked is what the kernel says; nil: nobody asks. It is set before the first
+	// place, is shown the same packets, of the same interfaces in the same order,
+	// and finds the frames in them for both. It is finished before the observer.
+	Asked *Dropped
 }
 
 // Place begins another tap, and returns it.
 func (o *Observer) Place(name string, linkType uint16) *Place {
-	p := &Place{
-		Name: name, seen: map[ID]Sight{}, parser: dissect.NewParser(linkType),
-		frames: dissect.NewAssembler(&dissect.Options{LinkType: linkType}),
+	p := &Place{Name: name, seen: map[ID]Sight{}, parser: dissect.NewParser(linkType)}
+	if o.Asked != nil {
+		o.Asked.places = append(o.Asked.places, p)
+	} else {
+		p.frames = dissect.NewAssembler(&dissect.Options{LinkType: linkType})
 	}
 	o.Places = append(o.Places, p)
 	return p
@@ -68,8 +74,10 @@ const collectEvery = 1024
 
 // Add shows the place its next packet.
 func (p *Place) Add(at time.Time, data []byte) {
-	p.frames.Add(p.added, at, data)
-	if p.added++; p.added%collectEvery == 0 {
+	if p.frames != nil {
+		p.frames.Add(p.added, at, data)
+	}
+	if p.added++; p.added%collectEvery == 0 && p.frames != nil {
 		p.collect(p.frames.Frames())
 	}
 	h, err := p.parser.Parse(data)
@@ -107,7 +115,9 @@ func quoted(packet []byte) (id ID, ok bool) {
 // never seen.
 func (o *Observer) Finish(emitted []Emission) (together [sights]int) {
 	for _, p := range o.Places {
-		p.collect(p.frames.Finish())
+		if p.frames != nil {
+			p.collect(p.frames.Finish())
+		}
 	}
 	for i := range emitted {
 		best := NeverSeen

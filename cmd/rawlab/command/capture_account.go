@@ -35,6 +35,12 @@ func newAccounting(path string, source capture.Source, out io.Writer, asJSON boo
 	return &accounting{log: path, source: source, out: out, json: asJSON}
 }
 
+// ask has the account take in what the kernel says.
+func (a *accounting) ask(s *askedSource) {
+	a.asked, a.observer.Asked = s, s.dropped
+	a.open()
+}
+
 // Write takes a packet.
 func (a *accounting) Write(p *capture.Packet) error {
 	a.open()
@@ -88,7 +94,6 @@ func (a *accounting) print() (err error) {
 		if told, err = a.asked.told(); err != nil {
 			return err
 		}
-		a.observer.Asked = a.asked.dropped
 	}
 	together := a.observer.Finish(a.emitted)
 	j := accountJSON{Emitted: len(a.emitted), Together: bySight(together[:]), Unknown: []string{}, Places: []placeJSON{}}

@@ -212,6 +212,9 @@ func (f *captureFlags) openRing(name string) (*capture.Ring, error) {
 
 func (f *captureFlags) openRingAs(name string, linkType uint16) (*capture.Ring, error) {
 	config := capture.RingConfig{Interface: name, SnapLen: f.snapLen, Promiscuous: true, Split: !f.whole}
+	if f.reasons { // packets wait there while the kernel is asked
+		config.Blocks = 4 * capture.DefaultBlocks
+	}
 	if i, err := net.InterfaceByName(name); err == nil && i.Flags&net.FlagLoopback != 0 {
 		config.IgnoreOutgoing, config.Promiscuous = true, false
 	}

@@ -30,8 +30,8 @@ func (f *captureFlags) openOutput(c *cobra.Command, source capture.Source) (*cap
 			return nil, err
 		}
 		a := newAccounting(f.account, source, c.OutOrStdout(), f.json)
-		if t, ok := source.(*tap); ok {
-			a.asked = t.asked
+		if t, ok := source.(*tap); ok && t.asked != nil {
+			a.ask(t.asked)
 		}
 		return &captureOutput{sink: a, events: a}, nil
 	}

@@ -70,10 +70,13 @@ func (p *packetPrinter) Write(packet *capture.Packet) error {
 	p.line = p.stamp(p.line[:0], packet.Time)
 	if len(interfaces) > 1 { // else it need not be told every time
 		p.line = append(p.line, i.Name...)
-		if packet.Outgoing {
+		switch {
+		case packet.Outgoing:
 			p.line = append(p.line, " out "...)
-		} else {
+		case packet.Flags&pcapng.FlagDirection == pcapng.FlagInbound:
 			p.line = append(p.line, " in "...)
+		default:
+			p.line = append(p.line, ' ')
 		}
 	}
 	p.line = append(appendText(p.line, packet, i, &s), '\n')

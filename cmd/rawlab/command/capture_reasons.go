@@ -2,23 +2,18 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/olekukonko/tablewriter/tw"
 
 	"rawlab/capture"
 	"rawlab/capture/account"
 	"rawlab/capture/filter"
 	"rawlab/capture/pcapng"
 	"rawlab/capture/reasons"
-	"rawlab/labs/report"
 )
 
 // askedSource is a live capture beside which the kernel is asked why it drops
@@ -37,6 +32,7 @@ type askedSource struct {
 	used    chan struct{} // the batch before is; unbuffered
 	quit    chan struct{}
 	reader  sync.WaitGroup
+	since   atomic.Int64 // when the reader began to wait for packets, ns since the Unix epoch; 0: it does not
 
 	began, ended bool
 	held         bool             // the consumer has a batch of inner
@@ -118,8 +114,8 @@ func (s *askedSource) Read(ctx context.Context) ([]capture.Packet, error) {
 			}
 			s.held = true
 			return r.batch, s.explain(r.batch)
-		case now := <-tick.C:
-			if err := s.take(now, s.dropped.Number()+1); err != nil {
+		case <-tick.C:
+			if err := s.take(s.soFar(), s.dropped.Number()+1); err != nil {
 				return nil, err
 			}
 			if len(s.out) > 0 {
@@ -136,7 +132,9 @@ func (s *askedSource) Read(ctx context.Context) ([]capture.Packet, error) {
 // readAll reads the capture to its end.
 func (s *askedSource) readAll(ctx context.Context) {
 	for {
+		s.since.Store(time.Now().UnixNano())
 		batch, err := s.inner.Read(ctx)
+		s.since.Store(0)
 		select {
 		case s.batches <- read{batch, err}:
 		case <-s.quit:
@@ -153,6 +151,16 @@ func (s *askedSource) readAll(ctx context.Context) {
 	}
 }
 
+// soFar is until when all that was captured has been given, while no packet
+// comes: a capture that waits for some gives them soon.
+func (s *askedSource) soFar() time.Time {
+	since := s.since.Load()
+	if now := time.Now(); since > 0 && now.Sub(time.Unix(0, since)) > askEvery {
+		return now.Add(-askEvery)
+	}
+	return time.Unix(0, 0)
+}
+
 // explain says of each packet of a batch why it was dropped, if it was.
 func (s *askedSource) explain(batch []capture.Packet) error {
 	if len(batch) == 0 {
@@ -163,10 +171,11 @@ func (s *askedSource) explain(batch []capture.Packet) error {
 		p := &batch[i]
 		s.dropped.Packet(p.Interface, s.interfaces[p.Interface].LinkType, p.Time, p.Data)
 	}
-	if wait := dropWithin - time.Since(batch[len(batch)-1].Time); wait > 0 {
+	last := batch[len(batch)-1].Time
+	if wait := dropWithin - time.Since(last); wait > 0 {
 		time.Sleep(min(wait, dropWithin))
 	}
-	if err := s.take(time.Now(), first); err != nil {
+	if err := s.take(last, first); err != nil {
 		return err
 	}
 	for i := range batch {
@@ -177,8 +186,9 @@ func (s *askedSource) explain(batch []capture.Packet) error {
 	return nil
 }
 
-// take asks the kernel. Packets before first have been given already.
-func (s *askedSource) take(now time.Time, first int) error {
+// take asks the kernel. Packets before first have been given already, and all
+// that were captured before so far have come; zero says that none will.
+func (s *askedSource) take(soFar time.Time, first int) error {
 	drops, err := s.watch.Take()
 	for i := range drops {
 		d := &drops[i]
@@ -191,7 +201,7 @@ func (s *askedSource) take(now time.Time, first int) error {
 			s.show(r)
 		}
 	}
-	for _, r := range s.dropped.Settle(now) {
+	for _, r := range s.dropped.Settle(soFar) {
 		s.show(r)
 	}
 	return err
@@ -237,83 +247,4 @@ func (s *askedSource) close() error {
 	close(s.quit)
 	s.reader.Wait()
 	return s.watch.Close()
-}
-
-// reasonsJSON are the kernel's reasons for programs.
-type reasonsJSON struct {
-	Reasons []reasonJSON `json:"kernel_reasons"`
-	Untold  uint64       `json:"untold"` // drops that there was no room to tell of
-}
-
-type reasonJSON struct {
-	Reason  string       `json:"reason"`
-	Fate    account.Fate `json:"fate,omitempty"` // of an event that is lost so
-	Packets int          `json:"packets"`
-	Events  string       `json:"events,omitempty"` // that were in them: origin-wise ranges of sequences
-	count   int          // of them
-}
-
-// ranges lists events as runs: 1:1–5, 1:9.
-func ranges(events []account.ID) string {
-	return strings.TrimPrefix(account.SayEvents(events), "event ")
-}
-
-// told sums up what the kernel said.
-func (s *askedSource) told() (*reasonsJSON, error) {
-	err := s.finish() // the capture may have ended at its count
-	if err != nil {
-		return nil, err
-	}
-	lost, err := s.watch.Lost()
-	if err != nil {
-		return nil, err
-	}
-	j := &reasonsJSON{Reasons: []reasonJSON{}, Untold: lost + uint64(s.dropped.Excess)}
-	for _, t := range s.dropped.Totals() {
-		events := t.Events()
-		fate, _ := account.FateOf(t.Reason)
-		j.Reasons = append(j.Reasons, reasonJSON{t.Reason, fate, t.Packets, ranges(events), len(events)})
-	}
-	return j, nil
-}
-
-// printReasons says what the kernel dropped, in the end.
-func (s *askedSource) printReasons(stdout, stderr io.Writer, asJSON bool) error {
-	j, err := s.told()
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(j)
-	}
-	return j.write(stderr)
-}
-
-func (j *reasonsJSON) write(w io.Writer) error {
-	if len(j.Reasons) == 0 {
-		fmt.Fprintln(w, "the kernel dropped none of them")
-	} else if err := j.writeTable(w); err != nil {
-		return err
-	}
-	if j.Untold > 0 {
-		fmt.Fprintf(w, "the kernel dropped %s packets more, for whose reasons there was no room\n", report.Count(int(j.Untold)))
-	}
-	return nil
-}
-
-func (j *reasonsJSON) writeTable(w io.Writer) error {
-	var rows [][]string
-	for _, r := range j.Reasons {
-		rows = append(rows, []string{r.Reason, string(r.Fate), report.Count(r.Packets), report.Count(r.count)})
-	}
-	align := tw.Alignment{tw.AlignLeft, tw.AlignLeft, tw.AlignRight, tw.AlignRight}
-	if err := writeTable(w, align, []string{"dropped by the kernel", "fate", "packets", "events in them"}, rows); err != nil {
-		return err
-	}
-	for _, r := range j.Reasons {
-		if r.Events != "" {
-			fmt.Fprint(w, report.Wrap(r.Reason+": "+shorten(r.Events), "", 80))
-		}
-	}
-	return nil
 }
