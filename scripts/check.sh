@@ -14,11 +14,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FUZZTIME=${FUZZTIME:-2000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
-BUILT="linux/amd64 darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
+FOREIGN="darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
 TYPED="linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)
 installing= # the process that does
-trap 'wait; rm -rf "$work"' EXIT # a package manager is not left half way
+elsewhere=  # the process that builds for other systems
+trap 'stop_elsewhere; wait; rm -rf "$work"' EXIT # a package manager is not left half way
 began=$SECONDS
 summary=()
 
@@ -146,6 +147,32 @@ build_for() { GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false -o "$work/bin
 # typed type-checks everything, tests too, for systems this machine may not run.
 typed() { go -C scripts/tools run ./typecheck ../.. $TYPED; }
 
+# begin_elsewhere builds and type-checks for other systems beside the tests,
+# which leave the processors idle half of the time, and below them.
+begin_elsewhere() {
+	(
+		renice -n 19 -p "$BASHPID"
+		trap 'kill "$!"; exit 1' TERM
+		for target in $FOREIGN; do
+			build_for "$target" &
+			wait "$!" || exit
+		done
+		typed &
+		wait "$!"
+	) >"$work/elsewhere" 2>&1 &
+	elsewhere=$!
+}
+
+built_elsewhere() {
+	local status=0
+	wait "$elsewhere" || status=$?
+	elsewhere=
+	cat "$work/elsewhere"
+	return "$status"
+}
+
+stop_elsewhere() { [ -z "$elsewhere" ] || kill "$elsewhere"; }
+
 # race_tests runs every test; those that repeat something a hundred times do so
 # a few times only, since the race detector makes virtual hosts slow.
 race_tests() { CGO_ENABLED=1 go test -race -short -shuffle=on -timeout 8m ./...; }
@@ -189,12 +216,11 @@ export CGO_ENABLED=0 # as the command is built; only the race detector needs C
 step "go vet" go vet ./...
 step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
 step "go fix finds nothing to modernise" modern
-for target in $BUILT; do
-	step "build for $target" build_for "$target"
-done
-step "types hold for $TYPED" typed
+step "build" build_for "$(go env GOHOSTOS)/$(go env GOHOSTARCH)"
+begin_elsewhere
 loud_step "tools" tools
 loud_step "tests, with the race detector" race_tests
+step "builds for $FOREIGN; types hold for $TYPED" built_elsewhere
 loud_step "long tests in full" long_tests
 loud_step "fuzzing, $FUZZTIME each" fuzz
 
