@@ -69,8 +69,7 @@ func runBufferbloat(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	r := out.Result
 	if o.backend() == BackendKernel {
-		r.Reproducible = false
-		r.Reasons = append(r.Reasons, "a full queue decides what is lost, and who fills it is decided by timing")
+		doubt(r, "a full queue decides what is lost, and who fills it is decided by timing", everyRun)
 	}
 	r.Figures = map[string]float64{}
 	for i := range r.Runs {

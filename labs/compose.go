@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rawlab/labs/report"
 )
@@ -41,7 +42,7 @@ func (l *Lab) Judged(judge func(*report.Result) error) *Lab {
 
 func compose(ctx context.Context, o *Options, trials []Trial, judge func(*report.Result) error) (*Outcome, error) {
 	var groups []group
-	timed := false
+	var timed []bool // by run
 	for i := range trials {
 		t := &trials[i]
 		own := t.Options
@@ -64,7 +65,7 @@ func compose(ctx context.Context, o *Options, trials []Trial, judge func(*report
 		default:
 			return nil, &OptionError{fmt.Errorf("transport '%s': must be tcp or udp", t.Transport)}
 		}
-		timed = timed || own.timed()
+		timed = append(timed, own.timed())
 		groups = append(groups, group{&own, []*plan{p}})
 	}
 	if len(groups) == 0 {
@@ -74,8 +75,8 @@ func compose(ctx context.Context, o *Options, trials []Trial, judge func(*report
 	if _, err := out.conductTogether(ctx, o, groups...); err != nil {
 		return nil, err
 	}
-	if timed && !o.timed() && o.backend() == BackendKernel {
-		goesByTheClock(out.Result)
+	if slices.Contains(timed, true) && !o.timed() && o.backend() == BackendKernel {
+		goesByTheClock(out.Result, func(run int) bool { return timed[run] })
 	}
 	return out, judge(out.Result)
 }

@@ -48,17 +48,29 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 		r.Asked = report.Asked{Question: l.Predict.Question(o), Unit: l.Predict.Unit, Measured: l.Predict.Answer(r)}
 	}
 	if o.timed() && r.Backend == BackendKernel {
-		goesByTheClock(r)
+		goesByTheClock(r, everyRun)
 	}
 	r.Checks = append(append(r.Checks, balance(r)...), kernelChecks(out)...)
 	return out, nil
 }
 
-// goesByTheClock says of a result what a schedule means for it on kernel hosts.
-func goesByTheClock(r *report.Result) {
-	r.Reproducible = false
-	r.Reasons = append(r.Reasons, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does")
+// goesByTheClock says of runs what a schedule means for them on kernel hosts.
+func goesByTheClock(r *report.Result, which func(run int) bool) {
+	doubt(r, "the wire's schedule goes by the clock: which packets meet which phase does not repeat, what a phase does to a packet does", which)
 }
+
+// doubt says why some runs of a result do not repeat.
+func doubt(r *report.Result, reason string, which func(run int) bool) {
+	r.Reproducible = false
+	r.Reasons = append(r.Reasons, reason)
+	for i := range r.Runs {
+		if which(i) {
+			r.Runs[i].Doubts = append(r.Runs[i].Doubts, reason)
+		}
+	}
+}
+
+func everyRun(int) bool { return true }
 
 // Prediction is what a lab asks of its reader before it runs: a number that
 // the run then measures.

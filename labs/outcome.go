@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"rawlab/capture/account"
@@ -115,6 +116,7 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 	if e.Span > 0 {
 		run.PerSecond = float64(e.Ledger.Delivered) / e.Span.Seconds()
 	}
+	run.Doubts = slices.Clone(e.Ledger.Doubts)
 	r := out.Result
 	r.Runs = append(r.Runs, run)
 	out.Evidence = append(out.Evidence, *e)

@@ -46,6 +46,9 @@ func (k *Kept) readResult() error {
 	if err := d.Decode(k.Result); err != nil {
 		return fmt.Errorf("%s: result.json is damaged, or of something else: %w", k.Folder, err)
 	}
+	if r := k.Result; r.Interrupted && len(r.Runs) == 0 {
+		return fmt.Errorf("%s: lab %s was ended before anything was measured: there is nothing to hold against", k.Folder, r.Lab)
+	}
 	if r := k.Result; r.Lab == "" || r.Backend == "" || len(r.Runs) == 0 {
 		return fmt.Errorf("%s: result.json is no lab's: it names no lab, no hosts or no run", k.Folder)
 	}

@@ -53,7 +53,7 @@ type tally struct {
 	emitted, delivered int
 	fates              map[string]int
 	latencies          []time.Duration
-	first              map[uint64]uint64 // sequence, by origin
+	first, last        map[uint64]uint64 // sequence, by origin
 	hits               []Line
 	parts              map[string]*tally // by name, of those that the result has
 }
@@ -80,7 +80,7 @@ func (k *Kept) tallies() ([]*tally, error) {
 	byName, runs := map[string]*tally{}, map[string]*Run{}
 	for i := range list {
 		u := &k.Result.Runs[i]
-		list[i] = &tally{fates: map[string]int{}, first: map[uint64]uint64{}}
+		list[i] = newTally()
 		for k := range u.Parts {
 			list[i].part(u.Parts[k].Name)
 		}
@@ -104,12 +104,16 @@ func (k *Kept) tallies() ([]*tally, error) {
 	return list, err
 }
 
+func newTally() *tally {
+	return &tally{fates: map[string]int{}, first: map[uint64]uint64{}, last: map[uint64]uint64{}}
+}
+
 // part begins the tally of a part.
 func (t *tally) part(name string) {
 	if t.parts == nil {
 		t.parts = map[string]*tally{}
 	}
-	t.parts[name] = &tally{fates: map[string]int{}, first: map[uint64]uint64{}}
+	t.parts[name] = newTally()
 }
 
 func (t *tally) add(l *Line) {
@@ -117,6 +121,7 @@ func (t *tally) add(l *Line) {
 	if f, ok := t.first[l.Origin]; !ok || l.Sequence < f {
 		t.first[l.Origin] = l.Sequence
 	}
+	t.last[l.Origin] = max(t.last[l.Origin], l.Sequence)
 	if l.Fate == "delivered" {
 		t.delivered++
 		t.latencies = append(t.latencies, l.latency)

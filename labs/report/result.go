@@ -108,6 +108,7 @@ type Run struct {
 	WireLateUS   *Latency       `json:"wire_late_us,omitempty"`    // how far packets left the wire behind its own schedule
 	TCPInfo      *TCPInfo       `json:"tcp_info,omitempty"`        // if it was asked for
 	Parts        []Part         `json:"parts,omitempty"`           // by topic and subscriber, where there are several
+	Doubts       []string       `json:"doubts,omitempty"`          // why it does not repeat
 	InLine       int            `json:"head_of_line,omitempty"`    // events of TCP that stood in line behind earlier bytes
 	InLineUS     *Latency       `json:"head_of_line_us,omitempty"` // for how long; of those alone
 }

@@ -25,8 +25,9 @@ func newLabVerify() *cobra.Command {
 			"ledger, event by event, with its result.\n\n" +
 			"Of virtual hosts everything repeats: each file has to be the same, byte for byte.\n" +
 			"Of kernel hosts what the seed decides does: which events the wire took\n" +
-			"(lost_digest), not the timing. A result that says it is not reproducible cannot\n" +
-			"be verified, and verify says why.\n\n" +
+			"(lost_digest), not the timing. That is compared run by run: one of which the\n" +
+			"result says that it does not repeat may differ, and verify says why. What was\n" +
+			"interrupted is compared as far as it went.\n\n" +
 			"Exit code 0: the same. 3: not, with the first difference. 2: no bundle, or one\n" +
 			"that cannot be read. 1: it cannot be told.",
 		Example: "  rawlab lab run loss -o result && rawlab lab verify result",
@@ -42,6 +43,8 @@ type verification struct {
 	json  bool
 	bytes bool // every byte has to be the same; else which events the wire took
 
+	interrupted bool // the bundle is of a lab that was ended before its time
+
 	Bundle     string             `json:"bundle"`
 	Lab        string             `json:"lab"`
 	Seed       uint64             `json:"seed"`
@@ -50,6 +53,7 @@ type verification struct {
 	Compared   []string           `json:"compared"`
 	Difference *report.Difference `json:"difference"` // the first; null: none
 	Reasons    []string           `json:"reasons,omitempty"`
+	Runs       []*verifiedRun     `json:"runs,omitempty"` // where it is compared run by run
 }
 
 func (v *verification) verify(c *cobra.Command, folder string) error {
@@ -60,7 +64,7 @@ func (v *verification) verify(c *cobra.Command, folder string) error {
 	defer kept.Close()
 	r := kept.Result
 	v.Bundle, v.Lab, v.Seed, v.Backend, v.Compared = folder, r.Lab, r.Seed, r.Backend, []string{}
-	v.bytes = r.Backend == labs.BackendVirtual && !r.FreshKeys
+	v.bytes = r.Backend == labs.BackendVirtual && !r.FreshKeys && !r.Interrupted
 	if err := kept.Agrees(); err != nil {
 		return v.judge(c.OutOrStdout(), err)
 	}
@@ -72,11 +76,7 @@ func (v *verification) verify(c *cobra.Command, folder string) error {
 	if o.Backend = file.Backend; o.Backend != r.Backend {
 		return v.judge(c.OutOrStdout(), &report.Difference{Where: "result.json, backend", Bundle: r.Backend, Now: o.Backend + ", as scenario.yaml"})
 	}
-	if r.Interrupted {
-		return v.cannot(c.OutOrStdout(), "it is of a run that was ended before its time", []string{"nobody knows when that was"})
-	}
-	if !r.Reproducible && r.Backend == labs.BackendKernel {
-		v.Reasons = r.Reasons
+	if v.begin(r) == 0 {
 		return v.cannot(c.OutOrStdout(), "the result says itself that it does not repeat", r.Reasons)
 	}
 	f.options.KernelReasons = o.KernelReasons
@@ -112,7 +112,8 @@ func (f *labFlags) fromBundle(kept *report.Kept) (*labs.Lab, labs.Options, *scen
 const tries = 3
 
 // compare makes the bundle again, into a folder that goes away, and holds the
-// two against each other.
+// two against each other: byte for byte, or run by run, as often as some of
+// those are disturbed.
 func (v *verification) compare(c *cobra.Command, kept *report.Kept, l *labs.Lab, o *labs.Options, file *scenario.File) error {
 	folder, err := os.MkdirTemp("", "rawlab-verify-")
 	if err != nil {
@@ -120,53 +121,50 @@ func (v *verification) compare(c *cobra.Command, kept *report.Kept, l *labs.Lab,
 	}
 	defer os.RemoveAll(folder)
 	for try := 1; ; try++ {
-		m := newMeter(c.ErrOrStderr(), false, []float64{1})
-		out, err := m.conduct(c.Context(), l, o)
-		m.end()
+		out, err := v.runAgain(c, kept, l, o, file)
 		if err != nil {
 			return err
 		}
-		if out.Result.Interrupted {
-			return fmt.Errorf("lab verify: interrupted before %s could be compared", filepath.Clean(v.Bundle))
-		}
-		demanding := &series{demands: fileDemands(file)}
-		if err := demanding.judge(out.Result, l, o, file); err != nil {
+		b, err := report.OpenBundle(folder)
+		if err != nil {
 			return err
 		}
-		if p := kept.Result.Prediction; p != nil {
-			reveal(l, p.Predicted, out.Result)
+		if err := out.WriteBundle(b); err != nil {
+			return err
 		}
-		if !out.Result.Reproducible && o.Backend == labs.BackendKernel {
-			if try < tries {
-				continue
-			}
-			v.Reasons = out.Result.Reasons
-			return v.cannot(c.OutOrStdout(), fmt.Sprintf("%d runs in turn were disturbed on this machine", tries), out.Result.Reasons)
+		if v.bytes {
+			v.Compared = b.Files()
+			return v.judge(c.OutOrStdout(), kept.SameBytes(folder, b.Files()))
 		}
-		return v.judge(c.OutOrStdout(), v.hold(kept, out, folder))
+		settled, err := v.holdRuns(kept, folder)
+		if err != nil {
+			return v.judge(c.OutOrStdout(), err)
+		}
+		if settled || try == tries {
+			return v.judgeRuns(c.OutOrStdout())
+		}
 	}
 }
 
-// hold writes the new bundle and compares; nil if they are the same.
-func (v *verification) hold(kept *report.Kept, out *labs.Outcome, folder string) error {
-	b, err := report.OpenBundle(folder)
+// runAgain runs the lab of the bundle, under the same demands.
+func (v *verification) runAgain(c *cobra.Command, kept *report.Kept, l *labs.Lab, o *labs.Options, file *scenario.File) (*labs.Outcome, error) {
+	m := newMeter(c.ErrOrStderr(), false, []float64{1})
+	out, err := m.conduct(c.Context(), l, o)
+	m.end()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := out.WriteBundle(b); err != nil {
-		return err
+	if out.Result.Interrupted {
+		return nil, fmt.Errorf("lab verify: interrupted before %s could be compared", filepath.Clean(v.Bundle))
 	}
-	if v.bytes {
-		v.Compared = b.Files()
-		return kept.SameBytes(folder, b.Files())
+	demanding := &series{demands: fileDemands(file)}
+	if err := demanding.judge(out.Result, l, o, file); err != nil {
+		return nil, err
 	}
-	v.Compared = []string{"emitted", "lost_digest"}
-	again, err := report.ReadBundle(folder)
-	if err != nil {
-		return err
+	if p := kept.Result.Prediction; p != nil {
+		reveal(l, p.Predicted, out.Result)
 	}
-	defer again.Close()
-	return kept.SameLosses(again)
+	return out, nil
 }
 
 // judge tells what came of it; err is the first difference, if there is one.
@@ -197,19 +195,25 @@ func (v *verification) write(w io.Writer) error {
 	if v.json {
 		return writeJSON(w, v)
 	}
-	if !*v.Same {
-		return nil // the error says it
+	if !*v.Same { // the error says where
+		_, err := io.WriteString(w, v.eachRun())
+		return err
 	}
-	what := "which events the wire took, and how many were emitted"
+	what, as := "which events the wire took, and how many were emitted", ""
 	switch {
 	case v.bytes:
 		what = strings.Join(v.Compared, ", ") + ", byte for byte"
+	case v.interrupted:
+		as, what = " as far as it went before it was ended", "which of the events emitted until then the wire took"
 	case v.Backend == labs.BackendVirtual:
 		what += "; encrypted bytes do not repeat"
 	default:
 		what += "; timing does not repeat on kernel hosts"
 	}
-	_, err := io.WriteString(w, report.Wrap(fmt.Sprintf("%s is the same again: lab %s, seed %d, %s hosts; compared: %s",
-		filepath.Clean(v.Bundle), v.Lab, v.Seed, v.Backend, what), "", 80))
+	if v.partly() && !v.interrupted {
+		as += " where it says that it repeats"
+	}
+	_, err := io.WriteString(w, report.Wrap(fmt.Sprintf("%s is the same again%s: lab %s, seed %d, %s hosts; compared: %s",
+		filepath.Clean(v.Bundle), as, v.Lab, v.Seed, v.Backend, what), "", 80)+v.eachRun())
 	return err
 }
