@@ -66,7 +66,7 @@ func runMITMView(ctx context.Context, o *Options) (*Outcome, error) {
 	for _, c := range []struct {
 		transport *transport
 		variant   string
-	}{{overTCP, "plain"}, {id.overTLS(), "tls"}, {plain, "plain"}, {id.overDTLS(), "dtls"}} {
+	}{{overTCP, "plain"}, {id.overTLS(), "tls"}, {plain, "plain"}, {id.overDTLS(true), "dtls"}} {
 		plans = append(plans, &plan{
 			transport: c.transport, variant: c.variant, topic: secretTopic, script: steady,
 			body: func(i int) []byte { return []byte(words[i]) },

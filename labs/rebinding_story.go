@@ -11,14 +11,19 @@ import (
 // rebindingTable shows how each conversation went on.
 func rebindingTable(res *report.Result, all []*rebinding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-12s %15s  %-20s %s\n", "", "nothing new for", "the emitter's port", "went on as")
+	fmt.Fprintf(&b, "%-14s %15s  %-20s %s\n", "", "nothing new for", "the emitter's port", "went on as")
 	for i, r := range all {
-		u, as := &res.Runs[i], "the same sessions"
-		if u.Transport == "tcp" {
+		u, as := &res.Runs[i], "same sessions"
+		switch {
+		case r.seals == nil && u.Transport == "tcp":
 			as = "new connections"
+		case r.seals != nil && r.shaken() > 2:
+			as += ", new keys"
+		case r.seals != nil:
+			as += ", same keys"
 		}
 		ports := fmt.Sprintf("%d, then %d", r.ports[0][0], r.ports[0][1])
-		fmt.Fprintf(&b, "  %-10s %15s  %-20s %s\n", u.Name(), report.Milliseconds(float64(r.outage().Nanoseconds())/1e3), ports, as)
+		fmt.Fprintf(&b, "  %-12s %15s  %-20s %s\n", u.Name(), report.Milliseconds(float64(r.outage().Nanoseconds())/1e3), ports, as)
 	}
 	return b.String()
 }
@@ -35,7 +40,7 @@ func rebindingChecks(o *Options, out *Outcome, all []*rebinding, resets int) []r
 		check(tcp.Delivered+lost == tcp.Emitted && tcp.Duplicates == 0, "of TCP's events, those written to the dead connection are lost with it, and only those",
 			"%d of %d delivered, %d lost with the connection, %d of them stored and replayed", tcp.Delivered, tcp.Emitted, lost, r.receipt.Replayed),
 	}
-	for i, r := range all[1:] {
+	for i, r := range all[1:] { // DTLS's too
 		s := &r.sessions
 		checks = append(checks, check(s.Moved == 2 && s.Accepted == 2, fmt.Sprintf("%s: both sessions move to the new ports, and none is opened anew", runs[i+1].Name()),
 			"%d sessions opened, %d moved", s.Accepted, s.Moved))

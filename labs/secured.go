@@ -44,22 +44,26 @@ func (i *identity) overTLS() *transport {
 	return &t
 }
 
-// overDTLS is plain UDP under DTLS.
-func (i *identity) overDTLS() *transport {
+// overDTLS is plain UDP under DTLS. Its clients offer a connection ID, or not.
+func (i *identity) overDTLS(named bool) *transport {
 	plain := overUDP(udpq.ReliabilityNone)
 	t := *plain
+	t.seals = newSeals()
 	t.serve = func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) {
 		o := *s
 		o.wrap = func(c net.PacketConn) (net.PacketConn, error) {
-			return dtls.Listen(c, &dtls.Config{
+			return t.seals.listen(c, &dtls.Config{
 				Clock: s.clock, HandshakeTimeout: patience,
 				Certificate: func() (*tls.Certificate, error) { return i.certificate.ServerConfig().GetCertificate(nil) },
+				OnStranger:  func(datagram []byte, _ net.Addr) { t.seals.refuse(datagram, s.trace) },
 			})
 		}
 		return plain.serve(ctx, h, &o)
 	}
 	t.dial = func(ctx context.Context, h Host, d *dialOptions) (client, error) {
-		return plain.dial(ctx, h, i.known(d))
+		o := i.known(d)
+		o.seal = func(c dtls.ClientConfig) dialing { c.Unnamed = !named; return t.seals.dial(c) }
+		return plain.dial(ctx, h, o)
 	}
 	return &t
 }

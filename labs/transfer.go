@@ -459,6 +459,7 @@ func (x *transfer) collect(r *Recording) {
 	x.input.Invalid = x.trace.unreadable()
 	x.input.Repeats = x.forced || x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire
+	x.input.Opened = x.transport.seals.opened()
 	if x.transport.rung {
 		x.rung.Strange = x.trace.strangers()
 		x.input.Rung = &x.rung

@@ -15,6 +15,7 @@ import (
 	"rawlab/internal/queue/memory"
 	"rawlab/tcpq"
 	"rawlab/udpq"
+	"rawlab/udpq/dtls"
 )
 
 // client is what a lab needs of tcpq's and udpq's clients.
@@ -33,6 +34,7 @@ type transport struct {
 	alone             bool                                                                        // its emitter is the subscriber too
 	rung              bool                                                                        // over UDP, it sends again or makes good what the wire loses
 	complete          bool                                                                        // it delivers everything, in order, or breaks
+	seals             *seals                                                                      // what DTLS has enciphered; nil: it is not there
 	serve             func(ctx context.Context, h Host, s *serverOptions) (*runningServer, error) // nil: nobody is there
 	dial              func(ctx context.Context, h Host, d *dialOptions) (client, error)
 }
@@ -79,8 +81,9 @@ type dialOptions struct {
 
 	fragments  udpq.Fragments
 	congestion udpq.Congestion
-	tls        *tls.Config              // whom the client believes, over TLS or DTLS; nil: it speaks neither
-	tune       func(*udpq.ClientConfig) // last word on the client's configuration; nil: none
+	tls        *tls.Config                     // whom the client believes, over TLS or DTLS; nil: it speaks neither
+	seal       func(dtls.ClientConfig) dialing // how one dials over DTLS
+	tune       func(*udpq.ClientConfig)        // last word on the client's configuration; nil: none
 }
 
 // open dials from the host and hands the socket to whom it concerns.

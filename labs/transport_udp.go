@@ -80,7 +80,7 @@ func dialUDP(ctx context.Context, h Host, d *dialOptions, r udpq.Reliability) (c
 		ReceiveBuffer: -1, // the lab has set it
 	}
 	if d.tls != nil {
-		config.Dial, config.Datagram = (&dtls.ClientConfig{TLS: d.tls, Open: d.open(h), HandshakeTimeout: patience}).Dial, dtls.Budget
+		config.Dial, config.Datagram = d.seal(dtls.ClientConfig{TLS: d.tls, Open: d.open(h), HandshakeTimeout: patience}), dtls.Budget
 	}
 	if d.tune != nil {
 		d.tune(&config)

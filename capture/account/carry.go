@@ -70,7 +70,7 @@ func datagrams(in *Input, tap *Tap, j *Joined) []crossing {
 		}
 		carries := partOf(p, &h)
 		if !h.Fragment {
-			events, fragments, bad := carried(h.Payload)
+			events, fragments, bad := in.carried(h.Payload)
 			if len(fragments) == 0 || len(events) > 0 {
 				list = append(list, crossing{events: events, pieces: []*Sighting{s}, parts: []part{carries}, src: h.Src, to: in.Subscribers[h.Dst], unreadable: bad})
 			}
@@ -100,6 +100,18 @@ func datagrams(in *Input, tap *Tap, j *Joined) []crossing {
 		list = append(list, c)
 	}
 	return list
+}
+
+// carried lists what a datagram's payload carries, which may be encrypted.
+func (in *Input) carried(payload []byte) (events []ID, fragments []framing.Frame, bad bool) {
+	if in.Opened == nil {
+		return carried(payload)
+	}
+	clear, ok := in.Opened[string(payload)]
+	if !ok {
+		return nil, nil, false // of a handshake, or an alert
+	}
+	return carried(clear)
 }
 
 // carried lists the events in a whole datagram, and the fragment frames

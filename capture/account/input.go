@@ -163,9 +163,10 @@ type Input struct {
 	Doors       [2]*Door // by side; nil: nobody watched
 	Wire        [2]Wire  // by leg
 	Kernels     [2]Kernel
-	Reasons     *Reasons  // why the kernel dropped what it dropped; nil: nobody asked
-	Rung        *Rung     // over UDP, what sends again or makes good what the wire loses; nil: nobody does
-	Repeats     bool      // timing is part of what repeats: the hosts ran on virtual time
-	Broken      bool      // a connection ended before its time
-	End         time.Time // when the run was over; what came later was not watched to its end. Zero: no limit
+	Reasons     *Reasons          // why the kernel dropped what it dropped; nil: nobody asked
+	Opened      map[string][]byte // what was enciphered into the payloads of datagrams, by their bytes; nil: nothing was
+	Rung        *Rung             // over UDP, what sends again or makes good what the wire loses; nil: nobody does
+	Repeats     bool              // timing is part of what repeats: the hosts ran on virtual time
+	Broken      bool              // a connection ended before its time
+	End         time.Time         // when the run was over; what came later was not watched to its end. Zero: no limit
 }

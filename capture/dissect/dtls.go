@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 )
@@ -14,6 +15,16 @@ const (
 func readDTLS(b []byte) (sheets []sheet, name string, ok bool) {
 	for at := 0; at < len(b); {
 		rest := b[at:]
+		if len(rest) > 0 && rest[0] == dtlsNamed {
+			record, size := dtlsNamedRecord(rest)
+			if size == 0 {
+				return nil, "", false
+			}
+			sheets = append(sheets, shift(record, at)...)
+			name = cmp.Or(name, "DTLS encrypted record with a connection ID")
+			at += size
+			continue
+		}
 		if len(rest) < dtlsHeaderBytes || tlsTypes[rest[0]] == "" || rest[1] != 0xfe || rest[2] != 0xff && rest[2] != 0xfd {
 			return nil, "", false
 		}

@@ -24,7 +24,7 @@ const (
 	// Overhead is what DTLS 1.2 adds to a datagram in bytes, at most: header 13
 	// (RFC 6347 section 4.3.1), nonce 8, tag 16 (RFC 5288 section 3); and what a
 	// client adds, a connection ID and the inner type (RFC 9146 section 4).
-	Overhead = 13 + 8 + 16 + idBytes + 1
+	Overhead = 13 + 8 + 16 + IDBytes + 1
 	// MaxDatagram is the largest datagram in bytes that an association carries:
 	// the library reads records of up to 8 KiB.
 	MaxDatagram = 8<<10 - Overhead
@@ -53,7 +53,11 @@ type Config struct {
 	HandshakeTimeout time.Duration // default DefaultHandshakeTimeout
 	IdleTimeout      time.Duration // an association that carried nothing for so long ends, default DefaultIdleTimeout
 	Logger           *slog.Logger  // default silent
-	Clock            clock.Clock   // default clock.Real; handshakes take the machine's own
+
+	// OnStranger is told of each datagram that is dropped since it is of no
+	// association, default nobody. It must not keep it, nor wait.
+	OnStranger func(datagram []byte, from net.Addr)
+	Clock      clock.Clock // default clock.Real; handshakes take the machine's own
 }
 
 func (c *Config) orDefault() Config {
@@ -128,6 +132,11 @@ type ClientConfig struct {
 
 	HandshakeTimeout time.Duration // default DefaultHandshakeTimeout
 
+	// Unnamed offers no connection ID (RFC 9146 section 3), as clients do that
+	// know of none: to the server, a record from another address is then a
+	// stranger's, and the client has to shake hands over another socket.
+	Unnamed bool
+
 	// Open opens the socket, default one of this machine.
 	Open func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -137,7 +146,9 @@ func (c *ClientConfig) options() (all []pion.ClientOption) {
 	for _, o := range commonOptions() {
 		all = append(all, o)
 	}
-	all = append(all, pion.WithConnectionIDGenerator(pion.OnlySendCIDGenerator()))
+	if !c.Unnamed {
+		all = append(all, pion.WithConnectionIDGenerator(pion.OnlySendCIDGenerator()))
+	}
 	if c.PSK != nil {
 		return append(all, pion.WithPSK(func([]byte) ([]byte, error) { return c.PSK, nil }), pion.WithPSKIdentityHint([]byte(c.Identity)))
 	}

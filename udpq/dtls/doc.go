@@ -35,7 +35,9 @@
 // out of [Socket] from the new address. What is written goes to the address
 // that it is written to, of the last few that the client was seen at: package
 // udpq moves a session only once the new one is shown to be the client's. A
-// client that takes another socket shakes hands over it.
+// client that takes another socket shakes hands over it. So does, once it has
+// heard nothing for long enough, one that offers no connection ID: what it says
+// from another address is of no association, and dropped.
 //
 // # Limits
 //

@@ -9,11 +9,12 @@ import (
 
 // A connectionID names an association in the records of its client (RFC 9146),
 // whatever address they come from.
-type connectionID [idBytes]byte
+type connectionID [IDBytes]byte
 
-// idBytes is enough that no two associations get the same by chance, nor does
-// anybody guess one.
-const idBytes = 8
+// IDBytes is the length of the connection IDs that servers give their clients:
+// enough that no two associations get the same by chance, nor does anybody
+// guess one.
+const IDBytes = 8
 
 func drawID() (id connectionID) {
 	rand.Read(id[:]) // it never fails
@@ -24,6 +25,16 @@ func drawID() (id connectionID) {
 const placeID = 11
 
 func idOf(b []byte) connectionID { return connectionID(b[placeID:]) }
+
+// IDOf returns the connection ID that anybody reads in a datagram of a client
+// of such a server (RFC 9146 section 4); false if there is none.
+func IDOf(datagram []byte) (id [IDBytes]byte, ok bool) {
+	kind, _ := identify(datagram)
+	if kind != named && kind != namedAlert {
+		return id, false
+	}
+	return idOf(datagram), true
+}
 
 // maxPlaces bounds the addresses that an association is known by: the one that
 // its client had is written to until whoever writes knows better.

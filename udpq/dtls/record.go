@@ -34,7 +34,7 @@ const (
 
 // identify tells what a datagram begins with, and of which epoch it is.
 func identify(b []byte) (kind record, epoch uint16) {
-	if len(b) > recordBytes+idBytes && b[0] == namedType && b[1] == versionMajor {
+	if len(b) > recordBytes+IDBytes && b[0] == namedType && b[1] == versionMajor {
 		if epoch = binary.BigEndian.Uint16(b[3:]); epoch > 0 {
 			return named, epoch
 		}
@@ -55,7 +55,7 @@ func identify(b []byte) (kind record, epoch uint16) {
 
 // namedAlertBytes is a record with a connection ID around an alert of level and
 // description, and its type behind them (RFC 9146 section 4).
-const namedAlertBytes = recordBytes + idBytes + 2 + 1
+const namedAlertBytes = recordBytes + IDBytes + 2 + 1
 
 // unnamed returns an alert of epoch 0 as one without a connection ID. Clients of
 // the library name theirs from the ServerHello on; it does not read them.

@@ -151,6 +151,9 @@ func (s *Socket) route(b []byte, addr net.Addr) {
 		stands.put(b, addr)
 	default:
 		s.dropped.Add(1)
+		if s.config.OnStranger != nil {
+			s.config.OnStranger(b, addr)
+		}
 	}
 }
 
