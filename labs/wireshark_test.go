@@ -31,7 +31,7 @@ func TestWiresharkReadsEveryLab(t *testing.T) {
 		o.Events = min(o.Events, 200)
 		for n, e := range runVirtual(t, l, o).Evidence {
 			if e.Variant == "tls" || e.Variant == "dtls" {
-				continue // neither can read it: Wireshark's says so of each record
+				continue // neither can read it; see TestWiresharkIsLeftTheEncrypted
 			}
 			for i := range e.Taps {
 				if l != labs.Loss && i != n%2 {
@@ -45,6 +45,46 @@ func TestWiresharkReadsEveryLab(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestWiresharkIsLeftTheEncrypted: of TLS and DTLS on our port Wireshark shows
+// all that it does when it is told what they are, and no frame of ours.
+func TestWiresharkIsLeftTheEncrypted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("virtual hosts are slow under the race detector")
+	}
+	tools.Find(t, "tshark")
+	o := labs.MITMView.Defaults
+	o.Events = 10
+	fields := []string{
+		"frame.number", "_ws.col.Protocol", "_ws.col.Info", "tls.record.content_type", "tls.handshake.type", "tls.handshake.extensions_server_name",
+		"dtls.record.content_type", "dtls.handshake.type", "rawlab.kind", "rawlab.expert.frame",
+	}
+	ours := []string{"-X", "lua_script:../scripts/rawlab.lua"}
+	told := slices.Concat(ours, []string{"-d", "tcp.port==9700,tls", "-d", "udp.port==9700,dtls"})
+	for n, e := range runVirtual(t, labs.MITMView, o).Evidence {
+		file := saved(t, e.Taps[n%2].Packets)
+		got := tools.Tshark(t, file, ours, fields...)
+		frames, hellos := 0, 0
+		for _, row := range got {
+			if row[8] != "" {
+				frames++
+			}
+			if strings.Contains(row[2], "Client Hello") {
+				hellos++
+			}
+		}
+		plain := e.Variant == "plain"
+		if plain != (frames > 0) || plain != (hellos == 0) {
+			t.Errorf("%s: %d packets with frames of ours, %d with a client's hello", e.Name(), frames, hellos)
+		}
+		if plain {
+			continue
+		}
+		if d := cmp.Diff(tools.Tshark(t, file, told, fields...), got); d != "" {
+			t.Errorf("%s (-told what it is +by itself):\n%s", e.Name(), d)
 		}
 	}
 }

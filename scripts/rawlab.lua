@@ -5,7 +5,8 @@
 --
 -- or once for all: copy it to the folder "Personal Lua Plugins" that Wireshark
 -- shows under Help, About, Folders. Port 9700 is rawlab's; on others the frames
--- are known by their look. framing/doc.go draws the layout.
+-- are known by their look. A conversation there that begins with a record of TLS
+-- or DTLS is left to Wireshark's own dissectors. framing/doc.go draws the layout.
 
 local rawlab = Proto("rawlab", "rawlab frames")
 
@@ -212,10 +213,6 @@ local bodies = {
 local seen, verdicts = {}, {}
 local interface = Field.new("frame.interface_id")
 
-function rawlab.init()
-	seen, verdicts = {}, {}
-end
-
 local function judge(pinfo, nth, tvb, kind)
 	local id = pinfo.number .. "/" .. nth
 	if not pinfo.visited then
@@ -370,8 +367,43 @@ local function segment(tvb, pinfo, root)
 	return tvb:len()
 end
 
+-- record says whether a payload begins with a record of TLS (RFC 8446, section
+-- 5.1) or of DTLS (RFC 6347, section 4.1; type 25 has a connection ID: RFC 9146,
+-- section 4). As the length of a frame those bytes are far above any limit.
+local function record(tvb, stream)
+	if tvb:len() < (stream and 3 or 13) then
+		return false
+	end
+	local kind, major, minor = tvb(0, 1):uint(), tvb(1, 1):uint(), tvb(2, 1):uint()
+	if stream then
+		return kind >= 20 and kind <= 24 and major == 3 and minor <= 4
+	end
+	return kind >= 20 and kind <= 26 and major == 254 and (minor == 255 or minor == 253)
+end
+
+-- Wireshark's own dissectors of what is encrypted, and the conversations that
+-- are theirs: those that begin with such a record, at each interface.
+local theirs, tls, dtls = {}, Dissector.get("tls"), Dissector.get("dtls")
+
+local function encrypted(tvb, pinfo, stream)
+	local a, b = tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port
+	if b < a then a, b = b, a end
+	local key = table.concat({ tostring(interface()), tostring(stream), a, b }, " ")
+	if theirs[key] == nil and (not stream or tvb:len() >= 3) then theirs[key] = record(tvb, stream) end
+	return theirs[key]
+end
+
+function rawlab.init()
+	seen, verdicts, theirs = {}, {}, {}
+end
+
 function rawlab.dissector(tvb, pinfo, root)
-	if pinfo.port_type == 2 then -- PT_TCP
+	local stream = pinfo.port_type == 2 -- PT_TCP
+	if encrypted(tvb, pinfo, stream) then
+		if stream then pinfo.can_desegment = 2 end -- theirs is one further from TCP than ours, and would not wait for the rest of a record
+		return (stream and tls or dtls):call(tvb, pinfo, root)
+	end
+	if stream then
 		return segment(tvb, pinfo, root)
 	end
 	return datagram(tvb, pinfo, root)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -57,6 +59,9 @@ func readTCPInfo(capture string) ([]tcpInfoSample, error) {
 func parseTCPInfo(r io.Reader) ([]tcpInfoSample, error) {
 	c := csv.NewReader(r)
 	header, err := c.Read()
+	if err == io.EOF {
+		return nil, errors.New("the file is empty: a lab's has a line of columns at least")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +95,24 @@ func parseTCPInfo(r io.Reader) ([]tcpInfoSample, error) {
 	}
 }
 
+// parseSample reads a line. What it takes is what a lab writes: whoever reads
+// it prints it as it stands, but for the host.
 func parseSample(cell func(string) string) (s tcpInfoSample, err error) {
 	s = tcpInfoSample{host: cell("host"), cwnd: cell("cwnd"), ssthresh: cell("ssthresh"), lost: cell("lost"), retransmits: cell("retransmits")}
-	var seconds, fraction int64
-	if n, err := fmt.Sscanf(cell("time"), "%d.%06d", &seconds, &fraction); n != 2 {
-		return s, fmt.Errorf("time %q: %w", cell("time"), err)
+	if s.time, err = parseEpoch(cell("time")); err != nil {
+		return s, err
 	}
-	s.time = time.Unix(seconds, fraction*1000)
 	for name, to := range map[string]*netip.AddrPort{"local": &s.local, "remote": &s.remote} {
 		if *to, err = netip.ParseAddrPort(cell(name)); err != nil {
-			return s, err
+			return s, fmt.Errorf("%s: %w", name, err)
+		}
+		if to.Addr().Zone() != "" {
+			return s, fmt.Errorf("%s: %q has a zone, and a lab's hosts have none", name, cell(name))
+		}
+	}
+	for name, text := range map[string]string{"cwnd": s.cwnd, "ssthresh": s.ssthresh, "lost": s.lost, "retransmits": s.retransmits} {
+		if _, err := strconv.ParseUint(text, 10, 32); err != nil && text != "" {
+			return s, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	for name, to := range map[string]*time.Duration{"rtt_us": &s.rtt, "rttvar_us": &s.rttvar} {
@@ -107,9 +120,26 @@ func parseSample(cell func(string) string) (s tcpInfoSample, err error) {
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", name, err)
 		}
+		if !(us >= 0 && us <= float64(math.MaxUint32)) { // the kernel's field; NaN is not either
+			return s, fmt.Errorf("%s: %q microseconds are none that TCP measures", name, cell(name))
+		}
 		*to = time.Duration(us * 1000)
 	}
 	return s, nil
+}
+
+// parseEpoch reads seconds since the Unix epoch, with six decimals.
+func parseEpoch(text string) (time.Time, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	seconds, err := strconv.ParseUint(whole, 10, 33) // until the year 2242
+	var us uint64
+	if err == nil {
+		us, err = strconv.ParseUint(fraction, 10, 20)
+	}
+	if err != nil || len(fraction) != 6 {
+		return time.Time{}, fmt.Errorf("time %q: want seconds since 1970 with six decimals", text)
+	}
+	return time.Unix(int64(seconds), int64(us)*1000), nil
 }
 
 // words tells a sample in pieces of a line.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +57,15 @@ func KeepRefusals(n int) int {
 	was := maxRefusals
 	maxRefusals = n
 	return was
+}
+
+// ParseTCPInfo reads a lab's samples of TCP_INFO and returns each in words.
+func ParseTCPInfo(csv io.Reader) (words []string, err error) {
+	samples, err := parseTCPInfo(csv)
+	for i := range samples {
+		words = append(words, strings.Join(samples[i].words(), ", "))
+	}
+	return words, err
 }
 
 // ParseLog reads an emitter's log and returns how many events it has.
