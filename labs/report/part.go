@@ -62,7 +62,7 @@ func (p *Part) Run(of *Run) *Run {
 const maxShownParts = 40
 
 // partsHeader names the columns of PartLines.
-var partsHeader = []string{"topic", "subscriber", "due", "delivered", "lost", "unexplained", "p50", "p99"}
+var partsHeader = []string{"topic", "to", "due", "delivered", "lost", "unexplained", "p50", "p99"}
 
 // partsTable shows what came to whom.
 func (r *Result) partsTable(b *strings.Builder) error {
