@@ -140,7 +140,15 @@ func TestFateReceiveBuffer(t *testing.T) {
 	for _, d := range in.Deliveries {
 		read[d.ID.Sequence] = true
 	}
-	got.want(t, byFate{account.ReceiveBuffer: slices.DeleteFunc(came, func(s uint64) bool { return read[s] })})
+	lost := slices.DeleteFunc(came, func(s uint64) bool { return read[s] })
+	got.want(t, byFate{account.ReceiveBuffer: lost})
+	for leg, want := range []int{account.ToServer: 0, account.ToSubscriber: len(lost)} {
+		if own := in.Sockets[leg]; own == nil {
+			t.Errorf("leg %d: its socket was not asked", leg)
+		} else if *own != int64(want) {
+			t.Errorf("leg %d: its socket counts %d packets dropped, want %d", leg, *own, want)
+		}
+	}
 }
 
 // The firewall drops on the way out, which the kernel tells the emitter.

@@ -162,7 +162,7 @@ func (a *absence) serverAway(ctx context.Context, x *transfer) error {
 	if err := x.until(ctx, known); err != nil {
 		return err
 	}
-	x.socket = nil
+	x.leaveSocket()
 	if err := x.stopServer(); err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ type transfer struct {
 	origin   uint64 // of its events
 	listener client
 	socket   net.Conn // the subscriber's
+	drops    socketDrops
 	before   [2]host.Counters
 	counted  [2]host.Counters // since then
 	input    account.Input
@@ -176,6 +177,7 @@ func (x *transfer) startServer(ctx context.Context) (err error) {
 // stopServer ends the server in good order, and notes what its end of a rung
 // has done.
 func (x *transfer) stopServer() error {
+	x.readDrops(account.ToServer, x.server.socket)
 	err := x.server.stop()
 	if x.transport.rung {
 		links := x.server.stats().Links
@@ -220,7 +222,7 @@ func (x *transfer) listen(ctx context.Context) (receipt framing.Receipt, err err
 
 // leave ends the subscriber, in good order.
 func (x *transfer) leave(ctx context.Context) error {
-	x.socket = nil
+	x.leaveSocket()
 	if err := x.part(&x.listener); err != nil {
 		return fmt.Errorf("subscriber leaves: %w", err)
 	}
@@ -234,7 +236,7 @@ func (x *transfer) leave(ctx context.Context) error {
 // prepare looks after the subscriber's socket: its buffer as asked for, and
 // with UDP a large one if nothing was, so that only the wire loses.
 func (x *transfer) prepare(c net.Conn) error {
-	x.socket = c
+	x.takeSocket(c)
 	return x.prepareSocket(c, x.options.ReceiveBuffer)
 }
 
@@ -369,6 +371,7 @@ func (x *transfer) clients() []*client {
 
 // disconnect ends clients and server in good order.
 func (x *transfer) disconnect() error {
+	x.leaveSocket()
 	var err error
 	for _, c := range x.clients() {
 		err = errors.Join(err, x.part(c))
@@ -376,7 +379,6 @@ func (x *transfer) disconnect() error {
 	if x.stalled != "" || x.input.Broken {
 		err = nil // a broken connection does not close in good order
 	}
-	x.socket = nil
 	if x.server == nil {
 		return err
 	}
@@ -456,6 +458,7 @@ func (x *transfer) collect(r *Recording) {
 	if x.transport.protocol == dissect.UDP {
 		x.input.Reasons = r.Reasons
 	}
+	x.tellDrops()
 	x.input.Invalid = x.trace.unreadable()
 	x.input.Repeats = x.forced || x.options.backend() == BackendVirtual
 	x.input.Wire = r.Wire

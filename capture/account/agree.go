@@ -37,7 +37,7 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 		refused += e.legs[number].refused
 	}
 	kernel := in.receiver(number)
-	switch dropped := kernel.ReceiveBuffer; {
+	switch dropped := l.droppedAtSocket(in, number); {
 	case missing == 0 && dropped == 0:
 	case missing <= dropped:
 		if missing+beside < dropped {
@@ -55,6 +55,20 @@ func (l *Ledger) agreeAtSocket(in *Input, number int, delivered []int) {
 	}
 	l.agreeAtDoor(in, number)
 	l.agreeAtInterface(in, number)
+}
+
+// droppedAtSocket is how many packets at most the socket at a leg's end dropped
+// for want of room: no more than its host counts for all of its sockets, nor
+// than it counts itself.
+func (l *Ledger) droppedAtSocket(in *Input, number int) int64 {
+	host, socket := in.receiver(number), in.Sockets[number]
+	if socket == nil {
+		return host.ReceiveBuffer
+	}
+	if all := host.ReceiveBuffer + host.Checksum; *socket > all {
+		l.doubt("a socket counts %d packets that it dropped, its host %d for all of its sockets", *socket, all)
+	}
+	return min(host.ReceiveBuffer, *socket)
 }
 
 // agreeAtDoor tells what the door could not.
@@ -112,8 +126,9 @@ func (l *Ledger) agreeAtRung(in *Input, number int) {
 	if number == ToServer {
 		strange = in.Rung.Strange
 	}
-	if missing < 0 || missing > kernel.ReceiveBuffer+kernel.NoSocket+strange {
-		l.doubt("%d datagrams with events reached a host and were not taken there, its kernel counts %d dropped at a full socket", missing, kernel.ReceiveBuffer)
+	dropped := l.droppedAtSocket(in, number)
+	if missing < 0 || missing > dropped+kernel.NoSocket+strange {
+		l.doubt("%d datagrams with events reached a host and were not taken there, its kernel counts %d dropped at a full socket", missing, dropped)
 	}
 	if n := int64(l.count(ReceiveBuffer, number)); n > max(0, missing) {
 		l.reattribute(number, ReceiveBuffer, Unexplained, n-max(0, missing))

@@ -163,6 +163,7 @@ type Input struct {
 	Doors       [2]*Door // by side; nil: nobody watched
 	Wire        [2]Wire  // by leg
 	Kernels     [2]Kernel
+	Sockets     [2]*int64         // by leg: packets that the socket at its end dropped by its own count, those with a wrong checksum too (SO_MEMINFO); nil: nobody asked it
 	Reasons     *Reasons          // why the kernel dropped what it dropped; nil: nobody asked
 	Opened      map[string][]byte // what was enciphered into the payloads of datagrams, by their bytes; nil: nothing was
 	Rung        *Rung             // over UDP, what sends again or makes good what the wire loses; nil: nobody does

@@ -132,6 +132,18 @@ func TestSettleFates(t *testing.T) {
 			w.cross(1, 1, account.PacketPassed, 1)
 			w.in.Kernels[account.Client].ReceiveBuffer = 1
 		}, account.ReceiveBuffer, 1},
+		"subscriber's buffer, by its socket": {func(w *world, id account.ID) {
+			w.cross(0, 1, account.PacketPassed, 1)
+			w.serverReads(id, 1)
+			w.cross(1, 1, account.PacketPassed, 1)
+			w.in.Kernels[account.Client].ReceiveBuffer, w.in.Sockets[account.ToSubscriber] = 3, new(int64(1))
+		}, account.ReceiveBuffer, 1},
+		"another socket's buffer": {func(w *world, id account.ID) {
+			w.cross(0, 1, account.PacketPassed, 1)
+			w.serverReads(id, 1)
+			w.cross(1, 1, account.PacketPassed, 1)
+			w.in.Kernels[account.Client].ReceiveBuffer, w.in.Sockets[account.ToSubscriber] = 3, new(int64)
+		}, account.Unexplained, 1},
 		"buffer that the kernel does not confirm": {func(w *world, id account.ID) { w.cross(0, 1, account.PacketPassed, 1) }, account.Unexplained, 0},
 		"no socket": {func(w *world, id account.ID) {
 			w.cross(0, 1, account.PacketPassed, 1)
