@@ -14,6 +14,10 @@
 // is short, nobody knows which of the events it speaks of, and all of them
 // are unexplained.
 //
+// Outside of a lab there are fewer witnesses: an [Observer] tells how far events
+// came at some taps, and [Dropped], given what the kernel of a capturing host
+// says that it drops, which of those went no further, and why.
+//
 // The package owns the words for fates. It takes plain rows and knows
 // neither sockets nor labs.
 package account

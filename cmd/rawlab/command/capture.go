@@ -57,7 +57,11 @@ func newCapture() *cobra.Command {
 			"Capturing needs a right (CAP_NET_RAW). Without it, --in-namespace runs COMMAND in a\n" +
 			"private network that any user may capture: its loopback interface, and no way out.\n" +
 			"The capture ends with COMMAND and passes on its exit code; COMMAND's own output goes\n" +
-			"to stderr where packets go to stdout.",
+			"to stderr where packets go to stdout.\n\n" +
+			"With --kernel-reasons each packet that the kernel of this host drops says why in a\n" +
+			"comment. Those that no interface captured come on one named \"dropped\": their beginnings,\n" +
+			"from IP on. Totals by reason are told at the end, on stderr, with --json on stdout; with\n" +
+			"--account the account has them.",
 		Example: "  rawlab capture -i lo 'udp port 9700'\n" +
 			"  rawlab capture -i lo -w out.pcapng -c 1000 tcp port 9700 or 9701\n" +
 			"  rawlab capture -i lo -w out.pcapng -C 100 -W 10\n" +

@@ -155,11 +155,11 @@ func typesFinding(err error) finding {
 
 // reasonsFinding is about --kernel-reasons.
 func reasonsFinding(asking error) finding {
-	f := finding{Name: "kernel reasons", State: stateOK, Found: "eBPF programs are taken", Means: "'lab run --kernel-reasons' asks the kernel why it drops each packet"}
+	f := finding{Name: "kernel reasons", State: stateOK, Found: "eBPF programs are taken", Means: "'lab run' and 'capture' with --kernel-reasons ask the kernel why it drops each packet"}
 	if asking == nil {
 		return f
 	}
-	f.State, f.Found, f.Means = stateMissing, "no eBPF program is taken", "'lab run --kernel-reasons' cannot ask the kernel; labs account for every event without"
+	f.State, f.Found, f.Means = stateMissing, "no eBPF program is taken", "'lab run' and 'capture' with --kernel-reasons cannot ask the kernel; labs account for every event without"
 	f.Refused, f.Instead = refusal(asking), "rawlab lab run loss"
 	if errors.Is(asking, fs.ErrPermission) {
 		f.Mend = "sudo rawlab lab run loss --kernel-reasons"
