@@ -71,5 +71,5 @@ if wants tcpq; then
 	have rawlab-pebble pebble
 fi
 
-go build -o "$program/" ./scripts/peers ./cmd/rawlab
+CGO_ENABLED=0 go build -o "$program/" ./scripts/peers ./scripts/peers/gopacket ./cmd/rawlab # as rawlab is released
 "$program/peers" "$@"

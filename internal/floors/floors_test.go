@@ -44,7 +44,7 @@ var floors = []floor{
 	{packages: []string{"labs/scenario"}},
 	{packages: []string{"cmd/rawlab/live"}},
 	{packages: []string{"cmd/rawlab/command"}},
-	{packages: []string{"cmd/rawlab", "scripts/peers"}},
+	{packages: []string{"cmd/rawlab", "scripts/peers", "scripts/peers/gopacket"}},
 }
 
 // floorOf returns the floor of a package, -1 if the table does not know it.

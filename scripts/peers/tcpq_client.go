@@ -27,7 +27,7 @@ const (
 
 // runClient is the client "pub ADDR BYTES MILLISECONDS", "sub ADDR", "answer
 // ADDR", "ask ADDR COUNT", "idle ADDR COUNT", "keep ADDR BYTES EMITTERS WINDOW
-// MILLISECONDS", one of udpq_client.go, "gopacket FILE", or "store DIR BYTES WRITERS MILLISECONDS".
+// MILLISECONDS", one of udpq_client.go, or "store DIR BYTES WRITERS MILLISECONDS".
 func runClient(ctx context.Context, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("%s: %d arguments, at least 2", clientRole, len(args))
@@ -42,8 +42,6 @@ func runClient(ctx context.Context, args []string) error {
 	}
 	milliseconds := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	switch addr := args[1]; args[0] {
-	case "gopacket":
-		return decodeWithGopacket(addr)
 	case "udp-pub":
 		return emitDatagrams(ctx, addr, numbers[0], milliseconds(numbers[1]), numbers[2], numbers[3])
 	case "ack-pub":
