@@ -17,7 +17,7 @@ var Acks = &Lab{
 	Name:     "acks",
 	Question: "what does a crash lose, or repeat, and what can acknowledgements do about it?",
 	Varies:   "what emitter and subscriber promise: at most once, at least once, deduplicated",
-	Held:     "the server, which keeps its topic on a disk (on virtual hosts in memory that outlives it); the four crashes, each in the middle of three events; a wire that only delays",
+	Held:     "the server, a process of its own that SIGKILL ends and that keeps its topic on a disk (on virtual hosts within the lab's process, in memory that outlives it); the four crashes, each in the middle of three events; a wire that only delays",
 	Expect:   "who never tries again loses; who tries again until it is acknowledged repeats; who also knows an event when it sees it again does neither",
 	Predict: Prediction{
 		Ask:   "The emitter, the server twice, and the subscriber crash once each. Of %s events, how many does the subscriber's application work on twice with delivery at least once?",
@@ -98,8 +98,8 @@ func runAcks(ctx context.Context, o *Options) (*Outcome, error) {
 	r := out.Result
 	m := countMatrix(out.Evidence)
 	r.Details = m.table()
-	r.Checks = acksChecks(out, all, m)
-	r.Story = acksStory(r, all, m)
+	r.Checks = acksChecks(o, all, m)
+	r.Story = acksStory(o, r, all, m)
 	return out, nil
 }
 
@@ -114,7 +114,7 @@ func (a *acking) script(ctx context.Context, b *bench) (err error) {
 	a.server = &mortalServer{b: b, folder: folder}
 	a.publisher = &publisher{a: a, origin: emitterID}
 	a.subscriber = &subscriber{a: a, known: map[eventID]bool{}}
-	defer func() { err = errors.Join(err, a.server.kill()) }()
+	defer func() { err = errors.Join(err, a.killServer()) }()
 	if err := a.begin(ctx); err != nil {
 		return err
 	}
@@ -123,8 +123,14 @@ func (a *acking) script(ctx context.Context, b *bench) (err error) {
 			return fmt.Errorf("crash of %s: %w", crashes[i].name, err)
 		}
 	}
-	a.refused += a.server.stats().Duplicates
-	return errors.Join(a.publisher.die(), a.subscriber.die())
+	return errors.Join(a.killServer(), a.publisher.die(), a.subscriber.die())
+}
+
+// killServer ends the server, and notes how many events it had known again.
+func (a *acking) killServer() error {
+	known, err := a.server.kill()
+	a.refused += known
+	return err
 }
 
 // begin starts everybody.
@@ -169,7 +175,7 @@ func (a *acking) emitterDies(ctx context.Context) error {
 
 // serverDies at a point of storing, and is started again in the same folder.
 func (a *acking) serverDies(ctx context.Context, at deathPoint) error {
-	if err := a.server.dieAt(ctx, at); err != nil {
+	if err := a.server.life.arm(ctx, at); err != nil {
 		return err
 	}
 	if err := a.publisher.write(true); err != nil {
@@ -178,8 +184,7 @@ func (a *acking) serverDies(ctx context.Context, at deathPoint) error {
 	if err := a.server.awaitDeath(ctx); err != nil {
 		return err
 	}
-	a.refused += a.server.stats().Duplicates
-	if err := errors.Join(a.publisher.die(), a.subscriber.die(), a.server.kill()); err != nil {
+	if err := errors.Join(a.publisher.die(), a.subscriber.die(), a.killServer()); err != nil {
 		return err
 	}
 	if err := a.begin(ctx); err != nil {

@@ -81,9 +81,20 @@ func (m matrix) sum(promise int) (all harm) {
 	return all
 }
 
-func acksChecks(out *Outcome, all []*acking, m matrix) []report.Check {
+// deathsOfServer is how often a run's server dies: at two steps, and at the end.
+const deathsOfServer = 3
+
+// killedOf counts the servers' processes that a signal ended.
+func killedOf(all []*acking) (n int) {
+	for _, a := range all {
+		n += a.server.killed
+	}
+	return n
+}
+
+func acksChecks(o *Options, all []*acking, m matrix) []report.Check {
 	most, least, once := m.sum(0), m.sum(1), m.sum(2)
-	return []report.Check{
+	checks := []report.Check{
 		check(most.lost > 0 && most.twice == 0, "at most once: a crash may lose an event, and never repeats one", "%d lost, %d worked on twice", most.lost, most.twice),
 		check(least.lost == 0 && least.twice > 0, "at least once: a crash loses no event, and may repeat one", "%d lost, %d worked on twice", least.lost, least.twice),
 		check(once == harm{}, "deduplicated: a crash does neither, wherever it comes", "%d lost, %d worked on twice", once.lost, once.twice),
@@ -92,9 +103,22 @@ func acksChecks(out *Outcome, all []*acking, m matrix) []report.Check {
 		check(m[1][0].lost == 1 && m[1][1].lost == 0, "what a server had read and not stored is gone, unless its emitter keeps it until it is acknowledged",
 			"%d lost at most once, %d at least once", m[1][0].lost, m[1][1].lost),
 	}
+	if o.backend() == BackendKernel {
+		killed := killedOf(all)
+		checks = append(checks, check(killed == deathsOfServer*len(all), "each of the server's deaths was that of its process, by SIGKILL", "%d of %d", killed, deathsOfServer*len(all)))
+	}
+	return checks
 }
 
-func acksStory(r *report.Result, all []*acking, m matrix) []string {
+// deathWords tell how the servers died.
+func deathWords(o *Options, all []*acking) string {
+	if o.backend() == BackendKernel {
+		return fmt.Sprintf("The server was a process on its host, with its topic in a folder. At the step that a crash is about it was ended by SIGKILL, which none can catch: no goodbye, nothing flushed, its sockets closed by the kernel; another was started on what the disk had (%d were killed in all). Emitter and subscriber died by closing their sockets in mid-conversation.", killedOf(all))
+	}
+	return "On virtual hosts one process has everything, so the server died within it: at the step that a crash is about its sockets were cut, it said and stored nothing more, and another was made on the memory that outlived it. On kernel hosts it is a process that SIGKILL ends."
+}
+
+func acksStory(o *Options, r *report.Result, all []*acking, m matrix) []string {
 	most, least := m.sum(0), m.sum(1)
 	known := all[2]
 	return []string{
@@ -107,6 +131,7 @@ func acksStory(r *report.Result, all []*acking, m matrix) []string {
 		fmt.Sprintf("Deduplicated, the same events are sent again, and known by their origin and sequence, which emitter and subscriber keep on a disk: the server passed over %s that it had stored before its death or its emitter's, the subscriber %s that it had worked on. To the application each came once. The way there is at least once; it is the memory at the end that makes it once.",
 			count(int(known.refused), "event"), count(known.repeats, "event")),
 		fmt.Sprintf("Returning subscribers were told what they had missed, every time: %s.", receiptWords(all)),
+		deathWords(o, all),
 	}
 }
 

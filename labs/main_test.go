@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rawlab/capture/reasons"
+	"rawlab/labs"
 	"rawlab/labs/host"
 )
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	host.RunRole()
+	labs.RunRole()
 	flag.Parse()
 	flag.Set("test.parallel", "8") // labs on kernel hosts mostly wait; the command line may say otherwise
 	if !host.Isolated() && !testing.Short() {

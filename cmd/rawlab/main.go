@@ -7,10 +7,10 @@ import (
 	"os"
 
 	"rawlab/cmd/rawlab/command"
-	"rawlab/labs/host"
+	"rawlab/labs"
 )
 
 func main() {
-	host.RunRole()
+	labs.RunRole()
 	os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -54,3 +54,7 @@ func checkClients(n int) error {
 	}
 	return nil
 }
+
+// ServerEnv marks a process that package labs started to be a server on a
+// host; see labs.RunRole.
+const ServerEnv = "RAWLAB_LAB_SERVER"

@@ -25,6 +25,9 @@ func RunRole() {
 		os.Exit(serveTimer())
 	case os.Getenv(probeEnv) != "":
 		os.Exit(probe())
+	case os.Getenv(ServerEnv) != "": // and not a second run of whatever this program does
+		fmt.Fprintln(os.Stderr, "rawlab: a program that runs labs calls labs.RunRole first in main, not host.RunRole")
+		os.Exit(1)
 	}
 }
 

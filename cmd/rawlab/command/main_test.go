@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"rawlab/cmd/rawlab/command"
-	"rawlab/labs/host"
+	"rawlab/labs"
 )
 
 // programEnv makes the test binary the program itself.
@@ -20,7 +20,7 @@ var programFolder string
 // TestMain lets this test binary be what it starts itself as: a process that
 // package host wants, a benchmark's server, or the program.
 func TestMain(m *testing.M) {
-	host.RunRole()
+	labs.RunRole()
 	server := len(os.Args) > 2 && slices.Equal(os.Args[1:3], []string{"bench", "server"})
 	if server || os.Getenv(programEnv) != "" {
 		os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
