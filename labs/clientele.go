@@ -26,9 +26,10 @@ type Topic struct {
 
 // Bounds of a run's clients.
 const (
-	maxTopics  = 16
-	MaxClients = 64      // of a topic that emit, or that listen
-	maxDue     = 500_000 // events of a run, each as often as it has subscribers
+	maxTopics   = 16
+	MaxClients  = 64      // of a topic that emit, or that listen
+	maxOwnHosts = 32      // of a run; its links share one process, its taps the memory of few
+	maxDue      = 500_000 // events of a run, each as often as it has subscribers
 )
 
 // emitters and subscribers are how many a topic has.
@@ -115,7 +116,7 @@ func (c *clientele) connect(ctx context.Context, x *transfer) error {
 	}
 	for i, e := range c.emitters {
 		var err error
-		if e.client, err = x.transport.dial(ctx, x.hosts[account.Client], x.dialing(&dialOptions{origin: e.origin})); err != nil {
+		if e.client, err = x.transport.dial(ctx, x.clientHost(e.origin), x.dialing(&dialOptions{origin: e.origin})); err != nil {
 			return fmt.Errorf("emitter %d: %w", i+1, err)
 		}
 	}
@@ -127,7 +128,7 @@ func (s *oneSubscriber) connect(ctx context.Context, x *transfer) (err error) {
 		s.socket = c
 		return x.prepareSocket(c, s.topic.Options.ReceiveBuffer)
 	}})
-	if s.client, err = x.transport.dial(ctx, x.hosts[account.Client], d); err != nil {
+	if s.client, err = x.transport.dial(ctx, x.clientHost(s.origin), d); err != nil {
 		return err
 	}
 	if _, err = s.client.Subscribe(ctx, s.topic.Name); err != nil {

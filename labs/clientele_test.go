@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -70,4 +71,34 @@ func TestSeveralClients(t *testing.T) {
 func TestSeveralVirtualClients(t *testing.T) {
 	l, o := severalClients(labs.Options{Events: 1, Pace: 1, Seed: 1, Backend: labs.BackendVirtual})
 	checkSeveral(t, runVirtual(t, l, o))
+}
+
+// TestClientsOnHostsOfTheirOwn: behind links of their own, the same subscribers
+// lose the same events on kernel hosts as on virtual ones.
+func TestClientsOnHostsOfTheirOwn(t *testing.T) {
+	l, o := severalClients(labs.Options{Events: 1, Pace: 1, Seed: 1, OwnHosts: true, Backend: labs.BackendVirtual})
+	virtual := runVirtual(t, l, o)
+	checkSeveral(t, virtual)
+	l, o = severalClients(labs.Options{Events: 1, Pace: 1, Seed: 1, OwnHosts: true})
+	kernel := run(t, l, o)
+	checkSeveral(t, kernel)
+	if !kernel.Result.Reproducible {
+		return // the machine disturbed it, and it says so
+	}
+	for i, p := range kernel.Result.Runs[1].Parts {
+		if want := virtual.Result.Runs[1].Parts[i]; p.Delivered != want.Delivered {
+			t.Errorf("%s: %d delivered on kernel hosts, %d on virtual ones", p.Name, p.Delivered, want.Delivered)
+		}
+	}
+	if kernel.Result.Runs[1].LostDigest != virtual.Result.Runs[1].LostDigest {
+		t.Error("kernel and virtual hosts lost other events")
+	}
+}
+
+// TestTooManyClients: hosts of their own are not for any number.
+func TestTooManyClients(t *testing.T) {
+	trial := labs.Trial{Transport: "udp", Options: labs.Options{Events: 1, Pace: 1, OwnHosts: true, Emitters: 10, Subscribers: 23}}
+	if err := trial.Validate(); err == nil || !strings.Contains(err.Error(), "--own-hosts: 33 clients, a host each: must be at most 32") {
+		t.Errorf("33 hosts: %v", err)
+	}
 }

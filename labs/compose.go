@@ -94,7 +94,7 @@ func (t *Trial) Validate() error {
 func (t *Trial) clientele(o *Options) (*clientele, error) {
 	topics := t.Topics
 	switch {
-	case topics == nil && o.emitters() == 1 && o.subscribers() == 1:
+	case topics == nil && o.emitters() == 1 && o.subscribers() == 1 && !o.OwnHosts:
 		return nil, nil
 	case topics == nil:
 		topics = []Topic{{topic, *o}}
@@ -112,6 +112,11 @@ func (t *Trial) clientele(o *Options) (*clientele, error) {
 	c := newClientele(topics)
 	if due := c.due(); due > maxDue {
 		return nil, &OptionError{fmt.Errorf("all emitters' events, each as often as it has subscribers, are %d, must be at most %d", due, maxDue)}
+	}
+	if n := len(c.emitters) + len(c.subscribers); o.OwnHosts && n > maxOwnHosts {
+		return nil, &OptionError{fmt.Errorf("--own-hosts: %d clients, a host each: must be at most %d; without it they share one", n, maxOwnHosts)}
+	} else if o.OwnHosts {
+		o.clients = n
 	}
 	o.Events, o.Size = c.due(), 0
 	for i := range topics {

@@ -100,6 +100,7 @@ type Options struct {
 	Events        int              // to emit over each transport
 	Emitters      int              // that emit so many each, in a lab that can have several; 0: one
 	Subscribers   int              // likewise, each of which all events are due to
+	OwnHosts      bool             // each of those has a host of its own, behind a link of its own
 	Size          int              // payload of an event, bytes
 	Pace          float64          // events per second that the emitter means to send
 	Impairment    wire.Impairment  // of both directions
@@ -119,6 +120,7 @@ type Options struct {
 	Progress      func(Progress)   // told now and then; nil: nobody is
 	Stop          <-chan struct{}  // when it is closed, nothing more is emitted, and the lab ends with what it has; nil: never
 	stages        int              // see Progress
+	clients       int              // hosts of clients; 0: one for all of them
 
 	Patience time.Duration     // that TCP has where nobody answers
 	sysctls  map[string]string // of kernel hosts, those that this kernel has

@@ -28,7 +28,8 @@ type Host interface {
 	Sockets() ([]host.Socket, error) // of TCP, in every state
 }
 
-// Network is two hosts, the wire between them, and a tap at each.
+// Network is two hosts, the wire between them, and a tap at each; or a server
+// and several client hosts on a switch, of which the accounts see one side.
 type Network interface {
 	Clock() clock.Clock // the hosts' time
 	Client() Host
@@ -85,8 +86,13 @@ const (
 // newNetwork makes a network of the options' backend. The context that it
 // returns ends when the network cannot go on.
 func newNetwork(ctx context.Context, o *Options) (context.Context, Network, error) {
-	if o.backend() == BackendVirtual {
+	switch virtual := o.backend() == BackendVirtual; {
+	case virtual && o.clients > 0:
+		return newVirtualSwitched(ctx, o)
+	case virtual:
 		return newVirtualNetwork(ctx, o.Seed)
+	case o.clients > 0:
+		return newKernelSwitched(ctx, o)
 	}
 	return newKernelNetwork(ctx, o)
 }

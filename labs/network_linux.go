@@ -17,6 +17,7 @@ import (
 
 // kernelNetwork is a Network of kernel hosts.
 type kernelNetwork struct {
+	kernelSockets
 	*host.Kernel
 	taps  [2]*tap
 	doors [2]*door
@@ -58,13 +59,16 @@ func (o *Options) tuning() map[string]host.Tuning {
 		}
 	}
 	hosts := map[string]host.Tuning{}
-	for _, name := range host.Names(1) {
+	for _, name := range host.Names(max(1, o.clients)) {
 		hosts[name] = t
 	}
 	return hosts
 }
 
-func (n *kernelNetwork) Clock() clock.Clock { return clock.Real }
+// kernelSockets are those of kernel hosts, whose time is the machine's.
+type kernelSockets struct{}
+
+func (kernelSockets) Clock() clock.Clock { return clock.Real }
 
 func (n *kernelNetwork) Client() Host { return n.Kernel.Client }
 func (n *kernelNetwork) Server() Host { return n.Kernel.Server }
@@ -79,7 +83,7 @@ func (n *kernelNetwork) Translate(list []wire.Translation) error {
 
 func (n *kernelNetwork) Wire() ([2]wire.Stats, error) { return n.Kernel.Wire.Stats() }
 
-func (n *kernelNetwork) Memory(conn any) (host.Memory, error) {
+func (kernelSockets) Memory(conn any) (host.Memory, error) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return host.Memory{}, fmt.Errorf("%T has no socket to look into", conn)
@@ -87,7 +91,7 @@ func (n *kernelNetwork) Memory(conn any) (host.Memory, error) {
 	return host.ReceiveMemory(c)
 }
 
-func (n *kernelNetwork) SetReceiveBuffer(conn any, bytes int) error {
+func (kernelSockets) SetReceiveBuffer(conn any, bytes int) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return fmt.Errorf("%T has no socket to set", conn)
@@ -98,7 +102,7 @@ func (n *kernelNetwork) SetReceiveBuffer(conn any, bytes int) error {
 // congestionControls are those that kernel hosts have.
 func congestionControls() []string { return host.CongestionControls() }
 
-func (n *kernelNetwork) SetCongestionControl(conn any, name string) error {
+func (kernelSockets) SetCongestionControl(conn any, name string) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return fmt.Errorf("%T has no socket to set", conn)

@@ -13,5 +13,10 @@ func newKernelNetwork(ctx context.Context, _ *Options) (context.Context, Network
 	return ctx, nil, host.CanIsolate()
 }
 
+// newKernelSwitched fails for the same reason.
+func newKernelSwitched(ctx context.Context, _ *Options) (context.Context, Network, error) {
+	return ctx, nil, host.CanIsolate()
+}
+
 // congestionControls are those that kernel hosts have.
 func congestionControls() []string { return nil }

@@ -45,7 +45,12 @@ func (n *virtualNetwork) Impair(seed uint64, i [2]wire.Impairment) error {
 func (n *virtualNetwork) Wire() ([2]wire.Stats, error) { return n.Virtual.Stats() }
 
 func (n *virtualNetwork) SetCongestionControl(_ any, name string) error {
-	own, err := n.Virtual.Client.CongestionControl()
+	return hasControl(n.Virtual.Client, name)
+}
+
+// hasControl refuses a congestion control that a virtual host does not have.
+func hasControl(h Host, name string) error {
+	own, err := h.CongestionControl()
 	if err == nil && name != own {
 		err = fmt.Errorf("virtual hosts have no congestion control but %s", own)
 	}

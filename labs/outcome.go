@@ -124,7 +124,7 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, p.title()+": "+d)
 	}
-	if c := p.clientele; c != nil && o.backend() == BackendKernel && !p.transport.stream {
+	if c := p.clientele; c != nil && !o.OwnHosts && o.backend() == BackendKernel && !p.transport.stream {
 		if text := c.copies(e.Ledger); text != "" {
 			r.Reasons = append(r.Reasons, p.title()+": "+text)
 		}

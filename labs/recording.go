@@ -14,13 +14,19 @@ func record(rows [2][]wire.Row, stats [2]wire.Stats) *Recording {
 	for leg := range rows {
 		r.Wire[leg] = passages(rows[leg])
 		r.Wire[leg].Missed = stats[leg].RingDrops + stats[leg].Refused + stats[leg].Missing
-		for i := range rows[leg] {
-			if rows[leg][i].Out != 0 {
-				r.Lateness = append(r.Lateness, rows[leg][i].Lateness())
-			}
-		}
+		r.Lateness = append(r.Lateness, lateness(rows[leg])...)
 	}
 	return r
+}
+
+// lateness is that of every packet that left.
+func lateness(rows []wire.Row) (list []time.Duration) {
+	for i := range rows {
+		if rows[i].Out != 0 {
+			list = append(list, rows[i].Lateness())
+		}
+	}
+	return list
 }
 
 // passages translates the wire's rows into account's words.

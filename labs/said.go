@@ -73,6 +73,7 @@ var said = map[string]func(*Options) string{
 	"events":         func(o *Options) string { return strconv.Itoa(o.Events) },
 	"emitters":       func(o *Options) string { return ifTrue(o.Emitters > 0, strconv.Itoa(o.Emitters)) },
 	"subscribers":    func(o *Options) string { return ifTrue(o.Subscribers > 0, strconv.Itoa(o.Subscribers)) },
+	"own-hosts":      func(o *Options) string { return ifTrue(o.OwnHosts, "true") },
 	"size":           func(o *Options) string { return strconv.Itoa(o.Size) },
 	"pace":           func(o *Options) string { return strconv.FormatFloat(o.Pace, 'g', -1, 64) },
 	"seed":           func(o *Options) string { return strconv.FormatUint(o.Seed, 10) },

@@ -146,7 +146,7 @@ func (l *Ledger) agreeOnAgain(in *Input) {
 	if l.Shared > 1 && !in.Repeats {
 		l.doubt("up to %d events, or pieces of some, left in one datagram, as they happened to wait: what the wire takes from one it takes from all", l.Shared)
 	}
-	if l.overtaken && in.Subscribers != nil && !in.Repeats {
+	if l.overtaken && in.sharing() && !in.Repeats {
 		l.doubt("an event was sent again to one subscriber before it had left for another, as timing decides: the wire counts the copies")
 	}
 	if l.inPieces && l.Retransmits > 0 && !in.Repeats {

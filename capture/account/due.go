@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"iter"
+	"net/netip"
 )
 
 // lines finds an event's first line; the others follow it.
@@ -45,4 +46,14 @@ func (l *Ledger) each(number int) iter.Seq2[int, *Event] {
 
 func compareLines(a, b Event) int {
 	return cmp.Or(compareID(a.ID, b.ID), cmp.Compare(a.To, b.To))
+}
+
+// sharing tells whether some of several subscribers are on one host, behind
+// one wire.
+func (in *Input) sharing() bool {
+	seen := map[netip.Addr]bool{}
+	for at := range in.Subscribers {
+		seen[at.Addr()] = true
+	}
+	return len(seen) < len(in.Subscribers)
 }

@@ -92,6 +92,7 @@ type Passage struct {
 	Protocol      dissect.Protocol
 	Fate          PacketFate
 	Copies        int // how many left
+	Link          int // of several client hosts the one whose link it was, from 1; 0: there is one
 }
 
 // Wire is one direction of the wire's ledger, in order.

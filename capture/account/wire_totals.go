@@ -9,8 +9,8 @@ import "rawlab/capture/dissect"
 func (l *Ledger) wireTotals(in *Input) {
 	_, mine := filter(in)
 	type flow struct {
-		leg      int
-		src, dst uint16
+		leg, link int
+		src, dst  uint16
 	}
 	for leg := range in.Wire {
 		streams := map[flow]*sentBytes{}
@@ -27,7 +27,7 @@ func (l *Ledger) wireTotals(in *Input) {
 			if p.Protocol != dissect.TCP || p.Span == 0 {
 				continue
 			}
-			key := flow{leg, p.SrcPort, p.DstPort}
+			key := flow{leg, p.Link, p.SrcPort, p.DstPort}
 			if streams[key] == nil {
 				streams[key] = &sentBytes{end: p.Seq}
 			}

@@ -12,7 +12,7 @@
 //	    name: bursts               what sets it apart from others of its kind
 //	    loss: gemodel 1% 10%       an option of its own
 //	question, varies, held, expect: what a reader is told
-//	hosts:   {backend: auto, ipv6: false, tcp-info: 100ms}
+//	hosts:   {backend: auto, own-hosts: false, ipv6: false, tcp-info: 100ms}
 //	link:    {loss: 5%, delay: 10ms, to-server: WORDS, schedule: [3s, 1s down]}
 //	traffic: {events: 1000, size: 128, pace: 500, reliability: ack, emitters: 3, subscribers: 4}
 //	  topics:                      or several, with clients and options of their own

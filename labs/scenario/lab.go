@@ -16,7 +16,7 @@ var Plain = labs.Options{Events: 1_000, Size: 128, Pace: 500, Seed: 1}
 // place of what that lab does. A file with runs of its own starts from one
 // that has none, see [File.Lab].
 func (f *File) Base() (*labs.Lab, error) {
-	base := &labs.Lab{Defaults: Plain, Takes: append([]string{"emitters", "subscribers"}, slices.DeleteFunc(slices.Clone(labs.Loss.Takes), func(o string) bool { return o == "transport" })...)}
+	base := &labs.Lab{Defaults: Plain, Takes: append([]string{"emitters", "subscribers", "own-hosts"}, slices.DeleteFunc(slices.Clone(labs.Loss.Takes), func(o string) bool { return o == "transport" })...)}
 	if f.From != "" {
 		var err error
 		if base, err = labs.Find(f.From); err != nil {

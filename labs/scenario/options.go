@@ -18,7 +18,7 @@ type section struct {
 // sections are the places of all options. What no other section has, the
 // traffic has.
 var sections = []section{
-	{key: "hosts", options: []string{"backend", "ipv6", "tcp-info", "kernel-reasons"}},
+	{key: "hosts", options: []string{"backend", "own-hosts", "ipv6", "tcp-info", "kernel-reasons"}},
 	{
 		key: "link", runs: true,
 		options: []string{"loss", "delay", "jitter", "distribution", "reorder", "duplicate", "corrupt", "rate", "queue", "aqm", "to-server", "to-client", "schedule", "rules"},

@@ -81,6 +81,7 @@ func (f *labFlags) register(c *cobra.Command) {
 	s.IntVar(&o.Events, "events", 0, "events to emit over each transport")
 	s.Var((*clientsValue)(&o.Emitters), "emitters", "`CLIENTS` that emit so many events each, in a lab of a file's own runs (default 1)")
 	s.Var((*clientsValue)(&o.Subscribers), "subscribers", "`CLIENTS` that listen, in a lab of a file's own runs; every event is due to each (default 1)")
+	s.BoolVar(&o.OwnHosts, "own-hosts", false, "each client has a host of its own, behind a link of its own, in a lab of a file's own runs")
 	s.Var(&f.units.size, "size", "payload of an event, `bytes` (K, M)")
 	s.Float64Var(&o.Pace, "pace", 0, "events per second that the emitter means to send")
 	registerWords(s, &o.Impairment.Jitter)

@@ -17,6 +17,7 @@ func (f *labFlags) given(c *cobra.Command, l *labs.Lab) (labs.Options, error) {
 		"events":         func() { o.Events = f.options.Events },
 		"emitters":       func() { o.Emitters = f.options.Emitters },
 		"subscribers":    func() { o.Subscribers = f.options.Subscribers },
+		"own-hosts":      func() { o.OwnHosts = f.options.OwnHosts },
 		"size":           func() { o.Size = int(u.size) },
 		"pace":           func() { o.Pace = f.options.Pace },
 		"seed":           func() { o.Seed = f.options.Seed },
