@@ -1,7 +1,6 @@
 package labs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +9,11 @@ import (
 	"time"
 
 	"rawlab/capture/account"
-	"rawlab/capture/dissect"
 	"rawlab/framing"
 	"rawlab/internal/clock"
 	"rawlab/internal/queue"
 	"rawlab/internal/queue/memory"
 	"rawlab/labs/host"
-	"rawlab/labs/report"
 	"rawlab/udpq"
 )
 
@@ -35,24 +32,6 @@ const (
 	// down at the wrong times can bring about.
 	settleWithin = 130 * time.Second
 )
-
-// plan is what a lab does over one transport.
-type plan struct {
-	transport *transport
-	variant   string                                 // what sets it apart from the lab's other plans of this transport
-	topics    map[string]queue.Policy                // that the server is told
-	name      string                                 // under which the subscriber listens, empty for none
-	traffic   *Options                               // of its events, where they are not the network's
-	topic     string                                 // of its events, empty for the labs' own
-	body      func(i int) []byte                     // of the i-th event, from 0; nil: as large as the options say
-	forced    bool                                   // the script decides when things happen, so that timing does not
-	tune      func(*dialOptions)                     // last word on what its clients dial with; nil: none
-	reopen    func(context.Context, *transfer) error // has the emitter connect anew when its connection is over; nil: it stays so
-	ledger    func(*transfer) *account.Ledger        // settles the account, where that is not of one subscriber; nil: it is
-	around    func(int, Host) Host                   // what the lab does to the sockets of a host, given its side; nil: nothing
-	script    func(context.Context, *transfer) error
-	clientele *clientele // its clients, where they are more than an emitter and a subscriber; nil: they are not
-}
 
 // transfer is a plan being carried out: an emitter and a subscriber at the
 // client host, a server at the server host, the impaired wire between them.
@@ -81,47 +60,6 @@ type transfer struct {
 
 	mu         sync.Mutex
 	deliveries []account.Delivery
-}
-
-// settleAccount closes the account of a plan that has been carried out.
-func (x *transfer) settleAccount() *report.Evidence {
-	ledger := x.settledLedger()
-	if x.stalled != "" {
-		ledger.Doubts = append(ledger.Doubts, "the run stalled: "+x.stalled)
-	}
-	e := &report.Evidence{
-		Transport: x.transport.name, Reliability: x.transport.reliability, Variant: x.variant,
-		Ledger: ledger, Span: x.span(), Emissions: x.input.Emissions, Taps: x.input.Taps, Wire: x.input.Wire,
-	}
-	if c := x.clientele; c != nil {
-		e.Topics, e.Subscribers = c.topicNames(), x.input.Subscribers
-	}
-	return e
-}
-
-// span is the time from the first intended emit to the last delivery, 0 if
-// nothing was delivered.
-func (x *transfer) span() time.Duration {
-	if len(x.input.Emissions) == 0 || len(x.deliveries) == 0 {
-		return 0
-	}
-	return x.deliveries[len(x.deliveries)-1].Time.Sub(x.input.Emissions[0].Time)
-}
-
-// subject is the topic of the plan's events.
-func (p *plan) subject() string { return cmp.Or(p.topic, topic) }
-
-func (x *transfer) settledLedger() *account.Ledger {
-	if x.ledger != nil {
-		return x.ledger(x)
-	}
-	return account.Settle(&x.input)
-}
-
-// title names the plan among those of its lab.
-func (p *plan) title() string {
-	r := report.Run{Transport: p.transport.name, Reliability: p.transport.reliability, Variant: p.variant}
-	return r.Name()
 }
 
 // steady is the plain script: emit everything, then wait until it has settled.
@@ -250,117 +188,6 @@ func (x *transfer) prepareSocket(c net.Conn, buffer int) error {
 	return nil
 }
 
-// deliver is the subscriber's application: it notes the event and, if asked
-// to be slow, takes its time. It runs on the client's reading goroutine.
-func (x *transfer) deliver(f *framing.Frame) {
-	x.mu.Lock()
-	x.deliveries = append(x.deliveries, account.Delivery{ID: account.ID{Origin: f.Origin, Sequence: f.Sequence}, Time: x.clock.Now()})
-	x.mu.Unlock()
-	if x.options.ReaderDelay > 0 {
-		<-x.clock.NewTimer(x.options.ReaderDelay).C()
-	}
-}
-
-func (x *transfer) delivered() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.deliveries)
-}
-
-// alphabet is a payload of that many bytes.
-func alphabet(size int) []byte {
-	payload := make([]byte, size)
-	for i := range payload {
-		payload[i] = byte('a' + i%26)
-	}
-	return payload
-}
-
-// emit sends n events, each at its time; what is late goes at once, and its
-// latency counts from when it was meant to go.
-func (x *transfer) emit(ctx context.Context, n int) error {
-	payload := alphabet(x.options.Size)
-	already := len(x.input.Emissions)
-	interval := float64(time.Second) / x.options.Pace
-	start := x.clock.Now()
-	defer func() { x.emitting = [2]time.Time{start, x.clock.Now()} }()
-	for i := range n {
-		due := start.Add(time.Duration(float64(i) * interval))
-		if err := x.wait(ctx, due.Sub(x.clock.Now())); err != nil {
-			return err
-		}
-		if x.options.stopped() {
-			return errStopped
-		}
-		if x.body != nil {
-			payload = x.body(already + i)
-		}
-		if err := x.emitOne(ctx, due, payload); err != nil {
-			return err
-		}
-		if i%256 == 0 {
-			x.options.progress(x.title(), x.delivered())
-		}
-	}
-	return ctx.Err()
-}
-
-// wait lets d pass, if it is positive and ctx has not ended.
-func (x *transfer) wait(ctx context.Context, d time.Duration) error { return pause(ctx, x.clock, d) }
-
-func pause(ctx context.Context, c clock.Clock, d time.Duration) error {
-	if d <= 0 {
-		return context.Cause(ctx)
-	}
-	timer := c.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C():
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// emitOne emits one event. An error of plain UDP costs that event; one of TCP
-// or of a rung ends the connection, and the account shows it.
-func (x *transfer) emitOne(ctx context.Context, due time.Time, payload []byte) error {
-	sequence, err := x.emitter.EmitAt(due, x.subject(), payload)
-	if err != nil && x.reopen != nil && x.transport.stream {
-		x.input.Broken = true
-		if err := x.reopen(ctx, x); err != nil {
-			return err
-		}
-		sequence, err = x.emitter.EmitAt(due, x.subject(), payload)
-	}
-	if _, tooLarge := errors.AsType[*framing.SizeError](err); tooLarge {
-		return err
-	}
-	m, broken := x.emission(account.ID{Origin: x.origin, Sequence: sequence}, len(x.input.Emissions), due, err)
-	x.input.Broken = x.input.Broken || broken
-	x.input.Emissions = append(x.input.Emissions, m)
-	return nil
-}
-
-// emission is what a client's log says of an event that it emitted after some
-// others, given the error that it got; broken tells that its connection is
-// over.
-func (x *transfer) emission(id account.ID, after int, due time.Time, err error) (m account.Emission, broken bool) {
-	broken = err != nil && (x.transport.stream || x.transport.rung)
-	if id.Sequence == 0 {
-		id.Sequence = uint64(after) + 1 // a refused event has no number of its own
-	}
-	return account.Emission{ID: id, Time: due, Refused: err != nil && !broken}, broken
-}
-
-// owed is how many deliveries there should be of what was emitted.
-func (x *transfer) owed() (n int) {
-	for i := range x.input.Emissions {
-		n += max(1, len(x.input.Emissions[i].To))
-	}
-	return n
-}
-
 // clients are all of the run's.
 func (x *transfer) clients() []*client {
 	if x.clientele != nil {
@@ -413,58 +240,5 @@ func (x *transfer) abandon() {
 	}
 	if x.server != nil {
 		x.server.stop()
-	}
-}
-
-// count reads what the kernels counted.
-func (x *transfer) count() error {
-	for side, h := range x.hosts {
-		after, err := h.Counters()
-		if err != nil {
-			return err
-		}
-		d := after.Minus(x.before[side])
-		x.counted[side] = d
-		firewall, err := h.Firewall()
-		if err != nil {
-			return err
-		}
-		x.input.Kernels[side] = account.Kernel{
-			ReceiveBuffer: d["Udp.RcvbufErrors"] + d["Udp.MemErrors"] + d["Udp6.RcvbufErrors"] + d["Udp6.MemErrors"],
-			Checksum:      d["Udp.InCsumErrors"] + d["Udp6.InCsumErrors"],
-			NoSocket:      d["Udp.NoPorts"] + d["Udp6.NoPorts"],
-			Firewall:      firewall,
-			Reassembly:    d["Ip.ReasmFails"] - d["Ip.ReasmTimeout"] + d["Ip6.ReasmFails"] - d["Ip6.ReasmTimeout"],
-			Interface:     d["Cable.Dropped"] + d["Link.RxDropped"],
-			SendBuffer:    d["Udp.SndbufErrors"] + d["Udp6.SndbufErrors"],
-			Queue:         d["Qdisc.Dropped"],
-			Retransmits:   d["Tcp.RetransSegs"],
-			Fast:          d["TcpExt.TCPFastRetrans"],
-			AfterRTO:      d["TcpExt.TCPSlowStartRetrans"],
-			Timeouts:      d["TcpExt.TCPTimeouts"],
-			Probes:        d["TcpExt.TCPLossProbes"],
-		}
-	}
-	return nil
-}
-
-// collect takes over what all witnesses saw.
-func (x *transfer) collect(r *Recording) {
-	x.input.Transport = x.transport.protocol
-	x.input.Port = serverPort
-	x.input.Deliveries = x.deliveries
-	x.input.Server = x.trace.records()
-	x.input.Taps, x.input.Doors = r.Taps, r.Doors
-	if x.transport.protocol == dissect.UDP {
-		x.input.Reasons = r.Reasons
-	}
-	x.tellDrops()
-	x.input.Invalid = x.trace.unreadable()
-	x.input.Repeats = x.forced || x.options.backend() == BackendVirtual
-	x.input.Wire = r.Wire
-	x.input.Opened = x.transport.seals.opened()
-	if x.transport.rung {
-		x.rung.Strange = x.trace.strangers()
-		x.input.Rung = &x.rung
 	}
 }
