@@ -104,6 +104,21 @@ func TestRungGivesUp(t *testing.T) {
 	}
 }
 
+// TestRungEndsAtOneEnd: a wire that is down most of the time lets every event
+// through, and not the acknowledgements of the last. The emitter gives up, of
+// which the server hears nothing; the run is over with that.
+func TestRungEndsAtOneEnd(t *testing.T) {
+	o := options(labs.Loss, 10)
+	o.Reliability, o.Transport, o.Seed, o.Pace = udpq.ReliabilityAck, "udp", 2245, 1711
+	var err error
+	if o.Impairment, err = wire.ParseImpairment("loss 6% delay 50ms; 78ms; 2167ms down; 380ms loss 27%"); err != nil {
+		t.Fatal(err)
+	}
+	if u := udp(runVirtual(t, labs.Loss, o)); u.Delivered != o.Events || u.LatencyUS.Max < 20e6 {
+		t.Errorf("%d of %d delivered, within %v µs, want all, some after 20 s", u.Delivered, o.Events, u.LatencyUS.Max)
+	}
+}
+
 // TestReliableUDP: every rung is there, and loses nothing that it promises
 // not to, on hosts of a kernel.
 func TestReliableUDP(t *testing.T) {

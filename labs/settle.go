@@ -40,11 +40,16 @@ func (x *transfer) settle(ctx context.Context, delivered int) error {
 	})
 }
 
-// broken reports whether a connection ended before its time. The server is
-// the first to know that a subscriber has gone.
+// broken reports whether a conversation ended before its time: which end is
+// the first to give it up depends on who waits for an acknowledgement.
 func (x *transfer) broken() bool {
-	if x.transport.rung && x.server != nil && x.server.stats().Sessions < len(x.clients()) {
-		x.input.Broken = true
+	if !x.transport.rung || x.input.Broken {
+		return x.input.Broken
+	}
+	x.input.Broken = x.server != nil && x.server.stats().Sessions < len(x.clients())
+	for _, c := range x.clients() {
+		u, ok := (*c).(*udpq.Client)
+		x.input.Broken = x.input.Broken || ok && u.Stats().Over
 	}
 	return x.input.Broken
 }

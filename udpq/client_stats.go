@@ -11,6 +11,7 @@ type ClientStats struct {
 	Invalid     uint64 // frames received that were none
 	Refused     uint64 // times that the kernel reported an earlier datagram as refused
 	Moves       uint64 // times that the session went on from another address
+	Over        bool   // the conversation has ended, by either end, and why Next tells
 
 	Datagram   int    // the largest datagram that events are packed or cut for now
 	BlackHoles uint64 // times that the path did not take any more what it had taken
@@ -36,7 +37,7 @@ func (c *Client) Stats() ClientStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
-	s.Refused, s.Moves = c.refusals.Load(), c.moves.Load()
+	s.Refused, s.Moves, s.Over = c.refusals.Load(), c.moves.Load(), c.isOver()
 	s.Datagram, s.BlackHoles = c.room(), c.path.blackHoles()
 	s.Fragments, s.FragmentsRefused = c.whole.pieces.Load(), c.whole.refused.Load()
 	if c.link != nil {
