@@ -64,8 +64,9 @@ func newLabRun() *cobra.Command {
 			"stacks inside the program, on virtual time: they run on every system, a minute passes\n" +
 			"in a moment, and the same seed gives the same bytes.\n\n" +
 			"An option that is a number, or one of some words, takes several values, with commas\n" +
-			"between, and two options may: a lab then runs once for each combination, or --repeat times, and says what came\n" +
-			"out with its 95 % confidence; -o writes sweep.json, sweep.csv and report.html.",
+			"between, and two options may: a lab then runs once for each combination, or --repeat\n" +
+			"times, and says what came out with its 95 % confidence; -o writes sweep.json,\n" +
+			"sweep.csv and report.html.",
 		Example: "  rawlab lab run loss\n  rawlab lab run loss --loss 10% --delay 40ms --seed 7 -o result\n  rawlab lab run layers --json\n  rawlab lab run loss --backend virtual --delay 300ms\n" +
 			"  rawlab lab run loss --loss 0,1,2,5,10% --repeat 5\n  rawlab lab run loss --reliability none,ack,nack,fec --repeat 5\n  rawlab lab run all --junit labs.xml --fail-on 'unexplained>0'\n" +
 			"  rawlab lab run evening.yaml --seed 2",

@@ -42,6 +42,7 @@ func writeProse(b *strings.Builder, text string) {
 		}
 		verbatim := false
 		for line := range strings.SplitSeq(paragraph, "\n") {
+			line = strings.TrimPrefix(strings.Replace(line, "\t", "  ", 1), "#### ") // as texts of others have them
 			if indented := strings.HasPrefix(line, " "); indented != verbatim {
 				b.WriteString(map[bool]string{true: ".EX\n", false: ".EE\n"}[indented])
 				verbatim = indented
