@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"rawlab/labs/report"
 )
@@ -21,10 +22,15 @@ var files embed.FS
 // scripts are those of the page, in the order in which they need each other.
 var scripts = []string{"data.js", "charts.js", "journey.js", "ladder.js", "layers.js", "story.js", "main.js"}
 
+// What every page has is made for the first: most commands write none.
 var (
-	script = "\n" + read("uplot/uPlot.iife.min.js") + "\n(() => {\n\"use strict\";\n" + readScripts() + "})();\n"
-	style  = "\n" + read("uplot/uPlot.min.css") + "\n" + read("style.css")
-	layout = template.Must(template.New("page").Funcs(template.FuncMap{"upper": upper}).Parse(read("page.html")))
+	script = sync.OnceValue(func() string {
+		return "\n" + read("uplot/uPlot.iife.min.js") + "\n(() => {\n\"use strict\";\n" + readScripts() + "})();\n"
+	})
+	style  = sync.OnceValue(func() string { return "\n" + read("uplot/uPlot.min.css") + "\n" + read("style.css") })
+	layout = sync.OnceValue(func() *template.Template {
+		return template.Must(template.New("page").Funcs(template.FuncMap{"upper": upper}).Parse(read("page.html")))
+	})
 )
 
 func read(name string) string {
@@ -47,7 +53,7 @@ func readScripts() string {
 // nothing, and sends nothing.
 func policy() string {
 	return strings.Join([]string{
-		"default-src 'none'", "script-src " + hash(script), "style-src " + hash(style),
+		"default-src 'none'", "script-src " + hash(script()), "style-src " + hash(style()),
 		"base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 	}, "; ")
 }
@@ -94,13 +100,13 @@ func Write(w io.Writer, r *report.Result, evidence []report.Evidence) error {
 		return fmt.Errorf("report.html: %w", err)
 	}
 	c := &content{
-		Result: r, Policy: policy(), Style: template.CSS(style), Script: template.JS(script),
+		Result: r, Policy: policy(), Style: template.CSS(style()), Script: template.JS(script()),
 		Data: template.JS(text), Fates: fateBars(r), Sampled: sampled(d), TCPInfo: len(d.Charts.Window.Lines) > 0,
 	}
 	for i := range d.Runs {
 		c.Shown = c.Shown || len(d.Runs[i].Events.Place) > 0
 	}
-	if err := layout.Execute(w, c); err != nil {
+	if err := layout().Execute(w, c); err != nil {
 		return fmt.Errorf("report.html: %w", err)
 	}
 	return nil

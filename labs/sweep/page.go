@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"rawlab/labs/measure"
 	"rawlab/labs/page"
@@ -14,7 +15,7 @@ import (
 //go:embed page.html
 var layoutText string
 
-var layout = template.Must(template.New("sweep").Parse(layoutText))
+var layout = sync.OnceValue(func() *template.Template { return template.Must(template.New("sweep").Parse(layoutText)) })
 
 // content is what the layout is filled with.
 type content struct {
@@ -64,7 +65,7 @@ func (s *Sweep) WritePage(w io.Writer, measures []*measure.Measure) error {
 	for _, f := range s.Failed() {
 		c.Failures = append(c.Failures, f.String())
 	}
-	if err := layout.Execute(w, c); err != nil {
+	if err := layout().Execute(w, c); err != nil {
 		return fmt.Errorf("report.html: %w", err)
 	}
 	return nil
