@@ -148,9 +148,8 @@ const perRecord = 1 + 16
 // since its emitter was late and several left together. In which order the
 // two words came its size does not say; the short ones are guessed first.
 func (v *view) part(p piece) {
-	const most = 16
 	short, long := v.sizes[0]-perRecord, v.sizes[1]-perRecord
-	for n := 2; n <= most && short > 0; n++ {
+	for n := 2; short > 0 && n*short <= p.size; n++ { // a record is of 16 KiB at most
 		for longer := range n + 1 {
 			if (n-longer)*short+longer*long != p.size-perRecord {
 				continue
