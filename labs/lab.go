@@ -36,7 +36,7 @@ func (l *Lab) Run(ctx context.Context, o *Options) (*Outcome, error) {
 	}
 	out, err := l.run(ctx, o)
 	if stopped, ok := errors.AsType[*stoppedError](err); ok {
-		out, err = stopped.interrupted(o), nil
+		out, err = stopped.interrupted(), nil
 	}
 	if err != nil {
 		return nil, err
@@ -93,6 +93,7 @@ func (p *Prediction) Question(o *Options) string {
 type Outcome struct {
 	Result   *report.Result
 	Evidence []report.Evidence
+	planned  []int // events of each run, were it not ended before its time
 }
 
 // Options are what a user may change.

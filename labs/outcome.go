@@ -119,7 +119,7 @@ func (out *Outcome) add(e *report.Evidence, p *plan, o *Options, rec *Recording)
 	run.Doubts = slices.Clone(e.Ledger.Doubts)
 	r := out.Result
 	r.Runs = append(r.Runs, run)
-	out.Evidence = append(out.Evidence, *e)
+	out.Evidence, out.planned = append(out.Evidence, *e), append(out.planned, o.Events)
 	for _, d := range e.Ledger.Doubts {
 		r.Reproducible = false
 		r.Reasons = append(r.Reasons, p.title()+": "+d)

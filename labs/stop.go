@@ -47,7 +47,7 @@ func (g *together) settleStopped(ctx context.Context) error {
 
 // interrupted makes a result of what a stopped lab had measured: its runs
 // balance, but nothing else is claimed of them.
-func (e *stoppedError) interrupted(o *Options) *Outcome {
+func (e *stoppedError) interrupted() *Outcome {
 	out := e.outcome
 	r := out.Result
 	r.Interrupted, r.Reproducible = true, false
@@ -60,7 +60,7 @@ func (e *stoppedError) interrupted(o *Options) *Outcome {
 		} else {
 			text += ", "
 		}
-		text += fmt.Sprintf("%s after %s of %s events", u.Name(), report.Count(u.Emitted), report.Count(o.Events))
+		text += fmt.Sprintf("%s after %s of %s events", u.Name(), report.Count(u.Emitted), report.Count(out.planned[i]))
 	}
 	r.Story = []string{text + ". What was emitted until then is accounted for; the lab's own claims are about whole runs, and are not held against this one."}
 	return out

@@ -120,7 +120,7 @@ func TestVerifyRunByRun(t *testing.T) {
 func TestVerifyInterrupted(t *testing.T) {
 	needHosts(t)
 	folder := t.TempDir()
-	const lab = "question: q\nhosts: {backend: kernel}\nlink: {loss: 20%}\ntraffic: {events: 1000, pace: 500}\nruns: [{transport: udp}, {transport: udp, reliability: ack}]\n"
+	const lab = "question: q\nhosts: {backend: kernel}\nlink: {loss: 20%}\ntraffic: {events: 900, pace: 450, subscribers: 2}\nruns: [{transport: udp}, {transport: udp, reliability: ack}]\nfail-on: [udp.emitted>1799]\n"
 	if err := os.WriteFile(filepath.Join(folder, "own.yaml"), []byte(lab), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +130,13 @@ func TestVerifyInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var told bytes.Buffer
+	cmd.Stdout = &told
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stderr)
-	for began := ""; !strings.Contains(began, ": udp, 1000 events"); {
+	for began := ""; !strings.Contains(began, ": udp, 1800 events"); {
 		if began, err = lines.ReadString('\n'); err != nil {
 			t.Fatalf("nothing began: %v", err)
 		}
@@ -146,6 +148,9 @@ func TestVerifyInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd.Wait()
+	if !strings.Contains(strings.Join(strings.Fields(told.String()), " "), "of 1,800 events") {
+		t.Errorf("interrupted: %s", told.String())
+	}
 	out, said, code := inFolder(t, folder, "lab", "verify", "result")
 	if words := strings.Join(strings.Fields(out), " "); code != 0 && !strings.Contains(said, "disturbed") || code == 0 && (!strings.Contains(words, "result is the same again as far as it went before it was ended") || !strings.Contains(words, "udp ack cannot be told: it was ended before its time")) {
 		t.Errorf("verify: %d %s%s", code, out, said)
