@@ -21,6 +21,7 @@ type DroppedPacket struct {
 	Events  []ID // in it, or a piece of them; as far as is known yet
 
 	key    uint64
+	vague  bool            // the key has no payload, which there was
 	begins []dissect.Frame // in Packet
 	told   bool            // as astray
 }
@@ -59,19 +60,23 @@ const (
 	maxReasons = 1 << 10 // Linux 6.18 has some 120, and its subsystems more
 	// clocksApart is how much later than its drop a packet may seem to be: two
 	// clocks tell their times.
-	clocksApart = time.Millisecond
+	clocksApart = 20 * time.Microsecond
+	// soonDropped is how long after it was captured a packet is dropped that
+	// little tells from others of its flow.
+	soonDropped = 2 * time.Millisecond
 	// maxAlike bounds the search among packets alike.
 	maxAlike = 1 << 10
 )
 
 // sightedPacket is a packet of the capture.
 type sightedPacket struct {
-	number, before int // before: the packet before it with the same key
-	key            uint64
-	time           time.Time
-	iface          int
-	events         []*sighted
-	drop           *DroppedPacket
+	number int
+	keys   [2]uint64 // the long one, and the short one if it is another
+	before [2]int    // the packet before it with the same key
+	time   time.Time
+	iface  int
+	events []*sighted
+	drop   *DroppedPacket
 }
 
 // NewDropped returns one that knows of no packet. To follow is to note of each
@@ -96,15 +101,23 @@ func (d *Dropped) parser(linkType uint16) *dissect.Parser {
 func (d *Dropped) Packet(iface int, linkType uint16, at time.Time, data []byte) int {
 	d.number++
 	s := d.slot(d.number)
-	if s.key != 0 && d.latest[s.key] == s.number {
-		delete(d.latest, s.key)
+	for _, key := range s.keys {
+		if key != 0 && d.latest[key] == s.number {
+			delete(d.latest, key)
+		}
 	}
 	*s = sightedPacket{number: d.number, time: at, iface: iface}
 	h, _ := d.parser(linkType).Parse(data) // as far as it goes
-	if key, ok := d.keys.of(&h, data); ok {
-		s.key, s.before = key, d.latest[key]
-		d.latest[key] = d.number
-		d.queue.came(key)
+	s.keys[0], s.keys[1] = d.keys.of(&h, data)
+	if s.keys[1] == s.keys[0] {
+		s.keys[1] = 0
+	}
+	for i, key := range s.keys {
+		if key != 0 {
+			s.before[i] = d.latest[key]
+			d.latest[key] = d.number
+			d.queue.came(key)
+		}
 	}
 	for len(d.taps) <= iface {
 		d.taps = append(d.taps, nil)
@@ -138,6 +151,7 @@ func (d *Dropped) Drop(r *DroppedPacket) {
 	}
 	h, _ := d.parser(dissect.LinkRaw).Parse(r.Packet) // an error says that it is cut, which it is
 	r.key, _ = d.keys.of(&h, r.Packet)
+	r.vague = h.Protocol == dissect.UDP && len(h.Payload) == 0 && h.PayloadLength > 0
 	if d.freed.with(&h, r) {
 		return
 	}
@@ -184,18 +198,21 @@ func (d *Dropped) join(r *DroppedPacket, again bool) bool {
 	found := 0
 	for n, steps := d.latest[r.key], 0; n > 0 && r.key != 0 && steps < maxAlike; steps++ {
 		s := d.slot(n)
-		if s.number != n {
+		if s.number != n || r.vague && r.Time.Sub(s.time) > soonDropped {
 			break
 		}
-		if s.drop == nil {
+		after := s.time.After(r.Time.Add(clocksApart))
+		if !after && s.drop == nil {
 			found = n
-			if !s.time.After(r.Time.Add(clocksApart)) {
-				break
-			}
-		} else if again && found == 0 {
+			break
+		}
+		if !after && again && found == 0 {
 			found = n
 		}
-		n = s.before
+		n = s.before[0]
+		if s.keys[0] != r.key {
+			n = s.before[1]
+		}
 	}
 	if found == 0 {
 		return false

@@ -18,15 +18,17 @@ type keyer struct {
 
 func newKeyer() keyer { return keyer{seed: maphash.MakeSeed()} }
 
-// keyPayload is how much of the payload counts: a frame's length, kind and
-// identity. A kernel tells no less of a packet.
+// keyPayload is how much of a datagram's payload counts: a frame's length, kind
+// and identity.
 const keyPayload = 32
 
-// of returns the name of a packet, never 0; false if there is no IP in it.
-func (k *keyer) of(h *dissect.Headers, data []byte) (uint64, bool) {
+// of returns the name of a packet, 0 if there is no IP in it, and a shorter one
+// without payload: a kernel tells no payload of a packet that has it in other
+// memory than its headers. Of TCP, whose numbers say enough, the two are one.
+func (k *keyer) of(h *dissect.Headers, data []byte) (long, short uint64) {
 	network, at := h.Extent()
 	if at == 0 || at > len(data) || !h.Src.IsValid() {
-		return 0, false
+		return 0, 0
 	}
 	const ports, numbers, udp = 4, 12, 8 // bytes: of both, those with TCP's numbers, and of UDP's header
 	b := append(k.b[:0], byte(h.Protocol))
@@ -37,20 +39,22 @@ func (k *keyer) of(h *dissect.Headers, data []byte) (uint64, bool) {
 	if h.Src.Addr().Is4() {
 		b = append(b, data[network+4:network+6]...) // identification
 	}
-	rest := data[at:]
+	rest, payload := data[at:], []byte(nil)
 	switch {
 	case h.FragmentOffset > 0:
 		b = binary.BigEndian.AppendUint64(b, uint64(h.ID)<<32|uint64(h.FragmentOffset))
-		b = append(b, rest[:min(len(rest), keyPayload)]...)
 	case h.Protocol == dissect.TCP && len(rest) >= numbers:
 		b = append(b, rest[:numbers]...)
-		b = append(b, h.Payload[:min(len(h.Payload), keyPayload)]...)
 	case h.Protocol == dissect.UDP && len(rest) >= udp:
-		b = append(b, rest[:ports]...)
-		b = append(b, rest[udp:min(len(rest), udp+keyPayload)]...)
+		b, payload = append(b, rest[:ports]...), rest[udp:min(len(rest), udp+keyPayload)]
 	default:
 		b = append(b, rest[:min(len(rest), udp)]...)
 	}
+	short = maphash.Bytes(k.seed, b) | 1
+	if long = short; len(payload) > 0 {
+		b = append(b, payload...)
+		long = maphash.Bytes(k.seed, b) | 1
+	}
 	k.b = b
-	return maphash.Bytes(k.seed, b) | 1, true
+	return long, short
 }

@@ -48,13 +48,11 @@ func (q *dropQueue) came(key uint64) {
 // retry joins drops whose packets may have come.
 func (q *dropQueue) retry(join func(*DroppedPacket) bool) {
 	for key := range q.ready {
-		var still []*DroppedPacket
-		for _, r := range q.byKey[key] {
-			if !join(r) {
-				still = append(still, r)
-			}
+		rows := q.byKey[key]
+		for len(rows) > 0 && join(rows[0]) {
+			rows = rows[1:]
 		}
-		q.keep(key, still)
+		q.keep(key, rows)
 	}
 	clear(q.ready)
 }

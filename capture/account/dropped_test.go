@@ -67,6 +67,8 @@ func TestDroppedLost(t *testing.T) {
 		"a wrong checksum":       {func(a *asked) { a.capture(damaged); a.drop("UDP_CSUM", damaged) }, "UDP_CSUM"},
 		"damaged, then whole":    {func(a *asked) { a.capture(damaged); a.drop("UDP_CSUM", damaged); a.capture(one) }, ""},
 		"put together again":     {func(a *asked) { a.capture(fragments...); a.drop("X", joined(fragments)) }, "X"},
+		"only its headers":       {func(a *asked) { a.capture(one); a.drop("X", one[:42]) }, "X"},
+		"headers, of one before": {func(a *asked) { a.capture(one, two); a.now = a.now.Add(time.Second); a.drop("X", one[:42]) }, ""},
 		"one fragment of it":     {func(a *asked) { a.capture(fragments...); a.drop("X", fragments[1]) }, "X"},
 		"on the way back": {func(a *asked) {
 			a.capture(one)
@@ -144,6 +146,43 @@ func TestDroppedFragments(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]int{"SOCKET_RCVBUFF": 1, "NOT_SPECIFIED": 1}, got); d != "" {
 		t.Errorf("packets by reason (-want +got):\n%s", d)
+	}
+}
+
+// TestDroppedSegment: a segment, of which a kernel tells the headers alone, is
+// found by its numbers, and TCP loses no event by it.
+func TestDroppedSegment(t *testing.T) {
+	segment := func(seq uint32, sequence uint64) []byte {
+		p := datagram(account.ToServer, sequence)
+		const header = 14 + 20
+		b := slices.Concat(p[:header+4], make([]byte, 16), p[header+8:])
+		b[14+9] = 6
+		binary.BigEndian.PutUint16(b[16:], uint16(len(b)-14))
+		binary.BigEndian.PutUint32(b[header+4:], seq)
+		b[header+12], b[header+13] = 5<<4, 0x10 // header of 20 bytes, ACK
+		sum := uint32(6 + len(b) - header)      // the pseudo-header's (RFC 9293, section 3.1)
+		for i := 14 + 12; i < len(b); i += 2 {
+			word := [2]byte{}
+			copy(word[:], b[i:])
+			sum += uint32(binary.BigEndian.Uint16(word[:]))
+		}
+		for sum > 0xffff {
+			sum = sum>>16 + sum&0xffff
+		}
+		binary.BigEndian.PutUint16(b[header+16:], ^uint16(sum))
+		return b
+	}
+	a := newAsked()
+	one, two := segment(1, 1), segment(1+uint32(len(segment(1, 1)))-54, 2)
+	a.capture(one, two)
+	d := a.drop("NETFILTER_DROP", two[:54])
+	a.Settle(time.Time{})
+	a.Finish()
+	if diff := cmp.Diff([]account.ID{event(2)}, d.Events); diff != "" || a.At(2) != d || a.At(1) != nil {
+		t.Errorf("packet %d, events (-want +got):\n%s", d.Number, diff)
+	}
+	if reason, lost := a.Lost(event(2), account.ToServer); lost {
+		t.Errorf("lost by %s", reason)
 	}
 }
 

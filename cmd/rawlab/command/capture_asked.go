@@ -81,7 +81,7 @@ func (j *askedJSON) write(w io.Writer) {
 // whole says what cannot be known of events that were seen whole.
 func (a *accounting) whole() string {
 	if a.asked != nil {
-		return "whole: they came this far, and the kernel of this host dropped none of them: a socket here has them, or they went on to another host; what became of them there, or in the server, cannot be seen from here ('rawlab emit --report' asks the server)"
+		return "whole: they came this far, and the kernel of this host let each pass once at least (TCP sends again what it drops): a socket here has them, or they went on to another host; what became of them there, or in the server, cannot be seen from here ('rawlab emit --report' asks the server)"
 	}
 	return "whole: they came this far; whether a receive buffer, a firewall, the server or its subscribers took them, cannot be seen from here ('rawlab emit --report' asks the server)"
 }
