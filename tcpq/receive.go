@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"rawlab/framing"
 	"rawlab/internal/queue/edge"
@@ -155,10 +154,10 @@ func (c *Client) obey(f *framing.Frame) error {
 		}
 		c.acknowledged(f.Sequence)
 	case framing.KindReceipt:
-		return c.receipt(f)
+		return c.requests.Receipt(f, c.config.OnReceipt)
 	case framing.KindNack:
 		if f.Flags&framing.FlagOffset != 0 {
-			return c.lost(f)
+			return edge.TellLost(f, c.config.OnLost)
 		}
 		c.notAccepted(f)
 	case framing.KindError:
@@ -171,32 +170,6 @@ func (c *Client) obey(f *framing.Frame) error {
 		return &ClosedError{Code: f.Code, Words: string(f.Payload)}
 	}
 	return nil // a pong, or a kind that a later server sends
-}
-
-// receipt hands a receipt to who subscribed: that of a pattern's topic has no
-// number.
-func (c *Client) receipt(f *framing.Frame) error {
-	if f.Sequence != 0 || c.config.OnReceipt == nil {
-		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
-		return nil
-	}
-	r, err := framing.ParseReceipt(f.Payload)
-	if err == nil {
-		r.Expired = slices.Clone(r.Expired)
-		c.config.OnReceipt(string(f.Topic), r)
-	}
-	return err
-}
-
-func (c *Client) lost(f *framing.Frame) error {
-	all, err := edge.NewLost(f)
-	if c.config.OnLost == nil {
-		return err
-	}
-	for _, l := range all {
-		c.config.OnLost(l)
-	}
-	return err
 }
 
 // refusedBy sorts an error: of an event, of a request, or of everything.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
 
@@ -145,7 +144,7 @@ func (c *Client) obey(f *framing.Frame) error {
 	case framing.KindWelcome:
 		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
 	case framing.KindReceipt:
-		return c.receipt(f)
+		return c.requests.Receipt(f, c.config.OnReceipt)
 	case framing.KindAck:
 		if f.Origin != c.origin {
 			c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
@@ -194,32 +193,11 @@ func isStranger(f *framing.Frame) bool {
 	return f.Code == framing.CodeUnauthorized && (len(f.Payload) == 0 || string(f.Payload) == noSession)
 }
 
-// receipt hands a receipt to who subscribed: that of a pattern's topic has no
-// number.
-func (c *Client) receipt(f *framing.Frame) error {
-	if f.Sequence != 0 || c.config.OnReceipt == nil {
-		c.requests.Answer(f.Sequence, edge.Answer{Frame: f.Clone()})
-		return nil
-	}
-	r, err := framing.ParseReceipt(f.Payload)
-	if err == nil {
-		r.Expired = slices.Clone(r.Expired)
-		c.config.OnReceipt(string(f.Topic), r)
-	}
-	return err
-}
-
 // notAccepted notes events of this client's that the server did not accept,
 // or stored ones that it has no more.
 func (c *Client) notAccepted(f *framing.Frame) error {
 	if f.Kind == framing.KindNack && f.Flags&framing.FlagOffset != 0 {
-		all, err := edge.NewLost(f)
-		for _, l := range all {
-			if c.config.OnLost != nil {
-				c.config.OnLost(l)
-			}
-		}
-		return err
+		return edge.TellLost(f, c.config.OnLost)
 	}
 	n := uint64(1)
 	if r, err := framing.ParseRanges(f.Payload); err == nil && f.Kind == framing.KindNack {

@@ -38,17 +38,16 @@ type Lost struct {
 	GivenUp  bool // delivered as often as wanted and never acknowledged; else they expired
 }
 
-// NewLost reads what a nack by offset says.
-func NewLost(f *framing.Frame) ([]Lost, error) {
+// TellLost tells tell, unless that is nil, what a nack by offset says.
+func TellLost(f *framing.Frame, tell func(Lost)) error {
 	ranges, err := framing.ParseRanges(f.Payload)
-	if err != nil {
-		return nil, err
+	if err != nil || tell == nil {
+		return err
 	}
-	var all []Lost
 	for from, to := range ranges.All() {
-		all = append(all, Lost{string(f.Topic), from, to, f.Code == framing.CodeTimeout})
+		tell(Lost{string(f.Topic), from, to, f.Code == framing.CodeTimeout})
 	}
-	return all, nil
+	return nil
 }
 
 // Receipt is what a subscription starts with; see [framing.Receipt].

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"sync"
 
 	"rawlab/framing"
@@ -66,6 +67,21 @@ func (r *Requests) Answer(number uint64, a Answer) bool {
 		answer <- a
 	}
 	return ok
+}
+
+// Receipt hands a receipt to who subscribed: one of a pattern's topic, which
+// has no number, to tell, unless that is nil.
+func (r *Requests) Receipt(f *framing.Frame, tell func(topic string, receipt Receipt)) error {
+	if f.Sequence != 0 || tell == nil {
+		r.Answer(f.Sequence, Answer{Frame: f.Clone()})
+		return nil
+	}
+	receipt, err := framing.ParseReceipt(f.Payload)
+	if err == nil {
+		receipt.Expired = slices.Clone(receipt.Expired)
+		tell(string(f.Topic), receipt)
+	}
+	return err
 }
 
 // Close answers all requests, and all to come, with err.
