@@ -51,7 +51,7 @@ func captureTopic(s *settings) ([]comparison, func() error, error) {
 	}
 	reading := fmt.Sprintf("%d packets, ", packets)
 	list := []comparison{{
-		name: reading + "bytes of each layer", peerName: "gopacket DecodingLayerParser", unit: "s", lowerIsBetter: true, must: 3,
+		name: reading + "bytes of each layer", peerName: "gopacket DecodingLayerParser", unit: "s", lowerIsBetter: true, must: 3, pairs: 5,
 		ours: ours("-q"), peer: timed(gopacket, file),
 	}}
 	if _, err := exec.LookPath("tshark"); err == nil {

@@ -17,6 +17,7 @@ type comparison struct {
 	name, peerName, unit string
 	lowerIsBetter        bool
 	must                 float64 // the least ratio that will do
+	pairs                int     // of each, so many in a round, for what is over in an instant: their medians count (default 1)
 	ours, peer           func(context.Context) (float64, error)
 }
 
@@ -53,13 +54,9 @@ func measure(ctx context.Context, name string, topic func(*settings) ([]comparis
 	for round := range s.rounds {
 		for i, c := range comparisons {
 			fmt.Fprintf(os.Stderr, "%s: round %d of %d: %s\n", name, round+1, s.rounds, c.name)
-			a, err := c.ours(ctx)
+			a, b, err := c.round(ctx, round)
 			if err != nil {
 				return rows, fmt.Errorf("%s: %s: %w", name, c.name, err)
-			}
-			b, err := c.peer(ctx)
-			if err != nil {
-				return rows, fmt.Errorf("%s: %s: %s: %w", name, c.name, c.peerName, err)
 			}
 			ours[i], peers[i] = append(ours[i], a), append(peers[i], b)
 		}
@@ -68,6 +65,28 @@ func measure(ctx context.Context, name string, topic func(*settings) ([]comparis
 		rows = append(rows, c.row(name, ours[i], peers[i]))
 	}
 	return rows, nil
+}
+
+// round measures both. Which is first alternates, for it meets what the
+// measurement before has left.
+func (c *comparison) round(ctx context.Context, number int) (ours, peer float64, err error) {
+	var a, b []float64
+	for n := range max(1, c.pairs) {
+		for turn := range 2 {
+			if (number+n+turn)%2 == 0 {
+				ours, err = c.ours(ctx)
+				a = append(a, ours)
+			} else if peer, err = c.peer(ctx); err != nil {
+				err = fmt.Errorf("%s: %w", c.peerName, err)
+			} else {
+				b = append(b, peer)
+			}
+			if err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	return median(a), median(b), nil
 }
 
 // row sums up the rounds: medians, and the spread of the ratio round by round.
