@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -45,11 +46,23 @@ func RunAlone(ctx context.Context, argv []string) (int, error) {
 		}
 	})
 	defer stop()
-	err = cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
-		return 0, fmt.Errorf("the process with the virtual hosts (pid %d) died: %w", cmd.Process.Pid, err)
-	} else if ok {
+	return exitCode(cmd, "the process with the virtual hosts")
+}
+
+// exitCode waits for a process that does this one's work. One that nobody
+// reads any more, as of a pipe into head, has the exit code that a shell tells
+// of it, 128 + SIGPIPE.
+func exitCode(cmd *exec.Cmd, title string) (int, error) {
+	err := cmd.Wait()
+	exit, ended := errors.AsType[*exec.ExitError](err)
+	switch {
+	case !ended:
+		return 0, err
+	case exit.ExitCode() >= 0:
 		return exit.ExitCode(), nil
 	}
-	return 0, err
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGPIPE {
+		return 128 + int(syscall.SIGPIPE), nil
+	}
+	return 0, fmt.Errorf("%s (pid %d) died: %w", title, cmd.Process.Pid, err)
 }

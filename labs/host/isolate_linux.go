@@ -2,8 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -51,13 +49,7 @@ func isolate(ctx context.Context, argv []string, start func([]string, ...string)
 	}
 	stop := context.AfterFunc(ctx, func() { cmd.Process.Signal(syscall.SIGTERM) })
 	defer stop()
-	err = cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() < 0 {
-		return 0, fmt.Errorf("the process with the hosts (pid %d) died: %w", cmd.Process.Pid, err)
-	} else if ok {
-		return exit.ExitCode(), nil
-	}
-	return 0, err
+	return exitCode(cmd, "the process with the hosts")
 }
 
 // startIsolated starts the inner process; root without the right to user

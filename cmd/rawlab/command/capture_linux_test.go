@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"rawlab/labs/host"
@@ -71,5 +72,31 @@ func TestCaptureInNamespace(t *testing.T) {
 	}
 	if _, stdout, _ := runCapture(t, nil, "-r", file); strings.Count(stdout, "\n") != 3 {
 		t.Errorf("the file holds\n%swant 3 packets", stdout)
+	}
+}
+
+// TestNobodyReads: who writes into a pipe that nobody reads any more ends in
+// silence, with the exit code that a shell tells of it.
+func TestNobodyReads(t *testing.T) {
+	program := buildRawlab(t)
+	for name, args := range map[string][]string{
+		"kernel":  {"capture", "--in-namespace", "bash", "-c", "echo hello >/dev/udp/127.0.0.1/9"},
+		"virtual": {"lab", "run", "layers", "--backend", "virtual", "-q"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+			cmd := exec.Command(program, args...)
+			var stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = w, &stderr
+			err = cmd.Run()
+			w.Close()
+			if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 128+int(syscall.SIGPIPE) || strings.Contains(stderr.String(), "rawlab:") {
+				t.Errorf("%v, stderr %q, want exit code 141 and no complaint", err, stderr.String())
+			}
+		})
 	}
 }
