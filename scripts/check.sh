@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole test run. From a fresh clone on a fresh machine: installs the
 # tools that the tests speak to, if this user may, then checks everything and
-# stops at the first thing that does not hold.
+# stops at the first thing that does not hold; of what is checked beside the
+# tests it tells after them.
 #
 #   scripts/check.sh
 #
@@ -14,14 +15,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FUZZTIME=${FUZZTIME:-2000x}
 export PATH="$PATH:/usr/sbin:/sbin" # where nft and ip are, but not on every user's path
-FOREIGN="darwin/arm64 windows/amd64" # the rest of TYPED differs in what the type checker sees
 TYPED="linux/arm64 linux/386 darwin/arm64 windows/amd64"
 work=$(mktemp -d)
 installing= # the process that does
-elsewhere=  # the process that builds for other systems
-trap 'stop_elsewhere; wait; rm -rf "$work"' EXIT # a package manager is not left half way
+beside=     # the process that checks beside the tests
+trap 'stop_beside; wait; rm -rf "$work"' EXIT # a package manager is not left half way
 began=$SECONDS
-summary=()
 
 die() {
 	printf '\ncheck.sh: %s\n' "$*" >&2
@@ -41,11 +40,11 @@ run_step() {
 	if [ "$how" = loud ]; then
 		"$@" 2>&1 || status=$?
 	else
-		"$@" >"$work/log" 2>&1 || status=$?
-		[ "$status" = 0 ] || cat "$work/log"
+		"$@" >"$work/log.$BASHPID" 2>&1 || status=$?
+		[ "$status" = 0 ] || cat "$work/log.$BASHPID"
 	fi
+	printf '%5d s  %s\n' $((SECONDS - start)) "$name" >>"$work/summary"
 	[ "$status" = 0 ] || die "'$name' failed after $((SECONDS - start)) s, exit code $status"
-	summary+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
 }
 
 # privileged COMMAND… runs the command as root, if this user may.
@@ -140,42 +139,44 @@ modern() {
 	}
 }
 
-# build_for OS/ARCH builds every package and the command. Stamping the commit
-# would fail where another user owns the clone.
-build_for() { GOOS=${1%/*} GOARCH=${1#*/} go build -buildvcs=false -o "$work/bin/${1/\//-}/" ./...; }
+# build builds every package and the command. Stamping the commit would fail
+# where another user owns the clone.
+build() { go build -buildvcs=false -o "$work/bin/" ./...; }
 
-# typed type-checks everything, tests too, for systems this machine may not run.
+# typed type-checks everything, tests too, for systems this machine may not
+# run: what a compiler would say of them, in a tenth of the time.
 typed() { go -C scripts/tools run ./typecheck ../.. $TYPED; }
 
-# begin_elsewhere builds and type-checks for other systems beside the tests,
-# which leave the processors idle half of the time, and below them.
-begin_elsewhere() {
+# begin_beside begins what needs nothing but processors beside the tests, which
+# leave them idle half of the time, and below them; in a process group of its
+# own, so that it can be ended whole.
+begin_beside() {
+	set -m
 	(
-		renice -n 19 -p "$BASHPID"
-		trap 'kill "$!"; exit 1' TERM
-		for target in $FOREIGN; do
-			build_for "$target" &
-			wait "$!" || exit
-		done
-		typed &
-		wait "$!"
-	) >"$work/elsewhere" 2>&1 &
-	elsewhere=$!
+		renice -n 19 -p "$BASHPID" >/dev/null
+		step "go vet" go vet ./...
+		step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
+		step "go fix finds nothing to modernise" modern
+		step "types hold for $TYPED" typed
+		step "fuzzing, $FUZZTIME each" fuzz
+	) >"$work/beside" 2>&1 &
+	beside=$!
+	set +m
 }
 
-built_elsewhere() {
+checked_beside() {
 	local status=0
-	wait "$elsewhere" || status=$?
-	elsewhere=
-	cat "$work/elsewhere"
+	wait "$beside" || status=$?
+	beside=
+	cat "$work/beside"
 	return "$status"
 }
 
-stop_elsewhere() { [ -z "$elsewhere" ] || kill "$elsewhere"; }
+stop_beside() { [ -z "$beside" ] || kill -- "-$beside"; }
 
 # race_tests runs every test; those that repeat something a hundred times do so
 # a few times only, since the race detector makes virtual hosts slow.
-race_tests() { CGO_ENABLED=1 go test -race -short -shuffle=on -timeout 8m ./...; }
+race_tests() { CGO_ENABLED=1 go test -vet=off -race -short -shuffle=on -timeout 8m ./...; }
 
 # long_tests runs in full those that do less under -short: every test of a file
 # that asks for it.
@@ -187,21 +188,21 @@ long_tests() {
 		return 1
 	fi
 	names=$(grep -ohE '^func Test\w+' $files | cut -c6- | sort -u | paste -sd'|')
-	go test -shuffle=on -timeout 8m -run "^($names)\$" $(printf '%s\n' $files | xargs -n1 dirname | sort -u)
+	go test -vet=off -shuffle=on -timeout 8m -run "^($names)\$" $(printf '%s\n' $files | xargs -n1 dirname | sort -u)
 }
 
-# fuzz runs every fuzz target for a moment, each found by asking go test.
+# fuzz runs every fuzz target for a moment, in a program built once for all of
+# a package.
 fuzz() {
 	local dir target targets
 	for dir in $(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do
-		targets=$(go test -list '^Fuzz' "$dir") || return 1
-		for target in $(grep '^Fuzz' <<<"$targets"); do
+		go test -vet=off -c -fuzz=. -o "$work/fuzz.test" "$dir" || return
+		targets=$(cd "$dir" && "$work/fuzz.test" -test.list '^Fuzz') || return
+		for target in $targets; do
 			echo "$dir $target"
 			# minimizing an interesting input may otherwise take the whole time
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 10x "$dir" >"$work/fuzz" 2>&1 || {
-				cat "$work/fuzz"
-				return 1
-			}
+			(cd "$dir" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$FUZZTIME" \
+				-test.fuzzminimizetime 10x -test.fuzzcachedir "$work/fuzz") || return
 		done
 	done
 }
@@ -213,17 +214,13 @@ begin_install
 step "gofmt" formatted
 step "modules are tidy and unchanged" modules
 export CGO_ENABLED=0 # as the command is built; only the race detector needs C
-step "go vet" go vet ./...
-step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
-step "go fix finds nothing to modernise" modern
-step "build" build_for "$(go env GOHOSTOS)/$(go env GOHOSTARCH)"
-begin_elsewhere
+step "build" build
 loud_step "tools" tools
+begin_beside
 loud_step "tests, with the race detector" race_tests
-step "builds for $FOREIGN; types hold for $TYPED" built_elsewhere
 loud_step "long tests in full" long_tests
-loud_step "fuzzing, $FUZZTIME each" fuzz
+loud_step "the rest of what ran beside them" checked_beside
 
 printf '\n'
-printf '%s\n' "${summary[@]}"
+cat "$work/summary"
 printf '%5d s  in all: every check held\n' $((SECONDS - began))
