@@ -17,8 +17,8 @@ type view struct {
 	name    string
 	packets int
 	flows   int            // pairs of addresses and ports
-	topic   int            // packets in which the topic stands
-	words   int            // packets in which one of the two words does
+	topic   int            // how often the topic stands in a packet
+	words   int            // how often one of the two words does
 	asked   bool           // the name of the server that the clients ask for
 	shown   bool           // the name in the certificate that it shows
 	sizes   [2]int         // of the two kinds of pieces that the emitter sends most often, bytes
@@ -73,12 +73,8 @@ func lookFromTheMiddle(e *report.Evidence, words []string) view {
 
 // search looks for what is secret, and for the server's name.
 func (v *view) search(payload []byte, outgoing bool) {
-	if bytes.Contains(payload, []byte(secretTopic)) {
-		v.topic++
-	}
-	if bytes.Contains(payload, []byte(shortWord)) || bytes.Contains(payload, []byte(longWord)) {
-		v.words++
-	}
+	v.topic += bytes.Count(payload, []byte(secretTopic))
+	v.words += bytes.Count(payload, []byte(shortWord)) + bytes.Count(payload, []byte(longWord))
 	named := bytes.Contains(payload, []byte(serverName))
 	v.asked = v.asked || named && outgoing
 	v.shown = v.shown || named && !outgoing

@@ -30,8 +30,8 @@ func viewsTable(views []view) string {
 	line("seen from the middle", func(v *view) string { return v.name })
 	line("  addresses and ports", func(v *view) string { return count(v.flows, "pair") })
 	line("  packets", func(v *view) string { return report.Count(v.packets) })
-	line("    in which the topic stands", func(v *view) string { return report.Count(v.topic) })
-	line("    in which a word stands", func(v *view) string { return report.Count(v.words) })
+	line("    the topic, times", func(v *view) string { return report.Count(v.topic) })
+	line("    one of the words, times", func(v *view) string { return report.Count(v.words) })
 	line("  the name asked for (SNI)", func(v *view) string { return encrypted(v, v.asked) })
 	line("  the certificate's name", func(v *view) string { return encrypted(v, v.shown) })
 	line("  events, counted", func(v *view) string { return report.Count(len(v.pieces)) })
@@ -48,11 +48,11 @@ func viewChecks(out *Outcome, views []view) []report.Check {
 		checks = append(checks, completeCheck(&out.Result.Runs[i]))
 		if out.Evidence[i].Variant == "plain" {
 			checks = append(checks, check(v.topic >= v.emitted && v.words >= v.emitted, fmt.Sprintf("%s: topic and words stand in the packets for everybody to read", v.name),
-				"the topic in %d packets, a word in %d", v.topic, v.words))
+				"the topic %d times, a word %d times, for %d events", v.topic, v.words, v.emitted))
 			continue
 		}
 		checks = append(checks,
-			check(v.topic == 0 && v.words == 0, fmt.Sprintf("%s: neither topic nor words stand in any packet", v.name), "the topic in %d of %d packets, a word in %d", v.topic, v.packets, v.words),
+			check(v.topic == 0 && v.words == 0, fmt.Sprintf("%s: neither topic nor words stand in any packet", v.name), "in %d packets the topic %d times, a word %d times", v.packets, v.topic, v.words),
 			sizesCheck(v),
 			check(v.asked, fmt.Sprintf("%s: the name of the server that the clients ask for can be read", v.name), "read: %v", v.asked))
 	}
@@ -76,7 +76,7 @@ func viewStory(o *Options, r *report.Result, views []view) []string {
 	plain, tls, bare, dtls := &views[0], &views[1], &views[2], &views[3]
 	between := time.Duration(float64(time.Second) / o.Pace)
 	return []string{
-		fmt.Sprintf("In plain, who looks at the wire reads along: the topic %q stood in %d packets over TCP and in %d over UDP, one of the words in %d and %d. Each event passes there twice, to the server and on to the subscriber.",
+		fmt.Sprintf("In plain, who looks at the wire reads along: the topic %q stood there %d times over TCP and %d over UDP, one of the words %d and %d times. Each event passes twice, to the server and on to the subscriber.",
 			secretTopic, plain.topic, bare.topic, plain.words, bare.words),
 		fmt.Sprintf("With TLS and DTLS the same search of %s and %s packets finds the topic %d times and the words %d times. What is left is what the network needs to do its work, and what nobody thought of hiding: who talks to whom (%s of addresses and ports), and, in the first packet, the name of the server that the clients want, %s. DTLS 1.2 also shows the server's certificate%s.",
 			report.Count(tls.packets), report.Count(dtls.packets), tls.topic+dtls.topic, tls.words+dtls.words, count(tls.flows, "pair"), serverName, map[bool]string{true: "; TLS 1.3 encrypts it", false: ""}[!tls.shown]),
