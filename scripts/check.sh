@@ -147,7 +147,7 @@ build() { go build -buildvcs=false -o "$work/bin/" ./...; }
 # run: what a compiler would say of them, in a tenth of the time.
 typed() { go -C scripts/tools run ./typecheck ../.. $TYPED; }
 
-# begin_beside begins what needs nothing but processors beside the tests, which
+# begin_beside begins what needs nothing but processors beside the race tests, which
 # leave them idle half of the time, and below them; in a process group of its
 # own, so that it can be ended whole.
 begin_beside() {
@@ -158,7 +158,6 @@ begin_beside() {
 		step "staticcheck" go tool -modfile=scripts/tools/go.mod staticcheck ./...
 		step "go fix finds nothing to modernise" modern
 		step "types hold for $TYPED" typed
-		step "fuzzing, $FUZZTIME each" fuzz
 	) >"$work/beside" 2>&1 &
 	beside=$!
 	set +m
@@ -172,7 +171,7 @@ checked_beside() {
 	return "$status"
 }
 
-stop_beside() { [ -z "$beside" ] || kill -- "-$beside"; }
+stop_beside() { [ -z "$beside" ] || kill -- "-$beside" 2>/dev/null || true; }
 
 # race_tests runs every test; those that repeat something a hundred times do so
 # a few times only, since the race detector makes virtual hosts slow.
@@ -202,7 +201,10 @@ fuzz() {
 			echo "$dir $target"
 			# minimizing an interesting input may otherwise take the whole time
 			(cd "$dir" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$FUZZTIME" \
-				-test.fuzzminimizetime 10x -test.fuzzcachedir "$work/fuzz") || return
+				-test.fuzzminimizetime 10x -test.fuzzcachedir "$work/fuzz") >"$work/fuzzed" 2>&1 || {
+				cat "$work/fuzzed"
+				return 1
+			}
 		done
 	done
 }
@@ -218,8 +220,9 @@ step "build" build
 loud_step "tools" tools
 begin_beside
 loud_step "tests, with the race detector" race_tests
-loud_step "long tests in full" long_tests
 loud_step "the rest of what ran beside them" checked_beside
+loud_step "long tests in full" long_tests # labs in real time, which are best left alone
+loud_step "fuzzing, $FUZZTIME each" fuzz
 
 printf '\n'
 cat "$work/summary"
